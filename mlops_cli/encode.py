@@ -1,0 +1,45 @@
+"""The same value gives the same bytes on every machine and in every year."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlops_cli.errors import IntegrityError
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON encoding of `value` that is hashed: sorted keys, no spaces, UTF-8.
+
+    Raises ValueError for NaN and infinities, which JSON does not have; write None for them.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def readable_json(value: Any) -> str:
+    """Return `value` as JSON that diffs and merges line by line: sorted, indented, newline at the end."""
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def parse_json(data: bytes | str, *, source: str) -> Any:
+    """Return the value in `data`; `source` names where the bytes came from in the error.
+
+    Raises IntegrityError ("malformed-json") with line and column.
+    """
+    try:
+        return json.loads(data)
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        where = f":{exc.lineno}:{exc.colno}" if isinstance(exc, json.JSONDecodeError) else ""
+        raise IntegrityError(
+            f"{source}{where} is not JSON", code="malformed-json", hint=f"git log -- {source}"
+        ) from exc
+
+
+def stable_yaml(value: Any) -> str:
+    """Return `value` as YAML in the order of its keys: what people read, edit and diff."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    return text

@@ -1,0 +1,128 @@
+"""Files written so that a reader sees old or new, never half; paths that stay inside."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlops_cli.errors import ConfigError, OutsideWorld, StateRefused
+
+TEMPORARY_PREFIX = ".tmp-mlops-"
+
+
+def temporary_beside(target: Path) -> Path:
+    """Return a fresh name in the folder of `target`; rename is atomic only within one filesystem."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def publish(
+    temporary: Path, target: Path, *, mode: int | None = None, durable: bool = True
+) -> None:
+    """Give the finished file `temporary` its name; `durable` flushes it to the disk first."""
+    if mode is not None:
+        temporary.chmod(mode)
+    if durable:
+        handle = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    os.replace(temporary, target)
+
+
+def write_atomic(
+    target: Path, data: bytes | str, *, mode: int = 0o644, durable: bool = True
+) -> None:
+    """Write `data` to `target` all at once.
+
+    Raises OutsideWorld ("disk-full", "cannot-write") and leaves the former file as it was.
+    """
+    temporary = temporary_beside(target)
+    try:
+        with translated(target):
+            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+            publish(temporary, target, mode=mode, durable=durable)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def translated(target: Path) -> Iterator[None]:
+    """Turn an OSError on the way to `target` into an error a person can act on."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutsideWorld(
+                f"the disk is full: cannot write {target}",
+                code="disk-full",
+                hint="free some space and run the same command again; nothing was lost",
+            ) from exc
+        raise OutsideWorld(
+            f"cannot write {target}: {exc.strerror or exc}",
+            code="cannot-write",
+            hint="check the permissions of the folder and run the same command again",
+        ) from exc
+
+
+def inside(root: Path, relative: str | Path) -> Path:
+    """Return `root / relative` when it stays under `root`, symlinks followed.
+
+    Raises ConfigError ("path-outside-project") for absolute paths, `..` that climbs out and
+    links that point out.
+    """
+    text = os.fspath(relative)
+    joined = os.path.normpath(os.path.join(root, text))
+    base = os.path.realpath(root)
+    resolved = os.path.realpath(joined)
+    if "\0" in text or os.path.isabs(text) or not _under(resolved, base):
+        raise ConfigError(
+            f"the path {text!r} leaves the project",
+            code="path-outside-project",
+            hint="use a path relative to the project, without '..' or links that point out",
+            details={"path": text},
+        )
+    return Path(joined)
+
+
+def _under(path: str, base: str) -> bool:
+    return path == base or path.startswith(base.rstrip(os.sep) + os.sep)
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock file `path`; the kernel frees it when its holder dies, so none goes stale.
+
+    `what` names the work in the error; `wait` is how many seconds to wait for another holder.
+    Raises StateRefused ("locked") with the pid of the other process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as exc:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+                    raise StateRefused(
+                        f"another process (pid {holder}) is busy with {what}",
+                        code="locked",
+                        hint="wait for it to end and run the same command again",
+                        details={"pid": holder, "lock": str(path)},
+                    ) from exc
+                time.sleep(0.02)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,46 @@
+"""What it takes to be run: a kind of step, what it is given, what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlops_cli.pipeline.model import Step
+from mlops_cli.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a step is given. Whatever it reads must stand in the step, or its key would lie."""
+
+    root: Path
+    outs: Mapping[str, Path]  # declared out → the scratch path to write; the engine publishes it
+    params: Mapping[str, Any] = field(default_factory=dict)  # the named part of the params file
+    seed: int = 0
+    progress: Progress = SILENT
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step answers: metrics by dotted name, and small plain facts for lock and record."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StepKind(Protocol):
+    """One way of making outputs from inputs, found by name through `plugins.STEPS`."""
+
+    def run(self, step: Step, context: RunContext) -> Outcome:
+        """Write every declared out to its scratch path. Runs in a process of its own; what it
+        prints goes to the step's log. Raises MlopsError for what a person can mend."""
+        ...
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Return the time now, in UTC."""
+        ...
