@@ -1,0 +1,256 @@
+"""The cache as one thing: whole objects and packs behind one door that verifies what it serves."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from mlops_cli import fsio
+from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.store import hashing
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.objects import ObjectStore
+from mlops_cli.store.packer import Packer
+from mlops_cli.store.packs import PackStore, Place
+
+PACK_BELOW = 128 << 10  # smaller ones go together; larger ones gain nothing from it
+LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What has been stored on this disk, by digest."""
+
+    root: Path
+    objects: ObjectStore
+    packs: PackStore
+
+    def has(self, digest: Digest) -> bool:
+        """Return whether an object of that name is here."""
+        return self.packs.find(digest.raw) is not None or self.objects.size(digest) is not None
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Return those of `digests` that are not here."""
+        return {digest for digest in set(digests) if not self.has(digest)}
+
+    def size(self, digest: Digest) -> int:
+        """Return how many bytes the object has. Raises as `read` does when it is not here."""
+        if place := self.packs.find(digest.raw):
+            return place.length
+        size = self.objects.size(digest)
+        if size is None:
+            raise self.absent(digest)
+        return size
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the bytes of an object.
+
+        Raises IntegrityError ("damaged-object") when they are not what their name says (they are
+        then set aside), NotFound ("missing-object") when they are not here.
+        """
+        raw = digest.raw
+        while place := self.packs.find(raw):
+            data = self._packed(place)
+            if data is not None and hashlib.sha256(data).digest() == raw:
+                return data
+            if data is not None:
+                self.objects.quarantine(digest, data)
+                self.packs.drop(raw)
+        try:
+            data = self.objects.path(digest).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self.absent(digest) from None
+        if hashlib.sha256(data).digest() != raw:
+            self.objects.quarantine(digest)
+            raise damaged(digest)
+        return data
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Return a stream over the object; at its end, bytes that are not right raise as in `read`.
+
+        A caller that stops before the end has read unverified bytes.
+        """
+        if self.packs.find(digest.raw):
+            return io.BytesIO(self.read(digest))
+        try:
+            stream = io.FileIO(self.objects.path(digest))
+        except (FileNotFoundError, NotADirectoryError):
+            raise self.absent(digest) from None
+        return cast(BinaryIO, io.BufferedReader(_Verified(stream, digest, self.objects), 1 << 20))
+
+    def copy_to(self, digest: Digest, path: Path) -> int:
+        """Write the object to the new file `path` and return its length; nothing stays on failure.
+
+        Raises as `read` does, OutsideWorld when the disk is full, and never replaces a file.
+        """
+        if self.packs.find(digest.raw):
+            data = self.read(digest)
+            with fsio.translated(path):
+                target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                try:
+                    hashing.write_all(target, data)
+                finally:
+                    os.close(target)
+            return len(data)
+        try:
+            source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self.absent(digest) from None
+        try:
+            return self._copy_whole(digest, source, path)
+        finally:
+            os.close(source)
+
+    def put(self, data: bytes) -> Digest:
+        """Store `data` and return its digest; storing it again costs no space."""
+        digest = Digest.of(data)
+        if not self.has(digest):
+            self.objects.put(data, digest)
+        return digest
+
+    def put_file(self, path: Path) -> Digest:
+        """Store the file at `path` and return its digest; large ones are read only once."""
+        if os.stat(path).st_size < PACK_BELOW:
+            return self.put(Path(path).read_bytes())
+        return self.objects.put_file(path)[0]
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[BatchWriter]:
+        """Take many small objects into one pack, sealed at the end; an exception leaves nothing."""
+        writer = BatchWriter(self)
+        try:
+            yield writer
+            writer.close()
+        finally:
+            writer.packer.abandon()
+
+    def iterate(self) -> Iterator[Digest]:
+        """Yield the digests of all objects that are here, each once."""
+        seen: set[bytes] = set()
+        for source in (self.packs.iterate(), self.objects.iterate()):
+            for digest in source:
+                raw = digest.raw
+                if raw not in seen:
+                    seen.add(raw)
+                    yield digest
+
+    def absent(self, digest: Digest) -> IntegrityError | NotFound:
+        """Return the error for an object that cannot be served: never here, or set aside."""
+        if self.objects.aside(digest).exists():
+            return damaged(digest)
+        return NotFound(
+            f"the object {digest} is not in the cache",
+            code="missing-object",
+            hint="mlops pull",
+            details={"digest": digest},
+        )
+
+    def _packed(self, place: Place) -> bytes | None:
+        try:
+            return self.packs.read(place)
+        except FileNotFoundError:
+            # another process gave the pack a new name, or somebody deleted it
+            self.packs.forget(place.pack)
+            return None
+
+    def _copy_whole(self, digest: Digest, source: int, path: Path) -> int:
+        done = False
+        with fsio.translated(path):
+            target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                found, size = self.objects.clone(source, target)
+                done = found == digest
+            finally:
+                os.close(target)
+                if not done:
+                    os.unlink(path)
+        if not done:
+            self.objects.quarantine(digest)
+            raise damaged(digest)
+        return size
+
+
+class BatchWriter:
+    """Small objects on their way into one pack; few of them stay whole objects."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.packer = Packer(cache.root)
+        self._first: dict[Digest, bytes] = {}
+
+    def put(self, data: bytes) -> Digest:
+        """Store `data` and return its digest; it may be read by others once the writer closed."""
+        digest = Digest.of(data)
+        self.add(digest, data)
+        return digest
+
+    def add(self, digest: Digest, data: bytes) -> None:
+        """Store `data`, whose digest the caller has just taken."""
+        raw = digest.raw
+        if digest in self._first or self.packer.has(raw) or self.cache.has(digest):
+            return
+        if len(data) >= PACK_BELOW:
+            self.cache.objects.put(data, digest)
+        elif len(self.packer):
+            self.packer.add(raw, data)
+        else:
+            self._first[digest] = data
+            if len(self._first) > LOOSE_UP_TO:
+                for first, held in self._first.items():
+                    self.packer.add(first.raw, held)
+                self._first.clear()
+
+    def close(self) -> None:
+        """Seal the pack, or store the few objects one by one."""
+        for digest, data in self._first.items():
+            self.cache.objects.put(data, digest)
+        self._first.clear()
+        self.packer.seal()
+
+
+class _Verified(io.RawIOBase):
+    """A file that knows at its end whether it was the right one."""
+
+    def __init__(
+        self, stream: io.RawIOBase | io.FileIO, digest: Digest, store: ObjectStore
+    ) -> None:
+        self._stream, self._digest, self._store = stream, digest, store
+        self._state = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        got = self._stream.readinto(view) or 0
+        if got:
+            self._state.update(view[:got])
+        elif len(view) and self._state.digest() != self._digest.raw:
+            self._store.quarantine(self._digest)
+            raise damaged(self._digest)
+        return got
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def open_cache(root: Path) -> Cache:
+    """Return the cache under `root`; folders are made when something is first stored."""
+    return Cache(root, ObjectStore(root), PackStore(root))
+
+
+def damaged(digest: Digest) -> IntegrityError:
+    """Return the error for an object whose bytes are not what its name says."""
+    return IntegrityError(
+        f"the object {digest} is damaged; its bytes were set aside and are not used",
+        code="damaged-object",
+        hint="mlops verify --repair",
+        details={"digest": digest},
+    )

@@ -1,0 +1,122 @@
+"""Whole objects on the local disk: written once, read-only, named by their digest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_cli import fsio
+from mlops_cli.store import hashing, links
+from mlops_cli.store.digest import PREFIX, RAW_LENGTH, Digest
+
+READ_ONLY = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """`objects/ab/cdef…`, beside `tmp/` for what is being written and `quarantine/`."""
+
+    root: Path  # the cache, not its objects/ folder
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the object lives or would live."""
+        name = digest.hex
+        return self.root / "objects" / name[:2] / name[2:]
+
+    def size(self, digest: Digest) -> int | None:
+        """Return how many bytes the object has, or None when it is not here."""
+        name = digest[len(PREFIX) :]
+        try:
+            found = os.stat(f"{self.root}/objects/{name[:2]}/{name[2:]}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def put(self, data: bytes, digest: Digest) -> None:
+        """Store `data`, whose digest the caller has just taken."""
+        if self.size(digest) == len(data):
+            return
+        with self.temporary() as temporary:
+            with fsio.translated(temporary):
+                temporary.write_bytes(data)
+            self.publish(temporary, digest)
+
+    def put_file(self, path: Path) -> tuple[Digest, int]:
+        """Store the file at `path` in one pass and return its digest and length."""
+        source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with self.temporary() as temporary, fsio.translated(temporary):
+                target = os.open(
+                    temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+                )
+                try:
+                    digest, size = self.clone(source, target)
+                finally:
+                    os.close(target)
+                if self.size(digest) != size:
+                    self.publish(temporary, digest)
+                return digest, size
+        finally:
+            os.close(source)
+
+    def clone(self, source: int, target: int) -> tuple[Digest, int]:
+        """Fill the empty file `target` from `source`, sharing blocks where the disk can, and
+        return the digest and length of what is now in `target`."""
+        if links.reflink(source, target):
+            # what is hashed is the clone, which nobody else can change
+            return hashing.hash_handle(target)
+        return hashing.copy_and_hash(source, target)
+
+    def publish(self, temporary: Path, digest: Digest) -> None:
+        """Give the finished file `temporary` its place; bytes are on the disk before the name."""
+        target = self.path(digest)
+        with fsio.translated(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fsio.publish(temporary, target, mode=READ_ONLY)
+
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """Offer a fresh name on the same filesystem, gone afterwards unless it was renamed."""
+        path = fsio.temporary_beside(self.root / "tmp" / "object")
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def quarantine(self, digest: Digest, data: bytes | None = None) -> Path:
+        """Set damaged bytes aside, so that they are never served, linked or uploaded again.
+
+        Without `data`, the whole object itself is moved there.
+        """
+        aside = self.aside(digest)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        if data is None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.path(digest), aside)
+        else:
+            fsio.write_atomic(aside, data, mode=READ_ONLY, durable=False)
+        return aside
+
+    def aside(self, digest: Digest) -> Path:
+        """Return where damaged bytes of that name are set aside."""
+        return self.root / "quarantine" / digest.hex
+
+    def iterate(self) -> Iterator[Digest]:
+        """Yield the digests of all whole objects."""
+        folder = self.root / "objects"
+        for first in _names(folder):
+            for rest in _names(folder / first):
+                name = first + rest
+                if len(name) == 2 * RAW_LENGTH and set(name) <= set("0123456789abcdef"):
+                    yield Digest(PREFIX + name)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,221 @@
+"""Small objects together in one file, with an index that is looked up and never loaded."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import hashlib
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from mlops_cli import fsio
+from mlops_cli.store.digest import RAW_LENGTH, Digest
+
+PACK_MAGIC = b"mlops.pack/1\n"
+INDEX_MAGIC = b"mlops.idx/1\n"
+RECORD = struct.Struct(">32sQ")  # before each object: its digest, its length
+ROW = struct.Struct(">32sQQ")  # in the index: digest, where its bytes begin, how many there are
+FANOUT = struct.Struct(">256I")
+INDEX_START = len(INDEX_MAGIC) + 4 + FANOUT.size
+SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
+READ_ONLY = 0o444
+
+_TICK = 50_000_000  # ns
+
+
+class Place(NamedTuple):
+    """Where the bytes of one object are."""
+
+    pack: Path
+    offset: int
+    length: int
+
+
+def write_index(rows: dict[bytes, tuple[int, int]]) -> bytes:
+    """Return the index of a pack whose objects (by raw digest) lie at (offset, length)."""
+    counts = [0] * 256
+    for raw in rows:
+        counts[raw[0]] += 1
+    body = [ROW.pack(raw, *rows[raw]) for raw in sorted(rows)]
+    fanout = FANOUT.pack(*accumulate(counts))
+    return b"".join([INDEX_MAGIC, len(rows).to_bytes(4, "big"), fanout, *body])
+
+
+def index_name(index: bytes) -> str:
+    """Return the digits by which the pack of `index` and the index itself are called."""
+    return hashlib.sha256(index).hexdigest()
+
+
+def index_rows(index: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (raw digest, offset, length) for each object of an index, sorted by digest."""
+    for position in range(INDEX_START, len(index), ROW.size):
+        yield ROW.unpack_from(index, position)
+
+
+def well_formed(index: bytes | mmap.mmap) -> bool:
+    """Return whether the bytes have the shape of an index; `index_name` tells if they are it."""
+    if len(index) < INDEX_START or index[: len(INDEX_MAGIC)] != INDEX_MAGIC:
+        return False
+    count = int.from_bytes(index[len(INDEX_MAGIC) : len(INDEX_MAGIC) + 4], "big")
+    fanout = FANOUT.unpack_from(index, len(INDEX_MAGIC) + 4)
+    return (
+        len(index) == INDEX_START + count * ROW.size
+        and fanout == tuple(accumulate(fanout, max))
+        and fanout[255] == count
+    )
+
+
+class _Index:
+    """One index, mapped into memory; only the pages that are looked at are read."""
+
+    __slots__ = ("fanout", "pack", "rows")
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as handle:
+            self.rows = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        if not well_formed(self.rows):
+            raise ValueError(path)
+        self.fanout = (0, *FANOUT.unpack_from(self.rows, len(INDEX_MAGIC) + 4))
+        self.pack = path.with_suffix(".pack")
+
+    def find(self, raw: bytes) -> tuple[int, int] | None:
+        first = raw[0]
+        low, high = self.fanout[first], self.fanout[first + 1]
+        if low == high:
+            return None
+        rows = self.rows
+        step = ROW.size
+
+        def key(number: int) -> bytes:
+            start = INDEX_START + number * step
+            return rows[start : start + RAW_LENGTH]
+
+        at = bisect.bisect_left(range(high), raw, low, key=key)
+        if at == high or key(at) != raw:
+            return None
+        _, offset, length = ROW.unpack_from(rows, INDEX_START + at * step)
+        return offset, length
+
+
+@dataclass(slots=True)
+class PackStore:
+    """`packs/<digest>.pack` and `.idx`. The one changing thing inside is what it has open."""
+
+    root: Path  # the cache, not its packs/ folder
+    _open: dict[str, _Index] = field(default_factory=dict)
+    _seen: int = -1
+    _handles: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The packs/ folder."""
+        return self.root / "packs"
+
+    def find(self, raw: bytes) -> Place | None:
+        """Return where the object lies, or None; packs that others sealed meanwhile count."""
+        if found := self._find(raw):
+            return found
+        return self._find(raw) if self._refresh() else None
+
+    def _find(self, raw: bytes) -> Place | None:
+        for name, index in self._open.items():
+            if found := index.find(raw):
+                if len(self._open) > 8 and next(iter(self._open)) != name:
+                    # neighbours are asked for together: look here first the next time
+                    self._open = {name: index, **self._open}
+                return Place(index.pack, *found)
+        return None
+
+    def _refresh(self) -> bool:
+        """Look at the folder again if it changed; return whether there is anything new."""
+        try:
+            changed = os.stat(self.folder).st_mtime_ns
+        except FileNotFoundError:
+            changed = 0
+        if changed == self._seen:
+            return False
+        # two changes within one tick of the disk's clock look like one: a fresh one is not trusted
+        self._seen = changed if time.time_ns() - changed > _TICK else -1
+        names = {name[:-4] for name in _listing(self.folder) if name.endswith(".idx")}
+        for gone in self._open.keys() - names:
+            del self._open[gone]
+            handle = self._handles.pop(self.folder / f"{gone}.pack", None)
+            if handle is not None:
+                os.close(handle)
+        fresh = False
+        for name in sorted(names - self._open.keys()):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                self._open[name] = _Index(self.folder / f"{name}.idx")
+                fresh = True
+        return fresh
+
+    def read(self, place: Place) -> bytes:
+        """Return the bytes at `place`, unverified; short when the pack was cut off.
+
+        Raises FileNotFoundError when the pack is gone, as after another process dropped an object
+        from it: look for the object again.
+        """
+        try:
+            handle = self._handles[place.pack]
+        except KeyError:
+            handle = os.open(place.pack, os.O_RDONLY | os.O_CLOEXEC)
+            if len(self._handles) >= 64:
+                os.close(self._handles.pop(next(iter(self._handles))))
+            self._handles[place.pack] = handle
+        return os.pread(handle, place.length, place.offset)
+
+    def forget(self, pack: Path) -> None:
+        """Take note that `pack` is gone: the folder is looked at again with the next question."""
+        self._open.pop(pack.stem, None)
+        self._seen = -1
+        if pack.with_suffix(".idx").exists() and not pack.exists():
+            # an index without its pack promises what nobody has
+            pack.with_suffix(".idx").unlink(missing_ok=True)
+
+    def drop(self, raw: bytes) -> None:
+        """Take a damaged object out of every index that names it; its bytes stay, unreferenced.
+
+        A pack is called by its index, so pack and index both get a new name: first the pack a
+        second name, then the new index, and only then the old ones go.
+        """
+        with fsio.lock(self.folder / ".lock", what="the packs of the cache", wait=30):
+            self._refresh()
+            while (place := self._find(raw)) is not None:
+                rows = {r: (o, n) for r, o, n in index_rows(self._open[place.pack.stem].rows)}
+                del rows[raw]
+                if rows:
+                    index = write_index(rows)
+                    renamed = self.folder / f"{index_name(index)}.pack"
+                    with contextlib.suppress(FileExistsError, FileNotFoundError):
+                        os.link(place.pack, renamed)
+                    fsio.write_atomic(renamed.with_suffix(".idx"), index, mode=READ_ONLY)
+                place.pack.with_suffix(".idx").unlink(missing_ok=True)
+                place.pack.unlink(missing_ok=True)
+                self._seen = -1
+                self._refresh()
+
+    def names(self) -> list[str]:
+        """Return the digits of all sealed packs that can be read."""
+        self._refresh()
+        return sorted(self._open)
+
+    def iterate(self) -> Iterator[Digest]:
+        """Yield the digests of all packed objects; one that lies in two packs comes twice."""
+        self._refresh()
+        for index in list(self._open.values()):
+            for raw, _, _ in index_rows(index.rows):
+                yield Digest.from_raw(raw)
+
+
+def _listing(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,121 @@
+"""A directory as a canonical listing, itself an object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast
+
+from mlops_cli.errors import IntegrityError, StateRefused
+from mlops_cli.store.digest import PREFIX, Digest
+
+Mode = Literal["file", "exec", "link", "dir"]
+
+HEADER = b"mlops.tree/1\n"
+RESERVED = (".git",)  # whatever its case: some disks do not tell .GIT from .git
+
+_ENTRY = re.compile(
+    rb"(file|exec|link|dir) ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) ([^\0]*)\0"
+)
+
+
+class Entry(NamedTuple):
+    """One line of a tree. For a directory, `digest` names its own tree, `size` and `files` are
+    the sums below it; for a link, `digest` names the bytes of its target. A tuple and no
+    dataclass: a tree may have a hundred thousand of them."""
+
+    name: str
+    mode: Mode
+    digest: Digest
+    size: int
+    files: int = 1
+
+
+def write_tree(entries: Iterable[Entry]) -> bytes:
+    """Return the one listing of `entries`, which may come in any order.
+
+    Raises StateRefused ("reserved-name", "name-not-utf8") for a name that no tree may hold.
+    """
+    ordered = sorted(entries)  # code points sort as their UTF-8 bytes do
+    lines = [HEADER]
+    former = None
+    for name, mode, digest, size, files in ordered:
+        if (why := refusal(name)) or name == former:
+            raise StateRefused(
+                f"{name!r} cannot be kept: {why or 'it stands there twice'}",
+                code="reserved-name",
+                hint="rename it, or name it in .mlopsignore",
+                details={"name": ascii(name)},
+            )
+        former = name
+        lines.append(f"{mode} {digest[len(PREFIX) :]} {size} {files} {name}\0".encode())
+    return b"".join(lines)
+
+
+def parse_tree(data: bytes) -> tuple[Entry, ...]:
+    """Return the entries of the listing `data`, sorted by name.
+
+    Raises IntegrityError: "malformed-tree" for bytes that are no canonical listing,
+    "hostile-tree" for names that could lead out of the directory.
+    """
+    if not data.startswith(HEADER):
+        raise _malformed("it does not begin with its header")
+    found = _ENTRY.findall(data, len(HEADER))
+    entries = []
+    length = len(HEADER)
+    former = b""
+    for mode, digits, size, files, raw in found:
+        # five separators and the digest; what the pattern skipped shows in the sum
+        length += len(mode) + len(size) + len(files) + len(raw) + 69
+        if raw <= former and raw:
+            raise _malformed("its names are not sorted, or one stands there twice")
+        former = raw
+        try:
+            name = raw.decode()
+        except UnicodeDecodeError:
+            raise _malformed("a name is not UTF-8") from None
+        if why := refusal(name):
+            raise IntegrityError(
+                f"a tree holds the name {name!r}: {why}",
+                code="hostile-tree",
+                hint="do not use this tree; whoever made it did not use mlops",
+                details={"name": name},
+            )
+        word = cast(Mode, mode.decode())
+        if word != "dir" and files != b"1":
+            raise _malformed(f"{name!r} counts {int(files)} files")
+        entries.append(Entry(name, word, Digest(PREFIX + digits.decode()), int(size), int(files)))
+    if length != len(data):
+        raise _malformed("there are bytes between or after its entries")
+    return tuple(entries)
+
+
+def totals(entries: Iterable[Entry]) -> tuple[int, int]:
+    """Return the bytes and the number of files that `entries` stand for."""
+    size = files = 0
+    for entry in entries:
+        size += entry.size
+        files += entry.files
+    return size, files
+
+
+def refusal(name: str) -> str | None:
+    """Return why `name` may not stand in a tree, or None when it may."""
+    if name in ("", ".", ".."):
+        return "it names no file"
+    if "/" in name or "\0" in name:
+        return "it holds a separator"
+    if name.lower() in RESERVED:
+        return "it belongs to git"
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return "it is not UTF-8"
+    return None
+
+
+def _malformed(why: str) -> IntegrityError:
+    return IntegrityError(
+        f"a tree is malformed: {why}", code="malformed-tree", hint="mlops verify --repair"
+    )
