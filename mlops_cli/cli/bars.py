@@ -1,0 +1,157 @@
+"""Progress for people: bars on a terminal, heartbeat lines elsewhere, nothing for short work."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+from mlops_cli.cli.render import text
+from mlops_cli.progress import SILENT, Progress, Task
+
+FIRST_BAR = 0.6  # seconds; importing rich for work that is over by then would be the work
+HEARTBEAT = 5.0
+
+
+class _Task:
+    def __init__(self, owner: Reporter, label: str, total: int | None, unit: str) -> None:
+        self.owner = owner
+        self.label = label
+        self.total = total
+        self.unit = unit
+        self.done = 0
+        self.started = self.told = time.monotonic()
+        self.bar: Any = None
+
+    def advance(self, n: int = 1) -> None:
+        with self.owner.lock:
+            self.done += n
+
+    def expect(self, total: int) -> None:
+        self.total = total
+
+    def __enter__(self) -> _Task:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.owner.close(self)
+
+    def line(self, now: float) -> str:
+        figures = [_amount(self.done, self.unit)] if self.done else []
+        if self.total:
+            share = min(100 * self.done // self.total, 100)
+            figures = [
+                f"{_amount(self.done, self.unit)} of {_amount(self.total, self.unit)} ({share} %)"
+            ]
+        return f"{self.label}: {', '.join([*figures, f'{now - self.started:.0f} s'])}"
+
+
+class Reporter:
+    """Progress on stderr. One daemon thread watches; `advance` only counts."""
+
+    def __init__(self, *, bars: bool) -> None:
+        self.lock = threading.Lock()
+        self._bars = bars
+        self._tasks: list[_Task] = []
+        self._display: Any = None
+        self._thread: threading.Thread | None = None
+
+    def task(self, label: str, *, total: int | None = None, unit: str = "") -> Task:
+        task = _Task(self, label, total, unit)
+        with self.lock:
+            self._tasks.append(task)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
+            self._thread.start()
+        return task
+
+    def say(self, sentence: str) -> None:
+        display = self._display
+        if display is not None:
+            display.console.print(sentence, markup=False, highlight=False)
+        else:
+            sys.stderr.write(sentence + "\n")
+            sys.stderr.flush()
+
+    def close(self, task: _Task) -> None:
+        with self.lock:
+            if task in self._tasks:
+                self._tasks.remove(task)
+            if task.bar is not None:
+                self._display.remove_task(task.bar)
+            if not self._tasks and self._display is not None:
+                self._display.stop()
+                self._display = None
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(0.1 if self._bars else 0.5)
+            now = time.monotonic()
+            if self._bars:
+                self._draw(now)
+            else:
+                self._beat(now)
+
+    def _beat(self, now: float) -> None:
+        with self.lock:
+            due = [task for task in self._tasks if now - task.told >= HEARTBEAT]
+            for task in due:
+                task.told = now
+        for task in due:
+            self.say(task.line(now))
+
+    def _draw(self, now: float) -> None:
+        if not any(now - task.started >= FIRST_BAR for task in list(self._tasks)):
+            return
+        display = _display() if self._display is None else self._display
+        with self.lock:
+            if not self._tasks:
+                return
+            if self._display is None:
+                self._display = display
+                display.start()
+            for task in self._tasks:
+                if task.bar is None and now - task.started >= FIRST_BAR:
+                    task.bar = display.add_task(task.label, total=task.total)
+                if task.bar is not None:
+                    display.update(
+                        task.bar, completed=task.done, total=task.total, figures=task.line(now)
+                    )
+
+
+def _amount(number: int, unit: str) -> str:
+    if unit == "B":
+        return text.size(number)
+    return f"{number:,} {unit}".rstrip()
+
+
+def _display() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def reporter(*, quiet: bool, wanted: bool, terminal: bool) -> Progress:
+    """Return how progress is told: not at all, as bars (`terminal`), or as heartbeat lines."""
+    if quiet:
+        return SILENT
+    return Reporter(bars=terminal) if wanted else _Sayer()
+
+
+class _Sayer:
+    """Says sentences, shows no progress: --no-progress."""
+
+    def task(self, label: str, *, total: int | None = None, unit: str = "") -> Task:
+        return SILENT.task(label, total=total, unit=unit)
+
+    def say(self, sentence: str) -> None:
+        sys.stderr.write(sentence + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,48 @@
+"""Every command: its module, its section in help, its summary. A literal: help imports nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A NamedTuple and not a dataclass: `mlops --help` has no time to import dataclasses."""
+
+    module: str
+    section: str
+    summary: str
+
+
+def _at(name: str, section: str, summary: str) -> Command:
+    return Command(f"mlops_cli.cli.commands.{name}", section, summary)
+
+
+COMMANDS: dict[str, Command] = {
+    "init": _at("init", "project", "Start a project: pipeline.yaml, code, settings, CI"),
+    "demo": _at("demo", "project", "Play the whole loop on a year of real flights"),
+    "doctor": _at("doctor", "project", "Check this machine and project; say how to mend"),
+    "config": _at("config", "project", "Show and change settings, each with its origin"),
+    "schema": _at("schema", "project", "Print the JSON Schema of pipeline.yaml or a result"),
+    "status": _at("status", "project", "Say what is stale, changed or missing, and why"),
+    "add": _at("add", "data", "Track data: bytes in the cache, a pointer in git"),
+    "checkout": _at("checkout", "data", "Bring data in the workspace to what git says"),
+    "diff": _at("diff", "data", "Compare data between the workspace and commits"),
+    "ls": _at("ls", "data", "List tracked data and what is in it"),
+    "push": _at("push", "data", "Send data that the remote lacks"),
+    "pull": _at("pull", "data", "Fetch data that is missing here and check it out"),
+    "remote": _at("remote", "data", "Add, list and remove places to keep data"),
+    "verify": _at("verify", "data", "Re-hash data here or on a remote; repair it"),
+    "run": _at("run", "pipeline", "Run the stale steps, record and commit"),
+    "dag": _at("dag", "pipeline", "Draw the graph of steps"),
+    "explain": _at("explain", "pipeline", "Say what a step depends on and why it is stale"),
+    "feature": _at("feature", "features", "Validate, profile, build and read features"),
+    "train": _at("train", "experiments", "Train and evaluate models"),
+    "runs": _at("runs", "experiments", "List, show and search what was run"),
+    "register": _at("register", "registry", "Make a trained model a numbered version"),
+    "promote": _at("promote", "registry", "Move an alias to a version if its gates pass"),
+    "models": _at("models", "registry", "List models, versions and the history of aliases"),
+    "deploy": _at("deploy", "production", "Plan, apply and roll back deployments"),
+    "predict": _at("predict", "production", "Predict the rows of a file with a model"),
+    "monitor": _at("monitor", "production", "Hold what is served against its training"),
+    "lineage": _at("lineage", "lineage", "Follow a thing up to its data, down to its use"),
+}
