@@ -40,7 +40,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("remote.default", "string", None, "the remote that push and pull use"),
     Setting("remotes.*.url", "string", None, "where a remote is: file:///…, s3://bucket/prefix"),
-    Setting("remotes.*.options.*", "string", None, "an option of the remote's file system"),
+    Setting("remotes.*.endpoint", "string", None, "the address of an S3 service that is not AWS"),
+    Setting("remotes.*.region", "string", None, "the region of the bucket"),
+    Setting("remotes.*.profile", "string", None, "the profile whose credentials are used"),
+    Setting("remotes.*.anonymous", "bool", None, "read a public bucket without credentials"),
+    Setting("remotes.*.fsspec.*", "string", None, "passed to the file system as it stands"),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
     Setting("ledger.writer", "string", None, "the name under which this clone records runs"),
 )
@@ -77,7 +81,7 @@ class Settings:
     def group(self, prefix: str) -> dict[str, dict[str, Any]]:
         """Return what was chosen under `prefix` by name: group("remotes")["origin"]["url"].
 
-        Deeper names stay dotted: group("remotes")["origin"]["options.endpoint_url"].
+        Deeper names stay dotted: group("remotes")["origin"]["fsspec.timeout"].
         """
         found: dict[str, dict[str, Any]] = {}
         for name, value in self.values.items():
@@ -168,13 +172,13 @@ def convert(name: str, raw: str, *, place: str) -> Any:
         return raw
     if setting.kind == "choice" and raw in setting.choices:
         return raw
-    expected = {"int": "a whole number", "bool": "true or false", "path": "a path"}.get(
-        setting.kind, "one of " + ", ".join(setting.choices) if setting.choices else "a text"
-    )
+    words = {"int": "a whole number", "bool": "true or false", "path": "a path"}
+    expected = "one of " + ", ".join(setting.choices) if setting.choices else "a text"
+    expected = words.get(setting.kind, expected)
     raise ConfigError(
         f"{place}: {name} is {raw!r}, not {expected}",
         code="bad-setting",
-        hint=f"mlops config set {name} {setting.default}",
+        hint=f"{name}: {setting.doc}; the default is {setting.default}",
         details={"setting": name, "place": place},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 import typer.main
 
-from mlops_cli.cli.group import Group
+from mlops_cli.cli.group import Group, global_options
 
 
 def answer(words: list[str], *, complete_var: str) -> int:
@@ -19,6 +19,7 @@ def answer(words: list[str], *, complete_var: str) -> int:
         callback=_nothing,
     )
     program = typer.main.get_command(app)
+    program.params.extend(global_options())
     result = program.main(
         words, prog_name="mlops", complete_var=complete_var, standalone_mode=False
     )

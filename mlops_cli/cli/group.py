@@ -35,7 +35,7 @@ class Group(typer.core.TyperGroup):
         command = load(cmd_name)
         if ctx is not None and ctx.resilient_parsing:  # completing: options of every command too
             for place in (command, *getattr(command, "commands", {}).values()):
-                place.params.extend(_global_options())
+                place.params.extend(global_options())
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -77,7 +77,7 @@ def group() -> Group:
     return Group(
         name="mlops",
         context_settings={"help_option_names": ["-h", "--help"]},
-        params=list(_global_options()),
+        params=list(global_options()),
         rich_markup_mode=None,
     )
 
@@ -93,7 +93,7 @@ def unknown_command(name: str) -> UsageError:
     return UsageError(f"there is no command {name!r}", code="unknown-command", hint=hint)
 
 
-def _global_options() -> list[Any]:
+def global_options() -> list[Any]:
     # only listed in completion: main takes them out of the arguments before anything is parsed
     options: list[Any] = []
     for words, summary in HELP:
