@@ -1,0 +1,111 @@
+"""Files on a ref that is never checked out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mlops_cli.errors import IntegrityError, StateRefused
+from mlops_cli.vcs import refs
+from mlops_cli.vcs.repo import Git
+
+REF = "refs/mlops/ledger/w"
+
+
+def clone(path: Path, remote: Path | None = None) -> Git:
+    git = Git.init(path)
+    git.run("config", "user.name", "Ada")
+    git.run("config", "user.email", "ada@example.com")
+    git.run("config", "commit.gpgsign", "false")
+    if remote is not None:
+        git.run("remote", "add", "origin", str(remote))
+    return git
+
+
+def test_appended_files_are_read_back_and_history_is_linear(tmp_path: Path) -> None:
+    git = clone(tmp_path)
+    first = refs.append(git, REF, {"records/a/1.json": b"one", "bin": bytes(range(256))}, "m")
+    second = refs.append(git, REF, {"records/a/2.json": b"two\n\n"}, "m2")
+    assert refs.read_tree(git, REF) == {
+        "records/a/1.json": b"one",
+        "bin": bytes(range(256)),
+        "records/a/2.json": b"two\n\n",
+    }
+    assert git.run("rev-list", REF).split() == [second, first]
+    assert refs.tips(git, "refs/mlops/") == {REF: second}
+    assert list(refs.log_new(git, REF, first)) == ["records/a/2.json"]
+    assert list(refs.log_new(git, REF, second)) == []
+    assert len(refs.log_new(git, REF, "f" * 40)) == 3
+
+
+def test_no_ref_is_an_empty_tree(tmp_path: Path) -> None:
+    git = clone(tmp_path)
+    assert refs.read_tree(git, REF) == {}
+    assert refs.tip(git, REF) is None
+
+
+def test_two_clones_exchange_their_ledgers_without_overwriting(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    Git.init(tmp_path / "seed").run("init", "-q", "--bare", str(bare))
+    one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
+    refs.append(one, refs.LEDGER + "one", {"a": b"1"}, "m")
+    refs.append(two, refs.LEDGER + "two", {"b": b"2"}, "m")
+    refs.push(one, "origin")
+    assert list(refs.fetch(two, "origin")) == [refs.LEDGER + "one"]
+    refs.push(two, "origin")
+    assert list(refs.fetch(one, "origin")) == [refs.LEDGER + "two"]
+    assert refs.tips(one, refs.LEDGER) == refs.tips(two, refs.LEDGER)
+    # records not sent yet survive a fetch
+    ahead = refs.append(one, refs.LEDGER + "one", {"c": b"3"}, "m")
+    assert refs.fetch(one, "origin") == {}
+    assert refs.tip(one, refs.LEDGER + "one") == ahead
+
+
+def test_one_name_for_two_writers_is_refused_when_sent(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    Git.init(tmp_path / "seed").run("init", "-q", "--bare", str(bare))
+    one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
+    refs.append(one, REF, {"a": b"1"}, "m")
+    refs.append(two, REF, {"b": b"2"}, "m")
+    refs.push(one, "origin")
+    with pytest.raises(StateRefused) as refused:
+        refs.push(two, "origin")
+    assert refused.value.code == "ref-diverged"
+    assert refs.fetch(two, "origin") == {}
+
+
+def test_tags_are_created_once_listed_with_their_payload_and_exchanged(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from mlops_cli.vcs import tags
+
+    when = datetime(2013, 2, 1, tzinfo=UTC)
+    bare = tmp_path / "bare"
+    Git.init(tmp_path / "seed").run("init", "-q", "--bare", str(bare))
+    one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
+    with pytest.raises(StateRefused) as refused:
+        tags.create(one, "mlops/m/v1", {}, subject="s", time=when)
+    assert refused.value.code == "no-commit"
+    for git in (one, two):
+        git.run("commit", "-q", "--allow-empty", "-m", "first")
+    payload = {"text": "ü\n\n\\0", "n": 1}
+    assert tags.create(one, "mlops/m/v1", payload, subject="m v1", time=when)
+    assert not tags.create(one, "mlops/m/v1", {"n": 2}, subject="m v1", time=when)
+    one.run("tag", "mlops/m/light")
+    (tag,) = tags.listing(one, "mlops/m/")
+    assert (tag.name, tag.value(), tag.target) == ("mlops/m/v1", payload, one.head().commit)
+    assert tag.id == one.run("rev-parse", "mlops/m/v1")
+    assert one.run("for-each-ref", "--format=%(taggerdate:iso-strict)", "refs/tags/mlops/m/v1") == (
+        "2013-02-01T00:00:00+00:00"
+    )
+    tags.push(one, "origin")
+    tags.fetch(two, "origin")
+    assert tags.listing(two, "mlops/")[0].id == tag.id
+    tags.create(one, "mlops/m/v2", {"n": 2}, subject="m v2", time=when)
+    tags.create(two, "mlops/m/v2", {"n": 3}, subject="m v2", time=when)
+    tags.push(one, "origin")
+    for exchange in (tags.push, tags.fetch):
+        with pytest.raises(IntegrityError) as taken:
+            exchange(two, "origin")
+        assert taken.value.code == "tag-taken"
+    assert tags.listing(two, "mlops/m/v2")[0].value() == {"n": 3}
