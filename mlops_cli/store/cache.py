@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mlops_cli import fsio
-from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.store import hashing
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.objects import ObjectStore
+from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packer import Packer
 from mlops_cli.store.packs import PackStore, Place
 
@@ -34,6 +34,12 @@ class Cache:
     def has(self, digest: Digest) -> bool:
         """Return whether an object of that name is here."""
         return self.packs.find(digest.raw) is not None or self.objects.size(digest) is not None
+
+    def has_raw(self, raw: bytes) -> bool:
+        """Return what `has` does, for the 32 bytes of a digest."""
+        return self.packs.find(raw) is not None or (
+            self.objects.size(Digest.from_raw(raw)) is not None
+        )
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Return those of `digests` that are not here."""
@@ -179,38 +185,75 @@ class Cache:
 class BatchWriter:
     """Small objects on their way into one pack; few of them stay whole objects."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, *, pack_always: bool = False) -> None:
         self.cache = cache
         self.packer = Packer(cache.root)
-        self._first: dict[Digest, bytes] = {}
+        self._first: dict[bytes, bytes] | None = None if pack_always else {}
+        # most shelves do not exist in a cache of small files, which spares asking for each object
+        self._shelves = set(listing(cache.root / "objects"))
 
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest; it may be read by others once the writer closed."""
         digest = Digest.of(data)
-        self.add(digest, data)
+        self.add_raw(digest.raw, data)
         return digest
+
+    def put_file(self, path: str, *, size: int) -> bytes:
+        """Store the file at `path`, which has about `size` bytes, and return its raw digest.
+
+        Raises StateRefused ("file-changed") when it has not.
+        """
+        if size >= PACK_BELOW:
+            digest, length = self.cache.objects.put_file(Path(path))
+            self._shelves.add(digest.hex[:2])
+            raw = digest.raw
+        else:
+            data = hashing.read_exactly(path, size)
+            raw, length = hashlib.sha256(data).digest(), len(data)
+            self.add_raw(raw, data)
+        if length != size:
+            raise StateRefused(
+                f"{path} changed while it was read",
+                code="file-changed",
+                hint="run the same command again when nothing writes to it",
+                details={"path": path},
+            )
+        return raw
+
+    def has_raw(self, raw: bytes) -> bool:
+        """Return whether the object is in the cache or on its way there."""
+        if self.packer.has(raw) or (self._first is not None and raw in self._first):
+            return True
+        cache = self.cache
+        if cache.packs.find(raw, again=False) is not None:
+            return True
+        return (
+            raw[:1].hex() in self._shelves and cache.objects.size(Digest.from_raw(raw)) is not None
+        )
 
     def add(self, digest: Digest, data: bytes) -> None:
         """Store `data`, whose digest the caller has just taken."""
-        raw = digest.raw
-        if digest in self._first or self.packer.has(raw) or self.cache.has(digest):
+        self.add_raw(digest.raw, data)
+
+    def add_raw(self, raw: bytes, data: bytes) -> None:
+        """Store `data`, whose digest the caller has just taken."""
+        if self.has_raw(raw):
             return
         if len(data) >= PACK_BELOW:
-            self.cache.objects.put(data, digest)
-        elif len(self.packer):
+            self.cache.objects.put(data, Digest.from_raw(raw))
+        elif self._first is None:
             self.packer.add(raw, data)
         else:
-            self._first[digest] = data
+            self._first[raw] = data
             if len(self._first) > LOOSE_UP_TO:
                 for first, held in self._first.items():
-                    self.packer.add(first.raw, held)
-                self._first.clear()
+                    self.packer.add(first, held)
+                self._first = None
 
     def close(self) -> None:
         """Seal the pack, or store the few objects one by one."""
-        for digest, data in self._first.items():
-            self.cache.objects.put(data, digest)
-        self._first.clear()
+        for raw, data in (self._first or {}).items():
+            self.cache.objects.put(data, Digest.from_raw(raw))
         self.packer.seal()
 
 

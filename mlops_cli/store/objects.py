@@ -108,14 +108,15 @@ class ObjectStore:
     def iterate(self) -> Iterator[Digest]:
         """Yield the digests of all whole objects."""
         folder = self.root / "objects"
-        for first in _names(folder):
-            for rest in _names(folder / first):
+        for first in listing(folder):
+            for rest in listing(folder / first):
                 name = first + rest
                 if len(name) == 2 * RAW_LENGTH and set(name) <= set("0123456789abcdef"):
                     yield Digest(PREFIX + name)
 
 
-def _names(folder: Path) -> list[str]:
+def listing(folder: Path) -> list[str]:
+    """Return the sorted names in a folder that may not exist."""
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):

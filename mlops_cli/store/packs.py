@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from mlops_cli import fsio
 from mlops_cli.store.digest import RAW_LENGTH, Digest
+from mlops_cli.store.objects import listing
 
 PACK_MAGIC = b"mlops.pack/1\n"
 INDEX_MAGIC = b"mlops.idx/1\n"
@@ -28,6 +29,7 @@ SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
 READ_ONLY = 0o444
 
 _TICK = 50_000_000  # ns
+_NEVER, _RECENTLY = -2, -1  # beside the times at which the folder was looked at
 
 
 class Place(NamedTuple):
@@ -110,7 +112,7 @@ class PackStore:
 
     root: Path  # the cache, not its packs/ folder
     _open: dict[str, _Index] = field(default_factory=dict)
-    _seen: int = -1
+    _seen: int = _NEVER
     _handles: dict[Path, int] = field(default_factory=dict)
 
     @property
@@ -118,11 +120,16 @@ class PackStore:
         """The packs/ folder."""
         return self.root / "packs"
 
-    def find(self, raw: bytes) -> Place | None:
-        """Return where the object lies, or None; packs that others sealed meanwhile count."""
+    def find(self, raw: bytes, *, again: bool = True) -> Place | None:
+        """Return where the object lies, or None.
+
+        With `again`, packs that others sealed since the folder was last looked at count as well.
+        """
+        if self._seen == _NEVER:
+            self._refresh()
         if found := self._find(raw):
             return found
-        return self._find(raw) if self._refresh() else None
+        return self._find(raw) if again and self._refresh() else None
 
     def _find(self, raw: bytes) -> Place | None:
         for name, index in self._open.items():
@@ -142,8 +149,8 @@ class PackStore:
         if changed == self._seen:
             return False
         # two changes within one tick of the disk's clock look like one: a fresh one is not trusted
-        self._seen = changed if time.time_ns() - changed > _TICK else -1
-        names = {name[:-4] for name in _listing(self.folder) if name.endswith(".idx")}
+        self._seen = changed if time.time_ns() - changed > _TICK else _RECENTLY
+        names = {name[:-4] for name in listing(self.folder) if name.endswith(".idx")}
         for gone in self._open.keys() - names:
             del self._open[gone]
             handle = self._handles.pop(self.folder / f"{gone}.pack", None)
@@ -174,7 +181,7 @@ class PackStore:
     def forget(self, pack: Path) -> None:
         """Take note that `pack` is gone: the folder is looked at again with the next question."""
         self._open.pop(pack.stem, None)
-        self._seen = -1
+        self._seen = _RECENTLY
         if pack.with_suffix(".idx").exists() and not pack.exists():
             # an index without its pack promises what nobody has
             pack.with_suffix(".idx").unlink(missing_ok=True)
@@ -198,7 +205,7 @@ class PackStore:
                     fsio.write_atomic(renamed.with_suffix(".idx"), index, mode=READ_ONLY)
                 place.pack.with_suffix(".idx").unlink(missing_ok=True)
                 place.pack.unlink(missing_ok=True)
-                self._seen = -1
+                self._seen = _RECENTLY
                 self._refresh()
 
     def names(self) -> list[str]:
@@ -212,10 +219,3 @@ class PackStore:
         for index in list(self._open.values()):
             for raw, _, _ in index_rows(index.rows):
                 yield Digest.from_raw(raw)
-
-
-def _listing(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, NoReturn, cast
 
 from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.store.digest import PREFIX, Digest
 
 Mode = Literal["file", "exec", "link", "dir"]
+Row = tuple[str, Mode, str, int, int]  # an entry whose digest is only its digits
 
 HEADER = b"mlops.tree/1\n"
 RESERVED = (".git",)  # whatever its case: some disks do not tell .GIT from .git
@@ -34,22 +35,24 @@ class Entry(NamedTuple):
 def write_tree(entries: Iterable[Entry]) -> bytes:
     """Return the one listing of `entries`, which may come in any order.
 
-    Raises StateRefused ("reserved-name", "name-not-utf8") for a name that no tree may hold.
+    Raises StateRefused ("reserved-name") for a name that no tree may hold.
     """
-    ordered = sorted(entries)  # code points sort as their UTF-8 bytes do
-    lines = [HEADER]
-    former = None
-    for name, mode, digest, size, files in ordered:
-        if (why := refusal(name)) or name == former:
-            raise StateRefused(
-                f"{name!r} cannot be kept: {why or 'it stands there twice'}",
-                code="reserved-name",
-                hint="rename it, or name it in .mlopsignore",
-                details={"name": ascii(name)},
-            )
-        former = name
-        lines.append(f"{mode} {digest[len(PREFIX) :]} {size} {files} {name}\0".encode())
-    return b"".join(lines)
+    return write_rows(
+        [
+            (name, mode, digest[len(PREFIX) :], size, files)
+            for name, mode, digest, size, files in entries
+        ]
+    )
+
+
+def write_rows(rows: list[Row]) -> bytes:
+    """Return the listing of `rows`, sorting them in place; see `write_tree`."""
+    rows.sort()  # code points sort as their UTF-8 bytes do
+    names = [row[0] for row in rows]
+    if any(map(refusal, names)) or len(set(names)) != len(names):
+        _refuse(names)
+    lines = [f"{mode} {hex} {size} {files} {name}\0" for name, mode, hex, size, files in rows]
+    return HEADER + "".join(lines).encode()
 
 
 def parse_tree(data: bytes) -> tuple[Entry, ...]:
@@ -113,6 +116,18 @@ def refusal(name: str) -> str | None:
         except UnicodeEncodeError:
             return "it is not UTF-8"
     return None
+
+
+def _refuse(names: list[str]) -> NoReturn:
+    for name, former in zip(names, [None, *names], strict=False):
+        if (why := refusal(name)) or name == former:
+            raise StateRefused(
+                f"{name!a} cannot be kept: {why or 'it stands there twice'}",
+                code="reserved-name",
+                hint="rename it, or name it in .mlopsignore",
+                details={"name": ascii(name)},
+            )
+    raise AssertionError(names)
 
 
 def _malformed(why: str) -> IntegrityError:

@@ -1,0 +1,294 @@
+"""From the workspace into the store; and the digest alone, without storing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from mlops_cli.progress import SILENT, Progress, Task
+from mlops_cli.store import hashing
+from mlops_cli.store.cache import BatchWriter, Cache
+from mlops_cli.store.digest import RAW_LENGTH, Digest
+from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
+from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, is_racy
+from mlops_cli.store.tree import Row, write_rows
+from mlops_cli.store.worker import Reader
+from mlops_cli.store.workers import Batch, Done, Workers, count, unreadable
+
+BATCH_FILES = 256
+BATCH_BYTES = 4 << 20
+PROCESSES_FROM = 2000  # files to read, below which starting processes costs more than it brings
+ALONE_FROM = hashing.OVERLAP_FROM  # such a file keeps two threads busy by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a path holds: the digest of its bytes or of its tree, and how much that is."""
+
+    digest: Digest
+    kind: Kind
+    size: int
+    files: int
+
+
+def ingest(
+    path: Path,
+    *,
+    cache: Cache,
+    stats: StatCache | None = None,
+    ignored: Ignored | None = None,
+    progress: Progress = SILENT,
+    jobs: int = 0,
+) -> Stored:
+    """Store the file or folder at `path` and return what it holds.
+
+    Objects come first, then trees, so that a crash leaves objects without a name and never a name
+    without its objects. Empty folders, links and the executable bit are kept; names must be UTF-8.
+    `ignored` is asked with the path relative to `path` and whether it is a folder.
+    Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name",
+    "name-not-utf8", "is-a-link", "file-changed"), OutsideWorld ("disk-full", "cannot-read").
+    """
+    stamp = stats.clock() if stats else 0
+    found = scan(path, ignored=ignored, cache_root=cache.root)
+    unsettled = _recognise(found, stats)
+    _forget_what_is_not_stored(found, cache)
+    with cache.writer() as writer:
+        _read(found, writer=writer, progress=progress, jobs=jobs)
+        result = _assemble(found, writer=writer)
+    _remember(found, unsettled, stats, stamp)
+    return result
+
+
+def fingerprint(
+    path: Path,
+    *,
+    stats: StatCache | None = None,
+    ignored: Ignored | None = None,
+    cache: Cache | None = None,
+    progress: Progress = SILENT,
+    jobs: int = 0,
+    trees: dict[Digest, bytes] | None = None,
+) -> Stored:
+    """Return what `ingest` would return, storing nothing; it raises the same.
+
+    With `cache`, links into it count as the files they stand for. The listings of all folders are
+    put into `trees` when it is given, for `compare.changes`.
+    """
+    found = survey(path, stats=stats, ignored=ignored, cache=cache, progress=progress, jobs=jobs)
+    return _assemble(found, trees=trees)
+
+
+def survey(
+    path: Path,
+    *,
+    stats: StatCache | None,
+    ignored: Ignored | None,
+    cache: Cache | None,
+    progress: Progress = SILENT,
+    jobs: int = 0,
+) -> Scan:
+    """Return the scan of `path` with every digest filled in."""
+    stamp = stats.clock() if stats else 0
+    found = scan(path, ignored=ignored, cache_root=cache.root if cache else None)
+    unsettled = _recognise(found, stats)
+    _read(found, writer=None, progress=progress, jobs=jobs)
+    _assemble(found)
+    _remember(found, unsettled, stats, stamp)
+    return found
+
+
+def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
+    """Fill in the digests of all files that look as they did; return the folders that differ."""
+    if stats is None:
+        return []
+    known = stats.load(found.folders[0].path)
+    unsettled = []
+    step = FACTS.size
+    for folder in found.folders:
+        former = known.get(folder.path)
+        if former is None:
+            unsettled.append(folder)
+            continue
+        if folder.facts == former.facts and encoded(folder.names) == former.names:
+            packed = former.digests
+            folder.digests = digests = [
+                packed[at : at + RAW_LENGTH] for at in range(0, len(packed), RAW_LENGTH)
+            ]
+            if not folder.folders and former.tree:
+                folder.tree, folder.size, folder.files = former.tree, former.size, len(digests)
+            elif UNKNOWN in digests:
+                unsettled.append(folder)
+            continue
+        unsettled.append(folder)
+        by_name = former.by_name()
+        for at, name in enumerate(folder.names):
+            facts, digest = by_name.get(name.encode(), (b"", UNKNOWN))
+            if facts == folder.facts[at * step : (at + 1) * step]:
+                folder.digests[at] = digest
+    if found.kind == "file" and UNKNOWN not in found.folders[0].digests:
+        return []
+    return unsettled
+
+
+def _forget_what_is_not_stored(found: Scan, cache: Cache) -> None:
+    """A digest that is known spares reading the file only if its bytes are in this cache."""
+    for folder in found.folders:
+        for at, digest in enumerate(folder.digests):
+            if digest != UNKNOWN and not cache.has_raw(digest):
+                folder.digests[at] = UNKNOWN
+                folder.tree = b""
+
+
+def _read(found: Scan, *, writer: BatchWriter | None, progress: Progress, jobs: int) -> None:
+    """Read every file whose digest is not known yet, and store it when there is a writer."""
+    batches, alone = _unread(found, writer)
+    if not batches and not alone:
+        return
+    files = sum(len(batch[1]) for batch, _ in batches)
+    volume = sum(sum(batch[2]) for batch, _ in batches)
+    worth = files >= PROCESSES_FROM or (volume >= PROCESSES_FROM << 15 and len(batches) > 8)
+    workers = count(jobs) if worth else 1
+    label = "storing" if writer else "hashing"
+    with progress.task(label, total=files + len(alone), unit="files") as task:
+        try:
+            if workers > 1:
+                _read_by_processes(batches, workers, writer, task)
+            else:
+                reader = Reader(writer)
+                for batch, done in batches:
+                    done(reader.take(*batch))
+                    task.advance(len(batch[1]))
+            reader = Reader(writer)
+            for batch, done in alone:
+                done(reader.take(*batch))
+                task.advance()
+        except OSError as exc:
+            raise unreadable(exc) from exc
+
+
+def _read_by_processes(
+    batches: list[tuple[Batch, Done]], workers: int, writer: BatchWriter | None, task: Task
+) -> None:
+    root = writer.cache.root if writer else None
+    with Workers(workers, root=root) as pool:
+        for batch, done in batches:
+            pool.submit(batch, _both(done, task))
+        pool.finish()
+
+
+def _both(done: Done, task: Task) -> Done:
+    def then(digests: list[bytes]) -> None:
+        done(digests)
+        task.advance(len(digests))
+
+    return then
+
+
+def _unread(
+    found: Scan, writer: BatchWriter | None
+) -> tuple[list[tuple[Batch, Done]], list[tuple[Batch, Done]]]:
+    """Return batches of smaller files, and large files each alone; links are done at once."""
+    batches: list[tuple[Batch, Done]] = []
+    alone: list[tuple[Batch, Done]] = []
+    for folder in found.folders:
+        places: list[int] = []
+        sizes: list[int] = []
+        volume = 0
+        for at, (digest, facts) in enumerate(zip(folder.digests, folder.stats(), strict=True)):
+            if digest != UNKNOWN:
+                continue
+            size, name = facts[0], folder.names[at]
+            if name in folder.targets:
+                folder.digests[at] = _link(folder.targets[name], writer)
+                continue
+            if size >= ALONE_FROM:
+                alone.append(_batch(folder, [at], [size]))
+                continue
+            places.append(at)
+            sizes.append(size)
+            volume += size
+            if len(places) >= BATCH_FILES or volume >= BATCH_BYTES:
+                batches.append(_batch(folder, places, sizes))
+                places, sizes, volume = [], [], 0
+        if places:
+            batches.append(_batch(folder, places, sizes))
+    return batches, alone
+
+
+def _batch(folder: Folder, places: list[int], sizes: list[int]) -> tuple[Batch, Done]:
+    def done(digests: list[bytes]) -> None:
+        for at, digest in zip(places, digests, strict=True):
+            folder.digests[at] = digest
+
+    return (folder.path, [folder.names[at] for at in places], sizes), done
+
+
+def _link(target: bytes, writer: BatchWriter | None) -> bytes:
+    raw = sha256(target).digest()
+    if writer is not None:
+        writer.add_raw(raw, target)
+    return raw
+
+
+def _assemble(
+    found: Scan,
+    *,
+    writer: BatchWriter | None = None,
+    trees: dict[Digest, bytes] | None = None,
+) -> Stored:
+    """Work out the listings from the innermost folder outwards; return what the whole is."""
+    top = found.folders[0]
+    if found.kind == "file":
+        (facts,) = top.stats()
+        return Stored(Digest.from_raw(top.digests[0]), "file", facts[0], 1)
+    for folder in reversed(found.folders):
+        stored = writer is None or (folder.tree != b"" and writer.has_raw(folder.tree))
+        if folder.tree and stored and trees is None:
+            continue
+        listing = write_rows(rows(folder))
+        folder.tree = sha256(listing).digest()
+        folder.size = sum(facts[0] for facts in folder.stats())
+        folder.size += sum(inner.size for _, inner in folder.folders)
+        folder.files = len(folder.names) + sum(inner.files for _, inner in folder.folders)
+        if writer is not None:
+            writer.add_raw(folder.tree, listing)
+        if trees is not None:
+            trees[Digest.from_raw(folder.tree)] = listing
+    return Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
+
+
+def rows(folder: Folder) -> list[Row]:
+    """Return the rows of a folder's listing; the folders in it are done already."""
+    found: list[Row] = [
+        (name, mode_of(facts[4]), digest.hex(), facts[0], 1)
+        for name, facts, digest in zip(folder.names, folder.stats(), folder.digests, strict=True)
+    ]
+    found += [
+        (name, "dir", inner.tree.hex(), inner.size, inner.files) for name, inner in folder.folders
+    ]
+    return found
+
+
+def _remember(found: Scan, unsettled: list[Folder], stats: StatCache | None, stamp: int) -> None:
+    """Keep what was read, except files so young that they could still change unseen."""
+    if stats is None or not unsettled:
+        return
+    changed: dict[str, Known] = {}
+    for folder in unsettled:
+        digests = [
+            UNKNOWN if is_racy(facts[1], facts[2], stamp) else digest
+            for facts, digest in zip(folder.stats(), folder.digests, strict=True)
+        ]
+        whole = found.kind == "tree" and not folder.folders and UNKNOWN not in digests
+        changed[folder.path] = Known(
+            encoded(folder.names),
+            folder.facts,
+            b"".join(digests),
+            folder.tree if whole else b"",
+            folder.size,
+        )
+    if found.kind == "tree":
+        stats.replace(changed.items())
+    else:
+        stats.merge(changed)

@@ -1,0 +1,82 @@
+"""Reads files, hashes them and, where wanted, keeps them; alone in a process or as one of several.
+
+The process speaks on its standard streams: frames of a 4-byte length and marshalled values, which
+only ever pass between two interpreters of the same kind on one machine. It starts in a few
+milliseconds because it imports nothing but the store, and it shares nothing with its parent: no
+threads, locks or open files to inherit.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mlops_cli.errors import MlopsError
+from mlops_cli.store import hashing
+from mlops_cli.store.cache import PACK_BELOW, BatchWriter, open_cache
+
+
+class Reader:
+    """Takes batches of files in one folder and answers with their digests, in order."""
+
+    def __init__(self, writer: BatchWriter | None) -> None:
+        self._writer = writer
+
+    def take(self, folder: str, names: list[str], sizes: list[int]) -> list[bytes]:
+        """Return the raw digests of these files; with a writer they are stored as well."""
+        prefix = folder.rstrip("/") + "/"
+        read = self._digest if self._writer is None else self._writer.put_file
+        return [read(prefix + name, size=size) for name, size in zip(names, sizes, strict=True)]
+
+    @staticmethod
+    def _digest(path: str, *, size: int) -> bytes:
+        if size < PACK_BELOW:
+            return sha256(hashing.read_exactly(path, size)).digest()
+        return hashing.hash_file(path)[0].raw
+
+
+def send(stream: BinaryIO, value: Any) -> None:
+    """Write one frame."""
+    data = marshal.dumps(value)
+    stream.write(len(data).to_bytes(4, "big") + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Return the value of the next frame, None at the end of the stream."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    return marshal.loads(stream.read(int.from_bytes(head, "big")))
+
+
+def main(root: str) -> None:
+    """Serve batches until told to seal; if the parent dies instead, drop what was packed."""
+    # what the parent reads is not to be mixed with what a library might print
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    writer = BatchWriter(open_cache(Path(root)), pack_always=True) if root else None
+    reader = Reader(writer)
+    try:
+        while (order := receive(sys.stdin.buffer)) is not None:
+            try:
+                if order == "seal":
+                    if writer is not None:
+                        writer.close()
+                    send(answers, ("sealed", None))
+                    return
+                number, folder, names, sizes = order
+                send(answers, (number, reader.take(folder, names, sizes)))
+            except MlopsError as exc:
+                send(answers, ("error", (type(exc).__name__, exc.message, exc.code, exc.hint)))
+                return
+            except OSError as exc:
+                send(answers, ("oserror", (exc.errno, exc.strerror, str(exc.filename or ""))))
+                return
+    finally:
+        if writer is not None:
+            writer.packer.abandon()
