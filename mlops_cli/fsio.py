@@ -44,7 +44,8 @@ def write_atomic(
 
     Raises OutsideWorld ("disk-full", "cannot-write") and leaves the former file as it was.
     """
-    temporary = temporary_beside(target)
+    with translated(target):
+        temporary = temporary_beside(target)
     try:
         with translated(target):
             temporary.write_bytes(data.encode() if isinstance(data, str) else data)
