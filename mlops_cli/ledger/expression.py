@@ -1,0 +1,220 @@
+"""Conditions such as `metrics.roc_auc > 0.7 and step = train.delay`; nothing is executed.
+
+    condition  := all ("or" all)*
+    all        := one ("and" one)*
+    one        := "not" one | "(" condition ")" | field operator value
+    operator   := =  ==  !=  <  <=  >  >=  ~          (~ : contains, case does not count)
+    value      := number | 'text' | "text" | true | false | null | any other bare word
+
+A field is a dotted path into the record; keys that hold dots themselves are found too. A field
+that a record does not have matches nothing, not even `!=`; values of different types are never
+equal and never ordered.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
+
+from mlops_cli.errors import UsageError
+
+Condition = Callable[[Mapping[str, Any]], bool]
+
+MISSING = object()
+_TOKEN = re.compile(
+    r"\s*(?:(?P<mark>[()])|(?P<op><=|>=|!=|==|=|<|>|~)"
+    r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<word>[^\s()=<>!~'\"]+))"
+)
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "=": eq,
+    "==": eq,
+    "!=": ne,
+    "<": lt,
+    "<=": le,
+    ">": gt,
+    ">=": ge,
+}
+_NAMED = {"true": True, "false": False, "null": None}
+DEPTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One `field operator value`."""
+
+    field: str
+    operator: str
+    value: Any
+
+    def __call__(self, facts: Mapping[str, Any]) -> bool:
+        return self.holds(look_up(facts, self.field))
+
+    def holds(self, actual: Any) -> bool:
+        """Return whether `actual` stands in the relation to the value."""
+        if actual is MISSING:
+            return False
+        if self.operator == "~":
+            return str(self.value).lower() in str(actual).lower()
+        both_numbers = _is_number(actual) and _is_number(self.value)
+        if both_numbers or type(actual) is type(self.value):
+            if self.operator not in ("=", "==", "!=") and not isinstance(actual, int | float | str):
+                return False
+            return _ORDER[self.operator](actual, self.value)
+        return self.operator == "!="
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def parse(text: str) -> Condition:
+    """Return the condition `text` says. Raises UsageError ("bad-expression") with the column."""
+    tokens = list(_tokens(text))
+    reader = _Reader(text, tokens)
+    condition = reader.condition(0)
+    if reader.at < len(tokens):
+        raise reader.error("'and', 'or' or the end")
+    return condition
+
+
+def comparison(text: str) -> Comparison:
+    """Return the one comparison that `text` says. Raises UsageError ("bad-expression")."""
+    condition = parse(text)
+    if not isinstance(condition, Comparison):
+        raise UsageError(f"{text!r} is not one comparison", code="bad-expression", hint=_HINT)
+    return condition
+
+
+def look_up(facts: Any, field: str) -> Any:
+    """Return what the dotted path `field` leads to in `facts`, or MISSING."""
+    if not isinstance(facts, Mapping):
+        return MISSING
+    if field in facts:
+        return facts[field]
+    cut = field.rfind(".")
+    while cut > 0:  # the longest key first, since step and file names hold dots
+        head = field[:cut]
+        if head in facts:
+            found = look_up(facts[head], field[cut + 1 :])
+            if found is not MISSING:
+                return found
+        cut = field.rfind(".", 0, cut)
+    return MISSING
+
+
+class _Reader:
+    def __init__(self, text: str, tokens: list[_Token]) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.at = 0
+
+    def condition(self, depth: int) -> Condition:
+        parts = [self.every(depth)]
+        while self.keyword("or"):
+            parts.append(self.every(depth))
+        return parts[0] if len(parts) == 1 else lambda facts: any(part(facts) for part in parts)
+
+    def every(self, depth: int) -> Condition:
+        parts = [self.one(depth)]
+        while self.keyword("and"):
+            parts.append(self.one(depth))
+        return parts[0] if len(parts) == 1 else lambda facts: all(part(facts) for part in parts)
+
+    def one(self, depth: int) -> Condition:
+        if depth > DEPTH:
+            raise self.error("less nesting")
+        if self.keyword("not"):
+            inner = self.one(depth + 1)
+            return lambda facts: not inner(facts)
+        if self.mark("("):
+            inner = self.condition(depth + 1)
+            if not self.mark(")"):
+                raise self.error("')'")
+            return inner
+        field = self.take("word", "a field such as metrics.roc_auc")
+        operator = self.take("op", "one of = != < <= > >= ~")
+        return Comparison(field.text, operator.text, self.value())
+
+    def value(self) -> Any:
+        token = self.tokens[self.at] if self.at < len(self.tokens) else None
+        if token is None or token.kind in ("op", "mark"):
+            raise self.error("a value")
+        self.at += 1
+        return _bare(token.text) if token.kind == "word" else token.text
+
+    def keyword(self, word: str) -> bool:
+        if self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            if token.kind == "word" and token.text.lower() == word:
+                self.at += 1
+                return True
+        return False
+
+    def mark(self, text: str) -> bool:
+        here = self.tokens[self.at] if self.at < len(self.tokens) else None
+        if here is None or (here.kind, here.text) != ("mark", text):
+            return False
+        self.at += 1
+        return True
+
+    def take(self, kind: str, wanted: str) -> _Token:
+        if self.at >= len(self.tokens) or self.tokens[self.at].kind != kind:
+            raise self.error(wanted)
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def error(self, wanted: str) -> UsageError:
+        ended = self.at >= len(self.tokens)
+        column = len(self.text) + 1 if ended else self.tokens[self.at].column
+        return UsageError(
+            f"the expression needs {wanted} at column {column}: {self.text}",
+            code="bad-expression",
+            hint=_HINT,
+            details={"expression": self.text, "column": column},
+        )
+
+
+_HINT = "for example: metrics.roc_auc > 0.7 and step = train.delay"
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            column = at + 1 + len(text[at:]) - len(text[at:].lstrip())
+            raise UsageError(
+                f"the expression cannot be read at column {column}: {text}",
+                code="bad-expression",
+                hint=_HINT,
+                details={"expression": text, "column": column},
+            )
+        kind = match.lastgroup
+        column = match.start(kind) + 1
+        yield _Token("text" if kind in ("single", "double") else kind, match[kind], column)
+        at = match.end()
+
+
+def _bare(word: str) -> Any:
+    if word.lower() in _NAMED:
+        return _NAMED[word.lower()]
+    try:
+        return int(word)
+    except ValueError:
+        pass
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return number if math.isfinite(number) else word
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
