@@ -1,4 +1,4 @@
-"""Names to "module:object": a literal table first, then entry points; nothing is imported to look."""
+"""Names to "module:object": a literal table first, then entry points; a look imports nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ STEPS: dict[str, str] = {
     "train": "mlops_cli.training.train:TrainStep",
     "evaluate": "mlops_cli.training.evaluate:EvaluateStep",
 }
+METRICS: dict[str, str] = {
+    name: f"mlops_cli.training.metrics:{name}"
+    for name in ("roc_auc", "log_loss", "brier", "accuracy", "rmse", "mae")
+}
 TARGETS: dict[str, str] = {"local": "mlops_cli.serving.targets.local:LocalTarget"}
-TABLES: dict[str, dict[str, str]] = {"mlops.steps": STEPS, "mlops.targets": TARGETS}
+TABLES: dict[str, dict[str, str]] = {
+    "mlops.steps": STEPS,
+    "mlops.metrics": METRICS,
+    "mlops.targets": TARGETS,
+}
 
 
 def load(group: str, name: str) -> Any:
