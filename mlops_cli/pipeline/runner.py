@@ -40,6 +40,17 @@ class StepKind(Protocol):
         ...
 
 
+class Action(Protocol):
+    """What an action of the graph does when it is named, found through `plugins` by its kind:
+    the same function that its command calls."""
+
+    def __call__(
+        self, project: Any, name: str, *, now: Clock, progress: Progress
+    ) -> Mapping[str, Any]:
+        """Register, deploy or check `name`; return plain facts, with a `sentence` for people."""
+        ...
+
+
 class Clock(Protocol):
     def __call__(self) -> datetime:
         """Return the time now, in UTC."""

@@ -1,0 +1,129 @@
+"""`mlops run`: bring steps up to date, record every attempt, commit once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.pipeline import execute
+from mlops_cli.pipeline.execute import RunParts, RunResult
+from mlops_cli.pipeline.graph import Graph, open_graph
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.plan import Item
+
+WORDS = {"run": "run", "restore": "restore", "skip": "fresh", "blocked": "blocked"}
+
+Targets = Annotated[
+    list[str] | None, typer.Argument(help="Steps, or paths that steps make; all when left out.")
+]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Steps at once; 0: one a core.")]
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Run them though nothing changed.")]
+KeepGoing = Annotated[
+    bool, typer.Option("-k", "--keep-going", help="After a failure, run what does not need it.")
+]
+NoCommit = Annotated[bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")]
+
+
+def command(
+    targets: Targets = None,
+    jobs: Jobs = 0,
+    dry_run: DryRun = False,
+    force: Force = False,
+    keep_going: KeepGoing = False,
+    no_commit: NoCommit = False,
+    wait: Wait = False,
+) -> int:
+    """Run the stale steps, in order and in parallel, and commit their locks.
+
+    A step that made the same before is restored from the run cache. Register, deploy and monitor
+    act on the world, so they run only when named: mlops run register.delay
+    """
+    ctx = context.current()
+    project = ctx.project()
+    parts = RunParts.of(project, ctx.environment)
+    graph = open_graph(project.root, cache=parts.parsed)
+    named = [graph.name(word) for word in targets or ()]
+    result = execute.run(
+        parts,
+        graph,
+        named or None,
+        now=ctx.now,
+        jobs=jobs or execute.default_jobs(),
+        dry_run=dry_run,
+        force=force,
+        keep_going=keep_going,
+        commit=not no_commit,
+        wait=wait,
+        progress=ctx.progress,
+    )
+    actions = [name for name in named if graph.steps[name].action]
+    acted = [] if dry_run else [_act(project, graph, name) for name in actions]
+    data = as_json(result, dry_run=dry_run) | {"actions": acted}
+    return ctx.show(data, "mlops.run/1", lambda: screen(result, acted, dry_run=dry_run))
+
+
+def _act(project: Any, graph: Graph, name: str) -> dict[str, Any]:
+    """Do what the action `name` stands for: the same function that its own command calls."""
+    from mlops_cli import plugins
+
+    ctx = context.current()
+    step = graph.steps[name]
+    action = plugins.load("mlops.actions", step.kind)
+    facts = action(project, step.config["name"], now=ctx.now, progress=ctx.progress)
+    return {"step": name, "facts": dict(facts)}
+
+
+def as_json(result: RunResult, *, dry_run: bool) -> dict[str, Any]:
+    """Return what was done, or would be, as plain values."""
+    return {
+        "run": result.run_id or None,
+        "dry_run": dry_run,
+        "commit": result.commit,
+        "steps": [_step(item, result) for item in result.items],
+    }
+
+
+def _step(item: Item, result: RunResult) -> dict[str, Any]:
+    name = item.step.name
+    return {
+        "step": name,
+        "kind": item.step.kind,
+        "action": item.action,
+        "did": result.did.get(name),
+        "key": item.key.digest if item.key else None,
+        "because": [reason.as_json() for reason in item.because],
+        "seconds": result.seconds.get(name),
+        "metrics": dict(result.metrics.get(name, {})),
+        "record": result.records.get(name),
+    }
+
+
+def screen(result: RunResult, acted: list[dict[str, Any]], *, dry_run: bool) -> str:
+    """Return what a person reads."""
+    lines: list[str] = []
+    stale = [item for item in result.items if item.stale]
+    if dry_run and stale:
+        rows = [
+            (item.step.name, WORDS[item.action], item.because[0].sentence() if item.because else "")
+            for item in stale
+        ]
+        lines.append(text.table(rows, ("step", "would", "because")))
+    elif result.did:
+        counts = {word: list(result.did.values()).count(word) for word in ("ran", "restored")}
+        same = list(result.did.values()).count("unchanged")
+        parts = [f"{count} {word}" for word, count in counts.items() if count]
+        parts += [f"{same} unchanged"] if same else []
+        where = f" Committed as {result.commit[:10]}" if result.commit else ""
+        lines.append(f"{text.count(len(result.did), 'step')}: {', '.join(parts)}.{where}")
+    if not stale and not result.did:
+        lines.append(f"Nothing to do: {text.count(len(result.items), 'step')} up to date.")
+        if result.commit:
+            lines.append(f"Committed what an earlier run made as {result.commit[:10]}")
+    lines += [item["facts"].get("sentence") or f"{item['step']} done." for item in acted]
+    return "\n".join(lines)

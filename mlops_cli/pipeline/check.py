@@ -1,0 +1,300 @@
+"""What one value of pipeline.yaml says about another: names that exist, sections that agree."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from mlops_cli.errors import ConfigError
+from mlops_cli.pipeline.document import Place, refuse
+from mlops_cli.pipeline.load import meant
+from mlops_cli.pipeline.model import Pipeline
+
+Where = Callable[..., Place]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_GATE = re.compile(r"metrics\.([\w.]+)\s*(>=|<=|>|<|==)\s*[-+0-9.eE]+")
+_CONDITIONS = ("performance_drop", "drift", "quality", "schedule", "new_data")
+_METRICS: dict[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "log_loss", "brier", "accuracy"),
+    "multiclass": ("log_loss", "accuracy"),
+    "regression": ("rmse", "mae"),
+}
+_SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
+
+
+def check(pipeline: Pipeline, at: Where, root: Path) -> None:
+    """Raise ConfigError for the first name, path or metric that does not fit; `at` tells where."""
+    for section in _SECTIONS:
+        for name in getattr(pipeline, section):
+            if not _NAME.fullmatch(name):
+                raise refuse(
+                    at(section, name),
+                    f"{name!r} cannot be a name in {section}",
+                    code="wrong-value",
+                    hint="use letters, digits, - and _; begin with a letter or digit",
+                )
+    _paths(pipeline, at, root)
+    _data(pipeline, at)
+    _features(pipeline, at)
+    _steps(pipeline, at, root)
+    _train(pipeline, at)
+    _models(pipeline, at)
+    _deployments(pipeline, at)
+    _triggers(pipeline, at)
+
+
+def _known(name: str, prefix: str, names: Iterable[str], place: Place, what: str) -> str:
+    """Return the name behind "prefix.name"; raises "unknown-reference"."""
+    words = [f"{prefix}{item}" for item in names]
+    if name not in words:
+        raise refuse(
+            place,
+            f"{what} {name!r} does not exist",
+            code="unknown-reference",
+            hint=meant(name, words),
+            reference=name,
+        )
+    return name.removeprefix(prefix)
+
+
+def _metric(pipeline: Pipeline, metric: str, place: Place) -> None:
+    task = pipeline.project.task
+    fitting = _METRICS.get(task)
+    if fitting is not None and metric not in fitting:
+        raise refuse(
+            place,
+            f"the metric {metric!r} does not fit the task {task!r}",
+            code="metric-does-not-fit-task",
+            hint=meant(metric, fitting),
+            metric=metric,
+            task=task,
+        )
+
+
+def project_path(path: str, place: Place, root: Path, *, written: bool = False) -> None:
+    """Raise ConfigError unless `path` stays in the project (and is free to write)."""
+    if "://" in path:
+        raise refuse(
+            place,
+            f"{path!r} is a URL, and a path in the project is needed",
+            code="path-outside-project",
+            hint="download it and `mlops add` it",
+        )
+    normal = os.path.normpath(path)
+    first = next(iter(Path(normal).parts), ".")
+    leaves = path == "" or "\0" in path or first in ("..", os.sep)
+    base = os.path.realpath(root)
+    real = base if leaves else os.path.realpath(Path(root, normal))
+    if leaves or not (real == base or real.startswith(base + os.sep)):
+        raise refuse(
+            place,
+            f"the path {path!r} leaves the project",
+            code="path-outside-project",
+            hint="use a path relative to the project, without '..' or links that point out",
+            path=path,
+        )
+    if written and (normal == "." or first in (".git", ".mlops", "pipeline.yaml")):
+        raise refuse(
+            place,
+            f"the output {path!r} is a place where mlops or git keep their own files",
+            code="reserved-path",
+            hint="write under out/",
+            path=path,
+        )
+
+
+def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
+    if pipeline.env.lock:
+        project_path(pipeline.env.lock, at("env", "lock"), root)
+    for name, source in pipeline.data.items():
+        project_path(source.path, at("data", name, "path"), root)
+    for name, view in pipeline.features.items():
+        for key in ("transform", "sql"):
+            if value := getattr(view, key):
+                file = value.partition(":")[0] if key == "transform" else value
+                project_path(file, at("features", name, key), root)
+    for name, step in pipeline.steps.items():
+        project_path(step.wdir, at("steps", name, "wdir"), root)
+        for key in ("deps", "outs", "metrics"):
+            for n, path in enumerate(getattr(step, key)):
+                if path.removeprefix("data.") not in pipeline.data:
+                    project_path(path, at("steps", name, key, n), root, written=key != "deps")
+    for name, train in pipeline.train.items():
+        project_path(train.code.partition(":")[0], at("train", name, "code"), root)
+    for name, model in pipeline.models.items():
+        if model.card:
+            project_path(model.card, at("models", name, "card"), root)
+
+
+def _data(pipeline: Pipeline, at: Where) -> None:
+    for name, source in pipeline.data.items():
+        for key in source.rows:
+            if key not in ("min", "max"):
+                raise refuse(
+                    at("data", name, "rows", key),
+                    f"unknown key {key!r} in data.{name}.rows",
+                    code="unknown-key",
+                    hint=meant(key, ("min", "max")),
+                )
+        if source.fresh_within and not source.time:
+            raise refuse(
+                at("data", name, "fresh_within"),
+                f"data.{name} has fresh_within and no time column to judge it by",
+                code="missing-key",
+                hint="add time: to it",
+            )
+
+
+def _features(pipeline: Pipeline, at: Where) -> None:
+    for name, view in pipeline.features.items():
+        _known(view.source, "data.", pipeline.data, at("features", name, "from"), "the source")
+        ways = [key for key in ("transform", "sql") if getattr(view, key)]
+        if len(ways) + bool(view.windows) != 1:
+            raise refuse(
+                at("features", name, *ways[:1]),
+                f"features.{name} needs exactly one of transform, sql, windows",
+                code="wrong-value",
+                hint="make a second view for the other",
+            )
+        if view.transform and ":" not in view.transform:
+            raise _no_function(view.transform, at("features", name, "transform"))
+        for key, window in view.windows.items():
+            ways = [word for word in ("mean", "sum", "count") if getattr(window, word)]
+            if len(ways) != 1:
+                raise refuse(
+                    at("features", name, "windows", key),
+                    f"the window {key!r} needs exactly one of mean, sum, count",
+                    code="wrong-value",
+                )
+
+
+def _no_function(code: str, place: Place) -> ConfigError:
+    return refuse(
+        place,
+        f"{code!r} does not say which function to call",
+        code="wrong-value",
+        hint=f"write {code}:name_of_the_function",
+    )
+
+
+def _steps(pipeline: Pipeline, at: Where, root: Path) -> None:
+    made = {out for step in pipeline.steps.values() for out in (*step.outs, *step.metrics)}
+    for name, step in pipeline.steps.items():
+        if not step.cmd or not all(line.strip() for line in _lines(step.cmd)):
+            raise refuse(
+                at("steps", name, "cmd"), f"the command of step {name} is empty", code="wrong-value"
+            )
+        for n, dep in enumerate(step.deps):
+            # data.txt may be a source called txt, or a file
+            if dep.startswith("data.") and dep not in made and not (root / dep).exists():
+                _known(dep, "data.", pipeline.data, at("steps", name, "deps", n), "the source")
+
+
+def _lines(cmd: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (cmd,) if isinstance(cmd, str) else cmd
+
+
+def _train(pipeline: Pipeline, at: Where) -> None:
+    if pipeline.project.kpi:
+        _metric(pipeline, pipeline.project.kpi.metric, at("project", "kpi", "metric"))
+    for name, train in pipeline.train.items():
+        here = ("train", name)
+        spine = at(*here, "dataset", "spine")
+        source = _known(train.dataset.spine, "data.", pipeline.data, spine, "the source")
+        for n, view in enumerate(train.dataset.features):
+            _known(view, "", pipeline.features, at(*here, "dataset", "features", n), "the feature")
+        if pipeline.project.task != "other" and pipeline.data[source].label is None:
+            raise refuse(
+                spine,
+                f"data.{source} has no label, and the task {pipeline.project.task!r} needs one",
+                code="label-missing",
+                hint=f"add label: {{column: …, known_at: …}} to data.{source}",
+            )
+        split = train.dataset.split
+        if not (0 <= split.validate < 1 and 0 < split.test < 1 and split.validate + split.test < 1):
+            raise refuse(
+                at(*here, "dataset", "split"),
+                "validate and test must be shares that leave rows to train on",
+                code="wrong-value",
+                hint="for example validate: 15%, test: 15%",
+            )
+        if split.by == "group" and not split.group:
+            raise refuse(
+                at(*here, "dataset", "split"), "a split by group needs group:", code="missing-key"
+            )
+        if ":" not in train.code:
+            raise _no_function(train.code, at(*here, "code"))
+        for n, metric in enumerate(train.metrics):
+            _metric(pipeline, metric, at(*here, "metrics", n))
+
+
+def _models(pipeline: Pipeline, at: Where) -> None:
+    for name, model in pipeline.models.items():
+        _known(model.source, "train.", pipeline.train, at("models", name, "from"), "the training")
+        for alias, policy in model.aliases.items():
+            for n, gate in enumerate(policy.gates):
+                place = at("models", name, "aliases", alias, "gates", n)
+                _gate(pipeline, gate, list(model.aliases), place)
+
+
+def _gate(pipeline: Pipeline, gate: Any, aliases: list[str], place: Place) -> None:
+    if isinstance(gate, dict):
+        if "better_than" not in gate:
+            raise refuse(
+                place, "a gate of several words begins with better_than", code="wrong-value"
+            )
+        _known(str(gate["better_than"]), "", aliases, place, "the alias")
+        if "on" in gate:
+            _metric(pipeline, str(gate["on"]), place)
+        return
+    if not isinstance(gate, str):
+        raise refuse(place, f"{gate!r} is not a gate", code="wrong-type")
+    match = _GATE.fullmatch(gate.strip())
+    if match:
+        _metric(pipeline, match[1], place)
+        return
+    _known(gate, "", ["parity", "golden", "clean_tree", *aliases], place, "the gate")
+
+
+def _deployments(pipeline: Pipeline, at: Where) -> None:
+    for name, deployment in pipeline.deployments.items():
+        _version(pipeline, deployment.model, at("deployments", name, "model"))
+        for n, challenger in enumerate(deployment.challengers):
+            _version(pipeline, challenger.model, at("deployments", name, "challengers", n, "model"))
+    for name, monitor in pipeline.monitors.items():
+        place = at("monitors", name, "deployment")
+        _known(monitor.deployment, "", pipeline.deployments, place, "the deployment")
+        if monitor.labels.source:
+            place = at("monitors", name, "labels", "from")
+            _known(monitor.labels.source, "data.", pipeline.data, place, "the source")
+        if monitor.performance:
+            place = at("monitors", name, "performance", "metric")
+            _metric(pipeline, monitor.performance.metric, place)
+        for key in ("when", "never_when"):
+            for n, condition in enumerate(getattr(monitor.retrain, key)):
+                words = condition if isinstance(condition, dict) else {str(condition): None}
+                place = at("monitors", name, "retrain", key, n)
+                _known(next(iter(words), ""), "", _CONDITIONS, place, "the condition")
+
+
+def _version(pipeline: Pipeline, reference: str, place: Place) -> None:
+    name, _, alias = reference.partition("@")
+    _known(name, "", pipeline.models, place, "the model")
+    if alias and not re.fullmatch(r"v\d+", alias):
+        _known(alias, "", pipeline.models[name].aliases, place, f"the alias of {name}")
+
+
+def _triggers(pipeline: Pipeline, at: Where) -> None:
+    from mlops_cli.pipeline.lower import names
+
+    for name, trigger in pipeline.triggers.items():
+        _known(trigger.run, "", names(pipeline), at("triggers", name, "run"), "the step")
+        if trigger.of:
+            _known(trigger.of, "data.", pipeline.data, at("triggers", name, "of"), "the source")
+        if not (trigger.cron or trigger.on):
+            raise refuse(
+                at("triggers", name), f"triggers.{name} needs cron: or on:", code="missing-key"
+            )

@@ -1,0 +1,281 @@
+"""The graph of steps: who makes what another reads; circles and disputed outputs are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_cli.errors import ConfigError, NotFound
+from mlops_cli.pipeline import lower as lowering
+from mlops_cli.pipeline.lower import under
+from mlops_cli.pipeline.model import Pipeline, Step
+
+Where = Callable[[str, str, str], str]  # step, field, value → "pipeline.yaml:12:5"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Steps in an order in which each comes after what it needs."""
+
+    steps: Mapping[str, Step]
+    before: Mapping[str, tuple[str, ...]]  # step → the steps that must come first
+    producers: Mapping[str, str]  # out → the step that makes it
+    env_lock: str | None = None
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def select(self, names: Iterable[str]) -> set[str]:
+        """Return the steps `names` and all that must come before them.
+
+        Raises NotFound ("unknown-step").
+        """
+        chosen: set[str] = set()
+        waiting = [self.name(name) for name in names]
+        while waiting:
+            name = waiting.pop()
+            if name not in chosen:
+                chosen.add(name)
+                waiting += self.before[name]
+        return chosen
+
+    def downstream(self, names: Iterable[str]) -> set[str]:
+        """Return the steps that come after any of `names`, themselves left out."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            for name in self.after.get(waiting.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    waiting.append(name)
+        return found
+
+    def name(self, word: str) -> str:
+        """Return the step that a person calls `word`: its name or an output of it."""
+        if word in self.steps:
+            return word
+        out = word.rstrip("/").removeprefix("./")
+        if out in self.producers:
+            return self.producers[out]
+        from mlops_cli.pipeline.load import meant
+
+        raise NotFound(
+            f"there is no step {word!r}",
+            code="unknown-step",
+            hint=meant(word, self.steps),
+            details={"step": word},
+        )
+
+    def producer(self, path: str) -> str | None:
+        """Return the step that makes `path`, or the folder in which it lies."""
+        while path:
+            if path in self.producers:
+                return self.producers[path]
+            path = path.rpartition("/")[0]
+        return None
+
+
+def graph(
+    steps: tuple[Step, ...], *, env_lock: str | None = None, where: Where | None = None
+) -> Graph:
+    """Return the graph of `steps`.
+
+    Raises ConfigError: "two-producers", "missing-producer" (a path under out/ that nobody
+    makes), "cycle", each naming the steps and where they stand.
+    """
+    at: Where = where or (lambda step, _field, _value: f"step {step}")
+    producers = _producers(steps, at)
+    folders = _folders(producers)
+    before: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        first = dict.fromkeys(step.needs)
+        for dep in step.deps:
+            found = _makers(dep, producers, folders)
+            if not found and under(dep, "out"):
+                raise ConfigError(
+                    f"{at(step.name, 'deps', dep)}: no step makes {dep}, which {step.name} needs",
+                    code="missing-producer",
+                    hint=f"add a step with outs: [{dep}], or correct the path",
+                    details={"step": step.name, "path": dep},
+                )
+            first |= dict.fromkeys(found)
+        before[step.name] = tuple(first)
+    by_name = {step.name: step for step in steps}
+    order = _order(before, at)
+    after: dict[str, list[str]] = {name: [] for name in order}
+    for name in order:
+        for earlier in before[name]:
+            after[earlier].append(name)
+    return Graph(
+        {name: by_name[name] for name in order},
+        before,
+        producers,
+        env_lock,
+        {name: tuple(later) for name, later in after.items()},
+    )
+
+
+def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
+    """Return the graph of the project in `root`; `cache` is a folder that keeps parsed files.
+
+    Raises what `load` and `graph` raise.
+    """
+    from mlops_cli.pipeline import parsed
+
+    try:
+        data = (root / "pipeline.yaml").read_bytes()
+    except OSError:
+        data = b""  # load says what is wrong
+
+    def make() -> dict[str, object]:
+        made = _load(root)
+        return {
+            "steps": lowering.as_json(tuple(made.steps.values())),
+            "before": {name: list(first) for name, first in made.before.items()},
+            "producers": dict(made.producers),
+            "env_lock": made.env_lock,
+            "after": {name: list(later) for name, later in made.after.items()},
+        }
+
+    value = parsed.remembered(data, make, maker=f"graph {_revision()}", cache=cache)
+    return Graph(
+        {step.name: step for step in lowering.from_json(value["steps"])},
+        {name: tuple(first) for name, first in value["before"].items()},
+        value["producers"],
+        value["env_lock"],
+        {name: tuple(later) for name, later in value["after"].items()},
+    )
+
+
+def of_pipeline(pipeline: Pipeline) -> Graph:
+    """Return the graph of a model that is already loaded."""
+    return graph(lowering.lower(pipeline), env_lock=pipeline.env.lock)
+
+
+def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> str:
+    """Return "pipeline.yaml:12:5" for a step, or for one path of it."""
+    from mlops_cli.pipeline.load import Loaded, load_with_places
+
+    loaded: Loaded = load_with_places(root)
+    return _place(loaded)(step, field_, value)
+
+
+def _load(root: Path) -> Graph:
+    from mlops_cli.pipeline.load import load_with_places
+
+    loaded = load_with_places(root)
+    steps = lowering.lower(loaded.pipeline)
+    return graph(steps, env_lock=loaded.pipeline.env.lock, where=_place(loaded))
+
+
+def _place(loaded: object) -> Where:
+    from mlops_cli.pipeline.load import Loaded
+
+    assert isinstance(loaded, Loaded)
+
+    def place(step: str, field_: str, value: str) -> str:
+        section, name = lowering.section(step)
+        if section == "steps" and field_:
+            written = getattr(loaded.pipeline.steps[name], field_)
+            clean = [lowering._clean(path) for path in written]
+            if value in clean:
+                return str(loaded.place(section, name, field_, clean.index(value)))
+        if section == "data" and value:
+            return str(loaded.place(section, name, "path"))
+        return str(loaded.place(section, name))
+
+    return place
+
+
+def _revision() -> str:
+    """Return what changes when the code that lowers changes, in an installed or edited package."""
+    here = Path(__file__).parent
+    files = ("model.py", "document.py", "load.py", "check.py", "lower.py", "graph.py")
+    return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
+
+
+def _producers(steps: tuple[Step, ...], at: Where) -> dict[str, str]:
+    producers: dict[str, str] = {}
+    for step in steps:
+        for out in step.outs:
+            other, shared = producers.get(out), out
+            parent = out
+            while other is None and (parent := parent.rpartition("/")[0]):
+                other, shared = producers.get(parent), parent
+            if other is not None:
+                raise _disputed(step.name, other, out, shared, at)
+            producers[out] = step.name
+    for out, name in producers.items():  # a folder declared after a file in it
+        parent = out
+        while parent := parent.rpartition("/")[0]:
+            if parent in producers:
+                raise _disputed(name, producers[parent], out, parent, at)
+    return producers
+
+
+def _disputed(step: str, other: str, out: str, shared: str, at: Where) -> ConfigError:
+    first, second = at(other, "outs", shared), at(step, "outs", out)
+    inside = f", which lies in {shared}" if shared != out else ""
+    return ConfigError(
+        f"{second}: {step} makes {out}{inside}, and {other} ({first}) makes it too",
+        code="two-producers",
+        hint="give each step outputs of its own",
+        details={"path": out, "steps": [other, step], "places": [first, second]},
+    )
+
+
+def _folders(producers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return, for each folder, the steps with an output somewhere in it."""
+    folders: dict[str, list[str]] = {}
+    for out, name in producers.items():
+        parent = out
+        while parent := parent.rpartition("/")[0]:
+            folders.setdefault(parent, []).append(name)
+    return folders
+
+
+def _makers(dep: str, producers: Mapping[str, str], folders: Mapping[str, list[str]]) -> list[str]:
+    parent = dep
+    while parent:
+        if parent in producers:
+            return [producers[parent]]
+        parent = parent.rpartition("/")[0]
+    return folders.get(dep, [])
+
+
+def _order(before: Mapping[str, tuple[str, ...]], at: Where) -> list[str]:
+    """Return the steps in the order of the file as far as their needs allow (Kahn)."""
+    waiting = {name: len(set(first)) for name, first in before.items()}
+    after: dict[str, list[str]] = {name: [] for name in before}
+    for name, first in before.items():
+        for earlier in set(first):
+            after[earlier].append(name)
+    place = {name: n for n, name in enumerate(before)}
+    import heapq
+
+    ready = [(place[name], name) for name, count in waiting.items() if count == 0]
+    order: list[str] = []
+    while ready:
+        _, name = heapq.heappop(ready)
+        order.append(name)
+        for later in after[name]:
+            waiting[later] -= 1
+            if waiting[later] == 0:
+                heapq.heappush(ready, (place[later], later))
+    if len(order) < len(before):
+        raise _circle(before, {name for name in before if name not in set(order)}, at)
+    return order
+
+
+def _circle(before: Mapping[str, tuple[str, ...]], left: set[str], at: Where) -> ConfigError:
+    name = next(name for name in before if name in left)
+    path: list[str] = []
+    while name not in path:
+        path.append(name)
+        name = next(first for first in before[name] if first in left)
+    circle = [*path[path.index(name) :], name][::-1]
+    return ConfigError(
+        f"{at(name, '', '')}: the steps wait for each other: {' → '.join(circle)}",
+        code="cycle",
+        hint="cut one of the dependencies",
+        details={"steps": circle[:-1], "places": [at(step, "", "") for step in circle[:-1]]},
+    )

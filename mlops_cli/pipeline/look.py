@@ -1,0 +1,88 @@
+"""A look at the workspace: the digest of every path and file of code that a plan asks about."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_cli.pipeline import code as code_of
+from mlops_cli.pipeline.environment import environment
+from mlops_cli.pipeline.graph import Graph
+from mlops_cli.pipeline.params import read_params
+from mlops_cli.pipeline.plan import World
+
+if TYPE_CHECKING:
+    from mlops_cli.store.cache import Cache
+    from mlops_cli.store.statcache import StatCache
+
+SMALL = 64 << 10  # reading and hashing such a file costs less than asking what it was
+
+
+def look(
+    graph: Graph,
+    names: Collection[str],
+    *,
+    root: Path,
+    stats: StatCache | None,
+    environ: Mapping[str, str],
+    python: tuple[int, int],
+    store: Cache | None,
+    parsed: Path | None,
+) -> World:
+    """Return what the steps `names` see now; `parsed` is the folder of parsed files.
+
+    Raises as `read_params` and `environment`; a path that is not there is no error here.
+    """
+    steps = [graph.steps[name] for name in names]
+    wanted = dict.fromkeys(path for step in steps for path in (*step.deps, *step.outs))
+    paths: dict[str, str | None] = {}
+    absent: set[str] = set()
+    for path in wanted:
+        paths[path] = digest_at(root, path, stats=stats, store=store)
+        if paths[path] is None and (pointed := _pointer(root, path)):
+            paths[path] = pointed
+            absent.add(path)
+    references = dict.fromkeys(ref for step in steps for ref in step.params)
+    return World(
+        paths,
+        environment(root, graph.env_lock, python=python),
+        read_params(root, references, cache=parsed),
+        {step.name: code_of.closure(root, step.code, cache=parsed) for step in steps if step.code},
+        {name: variable(environ.get(name)) for step in steps for name in step.variables},
+        absent,
+    )
+
+
+def digest_at(root: Path, path: str, *, stats: StatCache | None, store: Cache | None) -> str | None:
+    """Return the digest of what is at `path`, None when nothing is."""
+    target = os.fspath(root / path)
+    try:
+        found = os.lstat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
+        with open(target, "rb") as file:
+            return "sha256:" + hashlib.sha256(file.read()).hexdigest()
+    from mlops_cli.store.ingest import fingerprint
+    from mlops_cli.workspace.ignore import ignored_in
+
+    ignored = ignored_in(root, path) if stat.S_ISDIR(found.st_mode) else None
+    return str(fingerprint(Path(target), stats=stats, ignored=ignored, cache=store).digest)
+
+
+def variable(value: str | None) -> str | None:
+    """Return what a lock may say of a variable: a digest, as the value may be private."""
+    return None if value is None else "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+
+
+def _pointer(root: Path, path: str) -> str | None:
+    """Return the digest that `path.mlops` names, for tracked data that is not checked out."""
+    if not (root / f"{path}.mlops").is_file():
+        return None
+    from mlops_cli.workspace.pointer import read_pointer
+
+    return str(read_pointer(root, f"{path}.mlops").digest)

@@ -1,0 +1,231 @@
+"""Sections of pipeline.yaml to steps of one graph: the same names, kinds and outputs every time."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from mlops_cli.pipeline.interpolate import references
+from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, Step, StepDef, Train, to_plain
+
+# owners, descriptions and serving switches change no byte of an output, so they are in no key
+_VALIDATED = ("owner",)
+_READ = ("owner", "checks", "rows", "fresh_within")
+_VIEW = ("owner", "description", "online")
+
+
+def lower(pipeline: Pipeline) -> tuple[Step, ...]:
+    """Return the steps of all sections, in the order of the file."""
+    steps: list[Step] = []
+    for name, source in pipeline.data.items():
+        steps.append(_validate(name, source))
+    for name, view in pipeline.features.items():
+        steps.append(_feature(pipeline, name, view))
+    for name, definition in pipeline.steps.items():
+        steps.append(_command(pipeline, name, definition))
+    for name, train in pipeline.train.items():
+        steps += _training(pipeline, name, train)
+    for name, model in pipeline.models.items():
+        target = model.source.removeprefix("train.")
+        steps.append(
+            Step(
+                f"register.{name}",
+                "register",
+                deps=(f"out/{target}/model", f"out/{target}/evaluation"),
+                config={"name": name},
+                action=True,
+                needs=(f"evaluate.{target}",),
+                owner=model.owner,
+            )
+        )
+    for name, deployment in pipeline.deployments.items():
+        needs = (f"register.{deployment.model.partition('@')[0]}",)
+        steps.append(_act("deploy", name, needs, deployment.owner))
+    for name, monitor in pipeline.monitors.items():
+        steps.append(_act("monitor", name, (f"deploy.{monitor.deployment}",), monitor.owner))
+    return tuple(steps)
+
+
+def names(pipeline: Pipeline) -> list[str]:
+    """Return the names of all steps without lowering them."""
+    prefixes = [
+        ("data.", pipeline.data),
+        ("feature.", pipeline.features),
+        ("", pipeline.steps),
+        *((f"{kind}.", pipeline.train) for kind in ("dataset", "train", "evaluate")),
+        ("register.", pipeline.models),
+        ("deploy.", pipeline.deployments),
+        ("monitor.", pipeline.monitors),
+    ]
+    return [prefix + name for prefix, section in prefixes for name in section]
+
+
+def section(step: str) -> tuple[str, str]:
+    """Return where in pipeline.yaml the step stands: ("features", "weather_at_origin")."""
+    kind, dot, name = step.partition(".")
+    if not dot:
+        return "steps", step
+    sections = {
+        "data": "data",
+        "feature": "features",
+        "register": "models",
+        "deploy": "deployments",
+        "monitor": "monitors",
+    }
+    return sections.get(kind, "train"), name
+
+
+def _act(kind: str, name: str, needs: tuple[str, ...], owner: str | None) -> Step:
+    return Step(
+        f"{kind}.{name}", kind, config={"name": name}, action=True, needs=needs, owner=owner
+    )
+
+
+def _validate(name: str, source: Source) -> Step:
+    return Step(
+        f"data.{name}",
+        "validate",
+        deps=(source.path,),
+        outs=(f"out/data/{name}.json",),
+        config={"name": name, "source": _without(source, _VALIDATED)},
+        owner=source.owner,
+    )
+
+
+def _feature(pipeline: Pipeline, name: str, view: FeatureView) -> Step:
+    source = view.source.removeprefix("data.")
+    deps = [pipeline.data[source].path, f"out/data/{source}.json"]
+    if view.sql:
+        deps.append(view.sql)
+    return Step(
+        f"feature.{name}",
+        "feature",
+        deps=tuple(deps),
+        outs=(f"out/features/{name}",),
+        code=(view.transform.partition(":")[0],) if view.transform else (),
+        config={
+            "name": name,
+            "view": _without(view, _VIEW),
+            "source": _without(pipeline.data[source], _READ),
+        },
+        owner=view.owner,
+    )
+
+
+def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
+    cmd = (definition.cmd,) if isinstance(definition.cmd, str) else definition.cmd
+    deps: list[str] = []
+    for dep in definition.deps:
+        source = dep.removeprefix("data.")
+        if dep != source and source in pipeline.data:
+            # the report as well: data that broke its contract never reaches a step
+            deps += [pipeline.data[source].path, f"out/data/{source}.json"]
+        else:
+            deps.append(_clean(dep))
+    outs = [_clean(out) for out in definition.outs]
+    metrics = [_clean(path) for path in definition.metrics]
+    outs += [path for path in metrics if not any(under(path, out) for out in outs)]
+    mentioned = [ref for line in cmd for ref in references(line)]
+    return Step(
+        name,
+        "command",
+        deps=tuple(dict.fromkeys(deps)),
+        outs=tuple(dict.fromkeys(outs)),
+        params=tuple(dict.fromkeys([*definition.params, *mentioned])),
+        cmd=cmd,
+        metrics=tuple(metrics),
+        env=definition.env,
+        variables=definition.variables,
+        wdir=definition.wdir,
+        timeout=definition.timeout,
+        frozen=definition.frozen,
+        always=definition.always,
+        owner=definition.owner,
+    )
+
+
+def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
+    task = pipeline.project.task
+    spine = train.dataset.spine.removeprefix("data.")
+    views = {view: pipeline.features[view] for view in train.dataset.features}
+    dataset, model = f"out/{name}/dataset", f"out/{name}/model"
+    prepare = Step(
+        f"dataset.{name}",
+        "dataset",
+        deps=(
+            pipeline.data[spine].path,
+            f"out/data/{spine}.json",
+            *(f"out/features/{view}" for view in views),
+        ),
+        outs=(dataset,),
+        config={
+            "name": name,
+            "dataset": to_plain(train.dataset),
+            "spine": _without(pipeline.data[spine], _READ),
+            "views": {key: _without(view, _VIEW) for key, view in views.items()},
+            "slices": list(train.slices),
+            "task": task,
+        },
+        owner=train.owner,
+    )
+    fit = Step(
+        f"train.{name}",
+        "train",
+        deps=(dataset,),
+        outs=(model,),
+        params=(train.params,) if train.params else (),
+        code=(train.code.partition(":")[0],),
+        config={
+            "name": name,
+            "train": _without(train, ("owner", "metrics", "slices", "params")),
+            "task": task,
+        },
+        owner=train.owner,
+    )
+    judge = Step(
+        f"evaluate.{name}",
+        "evaluate",
+        deps=(dataset, model),
+        outs=(f"out/{name}/evaluation",),
+        config={
+            "name": name,
+            "metrics": list(train.metrics),
+            "slices": list(train.slices),
+            "task": task,
+        },
+        owner=train.owner,
+    )
+    return [prepare, fit, judge]
+
+
+def _without(value: Any, leave_out: tuple[str, ...]) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(value)
+    return {key: item for key, item in plain.items() if key not in leave_out}
+
+
+def _clean(path: str) -> str:
+    import os
+
+    return os.path.normpath(path)
+
+
+def under(path: str, folder: str) -> bool:
+    """Return whether `path` is `folder` or lies in it."""
+    return path == folder or path.startswith(folder + "/") or folder == "."
+
+
+def from_json(values: list[dict[str, Any]]) -> tuple[Step, ...]:
+    """Return the steps that `as_json` wrote."""
+    listed = {item.name for item in dataclasses.fields(Step) if str(item.type).startswith("tuple")}
+    made: list[Step] = []
+    for value in values:
+        words: dict[str, Any] = {
+            key: tuple(item) if key in listed else item for key, item in value.items()
+        }
+        made.append(Step(**words))
+    return tuple(made)
+
+
+def as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+    """Return the steps as plain values."""
+    return [to_plain(step) for step in steps]

@@ -1,0 +1,225 @@
+"""Why a step is stale, as values; each can say itself in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mlops_cli.pipeline import code, params
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One cause; `code` is its kebab-case name for scripts."""
+
+    @property
+    def code(self) -> str:
+        name = type(self).__name__
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+    def sentence(self) -> str:
+        """Return the cause in words, without a full stop."""
+        raise NotImplementedError
+
+    def as_json(self) -> dict[str, Any]:
+        """Return code, sentence and facts as plain values."""
+        facts = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {"code": self.code, "sentence": self.sentence(), **facts}
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRan(Reason):
+    def sentence(self) -> str:
+        return "it never ran"
+
+
+@dataclass(frozen=True, slots=True)
+class Forced(Reason):
+    def sentence(self) -> str:
+        return "you asked for it with --force"
+
+
+@dataclass(frozen=True, slots=True)
+class Always(Reason):
+    def sentence(self) -> str:
+        return "it says always: true"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandChanged(Reason):
+    """The command of a step, or what its section says, is another."""
+
+    what: str
+    old: Any
+    new: Any
+
+    def sentence(self) -> str:
+        return f"{self.what} {_short(self.old)} → {_short(self.new)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChanged(Reason):
+    name: str
+    old: Any
+    new: Any
+
+    def sentence(self) -> str:
+        return f"param {self.name} {_short(self.old)} → {_short(self.new)}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged(Reason):
+    """`detail` tells more where somebody looked: "3 files added"."""
+
+    path: str
+    old: str | None
+    new: str | None
+    detail: str = ""
+
+    def sentence(self) -> str:
+        if self.detail:
+            return f"{self.path} changed: {self.detail}"
+        if self.old is None:
+            return f"{self.path} is a new input"
+        if self.new is None:
+            return f"{self.path} is no input any more"
+        return f"{self.path} changed"
+
+
+@dataclass(frozen=True, slots=True)
+class InputMissing(Reason):
+    path: str
+
+    def sentence(self) -> str:
+        return f"{self.path} does not exist, and no step makes it"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChanged(Reason):
+    path: str
+    function: str | None = None
+
+    def sentence(self) -> str:
+        return (
+            f"{self.function} in {self.path} changed" if self.function else f"{self.path} changed"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentChanged(Reason):
+    name: str
+    old: str | None
+    new: str | None
+
+    def sentence(self) -> str:
+        if self.name == "python":
+            return f"python {self.old} → {self.new}"
+        return "the lock file of the environment changed"
+
+
+@dataclass(frozen=True, slots=True)
+class VariableChanged(Reason):
+    name: str
+
+    def sentence(self) -> str:
+        return f"the environment variable {self.name} changed"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMissing(Reason):
+    path: str
+
+    def sentence(self) -> str:
+        return f"its output {self.path} is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChanged(Reason):
+    path: str
+
+    def sentence(self) -> str:
+        return f"its output {self.path} was changed by something else"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamStale(Reason):
+    step: str
+
+    def sentence(self) -> str:
+        return f"{self.step} comes first and is stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Reason):
+    def sentence(self) -> str:
+        return "it was interrupted half way"
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
+    """Yield what differs between the parts of two keys, what people change most often first."""
+    yield from _params(old.get("params", {}), new.get("params", {}))
+    yield from _code(old.get("code", {}), new.get("code", {}))
+    yield from _config(old, new)
+    before, after = old.get("inputs", {}), new.get("inputs", {})
+    for path in _names(before, after):
+        if before.get(path) != after.get(path):
+            yield InputChanged(path, before.get(path), after.get(path))
+    before, after = old.get("environment", {}), new.get("environment", {})
+    for name in _names(before, after):
+        if before.get(name) != after.get(name):
+            yield EnvironmentChanged(name, before.get(name), after.get(name))
+    before, after = old.get("variables", {}), new.get("variables", {})
+    for name in _names(before, after):
+        if before.get(name) != after.get(name):
+            yield VariableChanged(name)
+    if old.get("version") != new.get("version"):
+        yield CommandChanged("the version of keys", old.get("version"), new.get("version"))
+
+
+def _params(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
+    before = {k: v for ref, value in old.items() for k, v in params.flat(ref, value).items()}
+    after = {k: v for ref, value in new.items() for k, v in params.flat(ref, value).items()}
+    for name in _names(before, after):
+        if name not in before or name not in after or before[name] != after[name]:
+            yield ParamChanged(name, before.get(name), after.get(name))
+
+
+def _code(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
+    for path in _names(old, new):
+        if old.get(path) != new.get(path):
+            yield CodeChanged(path, code.changed(old.get(path), new.get(path)))
+
+
+def _config(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
+    words = {"kind": "kind", "cmd": "cmd", "outs": "outs", "wdir": "wdir", "metrics": "metrics"}
+    for part, word in words.items():
+        if old.get(part) != new.get(part):
+            yield CommandChanged(word, old.get(part), new.get(part))
+    for part in ("config", "env"):
+        before, after = _flat("", old.get(part, {})), _flat("", new.get(part, {}))
+        for name in _names(before, after):
+            if name not in before or name not in after or before[name] != after[name]:
+                yield CommandChanged(name, before.get(name), after.get(name))
+
+
+def _flat(prefix: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        found |= _flat(f"{prefix}.{name}" if prefix else str(name), item)
+    return found
+
+
+def _names(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [*new, *(name for name in old if name not in new)]
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else ", ".join(map(str, value))
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

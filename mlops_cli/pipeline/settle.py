@@ -1,0 +1,102 @@
+"""Results into cache, locks and ledger, always in this order; quick steps share the writing.
+
+Objects → trees → locks → run cache → records, and only then is the marker of a step deleted. A
+crash in between leaves objects without a name, or a step that runs once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_cli.ledger.append import Ledger
+from mlops_cli.ledger.record import Record
+from mlops_cli.pipeline import lock as locks
+from mlops_cli.pipeline import marker, runcache
+from mlops_cli.pipeline.lock import Lock, Output
+from mlops_cli.pipeline.look import SMALL
+from mlops_cli.store.cache import BatchWriter, Cache
+from mlops_cli.store.statcache import StatCache
+
+TOGETHER = 1.0  # seconds of results that a crash may make run again
+
+
+@dataclass(slots=True)
+class Settling:
+    """Results that wait to be written together. Used by one thread."""
+
+    root: Path
+    cache: Cache
+    stats: StatCache | None
+    ledger: Callable[[], Ledger]
+    written: list[str] = field(default_factory=list)  # locks that changed
+    digests: dict[str, str] = field(default_factory=dict)  # step → its record
+    _results: list[tuple[Lock, str]] = field(default_factory=list)
+    _records: list[tuple[str, Record]] = field(default_factory=list)
+    _over: list[str] = field(default_factory=list)
+    _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _writer: BatchWriter | None = None
+    _since: float = 0.0
+
+    def store(self, path: str) -> Output:
+        """Put what is at `path` on its way into the cache. Raises NotFound as `ingest` does."""
+        target = self.root / path
+        found = os.lstat(target) if os.path.lexists(target) else None
+        if found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
+            data = target.read_bytes()
+            return Output(self.put(data), "file", len(data), 1)
+        from mlops_cli.store.ingest import ingest
+        from mlops_cli.workspace.ignore import ignored_in
+
+        ignored = ignored_in(self.root, path) if target.is_dir() else None
+        made = ingest(target, cache=self.cache, stats=self.stats, ignored=ignored)
+        return Output(str(made.digest), made.kind, made.size, made.files)
+
+    def put(self, data: bytes) -> str:
+        """Put `data` on its way into the cache; it is there after `flush`."""
+        if self._writer is None:
+            self._writer = self._open.enter_context(self.cache.writer())
+        return str(self._writer.put(data))
+
+    def result(self, lock: Lock, record: Record) -> None:
+        """Take the result of a step that is done."""
+        self._since = self._since or time.monotonic()
+        self._results.append((lock, lock.key))
+        self.record(lock.step, record)
+        self._over.append(lock.step)
+
+    def record(self, step: str, record: Record) -> None:
+        """Take the record of an attempt that left no result."""
+        self._since = self._since or time.monotonic()
+        self._records.append((step, record))
+
+    @property
+    def due(self) -> bool:
+        """Whether something has waited long enough."""
+        return bool(self._since) and time.monotonic() - self._since >= TOGETHER
+
+    def flush(self) -> None:
+        """Write all that waits."""
+        if self._writer is not None:
+            self._writer = None
+            self._open.close()
+        for lock, key in self._results:
+            if locks.write_lock(self.root, lock):
+                self.written.append(lock.path)
+            seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
+            runcache.remember(self.cache.root / "runs", key, seen)
+        for step, record in self._records:
+            self.digests[step] = str(self.ledger().spool(record))
+        for step in self._over:
+            marker.clear(self.root, step)
+        self._results, self._records, self._over, self._since = [], [], [], 0.0
+
+    def abandon(self) -> None:
+        """Forget what waits; an open pack disappears."""
+        with contextlib.suppress(RuntimeError):
+            self._open.__exit__(RuntimeError, RuntimeError("abandoned"), None)
