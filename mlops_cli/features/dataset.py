@@ -89,7 +89,9 @@ def make(root: Path, recipe: Recipe, folder: Path) -> dict[str, Any]:
     labels.refuse_one_class(parts["train"], recipe)
     for side, part in parts.items():
         write.parquet(part, folder / f"{side}.parquet")
-    counted = profile.profile(parts["train"], columns=[*dtypes, recipe.label])
+    counted = profile.profile(parts["train"], columns=list(dtypes))
+    # apart from the features: what is served has no label, and that is no drift
+    counted["label"] = profile.profile(parts["train"], columns=[recipe.label])["columns"]
     fsio.write_atomic(folder / "profile.json", readable_json(counted))
     facts = {
         "schema": SCHEMA,
@@ -184,6 +186,13 @@ def _chosen(table: pa.Table, recipe: Recipe) -> tuple[pa.Table, dict[str, int], 
         recent = dated.filter(pc.greater(instant.micros(dated.column(time), time), since))
         dropped["before_window"] = dated.num_rows - recent.num_rows
         dated = recent
+    if not dated.num_rows:
+        raise StepFailed(
+            f"no row of {recipe.dataset.spine} with a label lies in the window",
+            code="too-few-rows",
+            hint="use a longer `window`",
+            details={"window": recipe.dataset.window, "watermark": instant.iso(newest)},
+        )
     numbered = dated.append_column("\0row", pa.array(range(dated.num_rows), pa.int64()))
     order = [(name, "ascending") for name in dict.fromkeys([time, *recipe.spine.key, "\0row"])]
     return numbered.sort_by(order).drop_columns(["\0row"]), dropped, instant.iso(newest)

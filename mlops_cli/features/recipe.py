@@ -99,6 +99,7 @@ def origin(name: str, recipe: Recipe) -> str:
 
 
 def verify(recipe: Recipe) -> None:
+    """Raise ConfigError where the parts of a dataset do not fit together."""
     if not recipe.dataset.as_known:
         raise ConfigError(
             "as_known: false would join features of the future",

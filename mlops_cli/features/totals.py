@@ -50,6 +50,8 @@ def running(
     columns: dict[str, pa.Array] = {part: rows.column(part) for part in (*entity, time)}
     for column, summed in of.items():
         values = rows.column(column)
+        if pa.types.is_null(values.type):  # all unknown yet: numbers of which there are none
+            values = values.cast(pa.int64())
         if summed and not (check.fits(values.type, "float") or check.fits(values.type, "bool")):
             raise StepFailed(
                 f"features.{name}: a window sums {column!r}, which holds {values.type}",

@@ -71,7 +71,7 @@ def _loaded(
             hint="correct `transform` in pipeline.yaml, or write the file",
         )
     before, paths = set(sys.modules), list(sys.path)
-    sys.path[:0] = [str(file.parent), str(root)]
+    sys.path[:0] = [str(file.parent), str(root), str(root / "src")]
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec = importlib.util.spec_from_file_location("mlops_transform", file)
