@@ -1,0 +1,209 @@
+"""Deploy, roll back, stop: bundle → server → environments/<name>.yaml → record → commit.
+
+The file and the commit follow the server's own answer, so that git never says what is not served.
+A crash between them is mended by the same command: it finds the server as desired and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_cli import fsio
+from mlops_cli.errors import NotFound
+from mlops_cli.ledger.code import code_now
+from mlops_cli.ledger.record import Code, record
+from mlops_cli.pipeline.model import Deployment
+from mlops_cli.registry.registry import Registry
+from mlops_cli.serving import bundle, environment, plan
+from mlops_cli.serving.desired import folder
+from mlops_cli.serving.environment import Environment, Pinned
+from mlops_cli.serving.model import open_model
+from mlops_cli.serving.parts import Parts, moment, open_target
+from mlops_cli.serving.plan import Plan
+from mlops_cli.serving.target import Running
+from mlops_cli.vcs.commit import commit_paths, refuse_when_busy
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What was done. `record` and `commit` are None where nothing had to be done."""
+
+    plan: Plan
+    running: Running
+    record: str | None = None
+    commit: str | None = None
+
+
+def plan_for(parts: Parts, name: str, deployment: Deployment, *, force: bool = False) -> Plan:
+    """Return what `apply` would do. Raises NotFound for a champion that does not exist."""
+    registry = Registry(parts.git)
+    names = [deployment.model, *(item.model for item in deployment.challengers)]
+    versions = {
+        item: _pin(registry, item, optional=item != deployment.model)
+        for item in dict.fromkeys(names)
+    }
+    return plan.plan(
+        name,
+        deployment,
+        versions=versions,
+        former=environment.read(parts.root, name),
+        running=look(parts, name, deployment.target.kind),
+        now=moment(parts),
+        force=force,
+    )
+
+
+def apply(parts: Parts, name: str, deployment: Deployment, *, force: bool = False) -> Deployed:
+    """Make the environment `name` serve what `deployment` asks for, and return when it does.
+
+    Raises IntegrityError ("golden-mismatch", "damaged-model", …), StateRefused ("rolled-back",
+    "challenger-inputs", …), OutsideWorld ("port-in-use", "server-died", "server-silent"); what
+    served before then goes on serving.
+    """
+    with _locked(parts, name):
+        made = plan_for(parts, name, deployment, force=force)
+        action = "switch" if made.former else "deploy"
+        return _carry_out(parts, made, action)
+
+
+def roll_back(parts: Parts, name: str, *, reason: str = "rolled back by hand") -> Deployed:
+    """Serve the champion before this one again, and hold the present one back."""
+    with _locked(parts, name):
+        former = _known(parts, name)
+        running = look(parts, name, former.target.kind)
+        made = plan.roll_back(former, running, now=moment(parts), reason=reason)
+        return _carry_out(parts, made, "rollback", reason=reason)
+
+
+def stop(parts: Parts, name: str) -> bool:
+    """End the server of `name`; return whether one ran. Its desired state stays in git."""
+    with _locked(parts, name):
+        present = _known(parts, name)
+        target = open_target(parts.root, present.target.kind)
+        running = target.look(name)
+        stopped = target.stop(name, wait=parts.wait)
+        if stopped:
+            _record(parts, code_now(parts.git), present, None, "stop", running.url)
+        return stopped
+
+
+def look(parts: Parts, name: str, kind: str | None = None) -> Running:
+    """Return what serves `name` now; `kind` of target as its file says, else."""
+    if kind is None:
+        kind = _known(parts, name).target.kind
+    return open_target(parts.root, kind).look(name)
+
+
+def _carry_out(parts: Parts, made: Plan, action: str, reason: str | None = None) -> Deployed:
+    wanted = made.environment
+    if made.action == "none":
+        return Deployed(made, look(parts, wanted.name, wanted.target.kind))
+    refuse_when_busy(parts.git)
+    parts.git.identity()
+    code = code_now(parts.git)
+    folders = _materialise(parts, wanted)
+    target = open_target(parts.root, wanted.target.kind)
+    running = target.apply(plan.desired(wanted, folders), now=moment(parts), wait=parts.wait)
+    if made.former == wanted:  # git knows already; the server had only to be started
+        digest = _record(parts, code, wanted, wanted.champion, "start", running.url)
+        return Deployed(made, running, digest)
+    environment.write(parts.root, wanted)
+    former = made.former.champion if made.former else None
+    digest = _record(parts, code, wanted, former, action, running.url, reason=reason)
+    commit = commit_paths(
+        parts.git,
+        [environment.path(wanted.name)],
+        subject=_subject(wanted, action),
+        body="\n".join(change.sentence for change in made.changes),
+        trailers={"Mlops-Record": digest},
+    )
+    return Deployed(made, running, digest, commit)
+
+
+def _materialise(parts: Parts, wanted: Environment) -> Mapping[str, str]:
+    """Return bundle digest → folder, after every model has given its golden outputs."""
+    folders: dict[str, str] = {}
+    for pinned in (wanted.champion, *(item.pinned for item in wanted.challengers)):
+        relative = bundle.open_bundle(parts.cache, pinned.bundle, root=parts.root)
+        place = parts.root / relative
+        model = open_model(
+            place,
+            name=pinned.model,
+            version=pinned.version,
+            digest=pinned.digest,
+            bundle=pinned.bundle,
+        )
+        golden = bundle.check_golden(model, place)
+        if not golden.passed:
+            raise bundle.refuse_golden(model, golden)
+        folders[pinned.bundle] = relative
+    return folders
+
+
+def _record(
+    parts: Parts,
+    code: Code,
+    wanted: Environment,
+    former: Pinned | None,
+    action: str,
+    url: str | None,
+    *,
+    reason: str | None = None,
+) -> str:
+    champion = wanted.champion
+    made = record(
+        "deployment",
+        time=parts.now(),
+        actor=str(parts.git.identity()),
+        code=code,
+        environment=wanted.name,
+        model=champion.model,
+        version=champion.version,
+        digest=champion.digest,
+        bundle=champion.bundle,
+        former=former.digest if former else None,
+        former_version=former.version if former else None,
+        challengers=[item.pinned.digest for item in wanted.challengers],
+        url=url,
+        action=action,
+        reason=reason,
+    )
+    parts.ledger.append(made)
+    return made.digest
+
+
+def _pin(registry: Registry, name: str, *, optional: bool) -> Pinned | None:
+    try:
+        version = registry.resolve(name)
+    except NotFound:
+        if optional:
+            return None
+        raise
+    return Pinned(name, version.model, version.number, str(version.digest), str(version.bundle))
+
+
+def _known(parts: Parts, name: str) -> Environment:
+    present = environment.read(parts.root, name)
+    if present is None:
+        raise NotFound(
+            f"nothing was ever deployed to {name!r}",
+            code="unknown-environment",
+            hint=f"mlops deploy apply {name}",
+        )
+    return present
+
+
+def _subject(wanted: Environment, action: str) -> str:
+    champion = wanted.champion
+    if action == "rollback":
+        return f"deploy: {wanted.name} back to {champion.label}"
+    return f"deploy: {champion.label} to {wanted.name}"
+
+
+def _locked(parts: Parts, name: str) -> AbstractContextManager[Any]:
+    environment.path(name)
+    place = folder(parts.root, name)
+    return fsio.lock(place / "lock", what=f"the environment {name}", wait=parts.wait)
