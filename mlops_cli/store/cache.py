@@ -95,23 +95,44 @@ class Cache:
 
         Raises as `read` does, OutsideWorld when the disk is full, and never replaces a file.
         """
+        done = False
+        with fsio.translated(path):
+            target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                size = self.fill(digest, target)
+                done = True
+            finally:
+                os.close(target)
+                if not done:
+                    os.unlink(path)
+        return size
+
+    def fill(self, digest: Digest, target: int, *, share: bool = True) -> int:
+        """Fill the empty file behind the handle `target` with the object; return its length.
+
+        With `share` the disk may share the blocks. Raises as `read` does; what is in the file
+        then is not to be used.
+        """
         if self.packs.find(digest.raw):
             data = self.read(digest)
-            with fsio.translated(path):
-                target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-                try:
-                    hashing.write_all(target, data)
-                finally:
-                    os.close(target)
+            hashing.write_all(target, data)
             return len(data)
         try:
             source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             raise self.absent(digest) from None
         try:
-            return self._copy_whole(digest, source, path)
+            found, size = (
+                self.objects.clone(source, target)
+                if share
+                else hashing.copy_and_hash(source, target)
+            )
         finally:
             os.close(source)
+        if found != digest:
+            self.objects.quarantine(digest)
+            raise damaged(digest)
+        return size
 
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest; storing it again costs no space."""
@@ -164,22 +185,6 @@ class Cache:
             # another process gave the pack a new name, or somebody deleted it
             self.packs.forget(place.pack)
             return None
-
-    def _copy_whole(self, digest: Digest, source: int, path: Path) -> int:
-        done = False
-        with fsio.translated(path):
-            target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            try:
-                found, size = self.objects.clone(source, target)
-                done = found == digest
-            finally:
-                os.close(target)
-                if not done:
-                    os.unlink(path)
-        if not done:
-            self.objects.quarantine(digest)
-            raise damaged(digest)
-        return size
 
 
 class BatchWriter:

@@ -11,7 +11,7 @@ from mlops_cli.store import hashing
 from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.digest import RAW_LENGTH, Digest
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
-from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, is_racy
+from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
 from mlops_cli.store.tree import Row, write_rows
 from mlops_cli.store.worker import Reader
 from mlops_cli.store.workers import Batch, Done, Workers, count, unreadable
@@ -276,17 +276,16 @@ def _remember(found: Scan, unsettled: list[Folder], stats: StatCache | None, sta
         return
     changed: dict[str, Known] = {}
     for folder in unsettled:
-        digests = [
-            UNKNOWN if is_racy(facts[1], facts[2], stamp) else digest
-            for facts, digest in zip(folder.stats(), folder.digests, strict=True)
-        ]
-        whole = found.kind == "tree" and not folder.folders and UNKNOWN not in digests
-        changed[folder.path] = Known(
-            encoded(folder.names),
-            folder.facts,
-            b"".join(digests),
-            folder.tree if whole else b"",
-            folder.size,
+        whole = found.kind == "tree" and not folder.folders
+        changed[folder.path] = settled(
+            Known(
+                encoded(folder.names),
+                folder.facts,
+                b"".join(folder.digests),
+                folder.tree if whole else b"",
+                folder.size,
+            ),
+            stamp,
         )
     if found.kind == "tree":
         stats.replace(changed.items())

@@ -32,6 +32,7 @@ class Folder:
     targets: dict[str, bytes] = field(default_factory=dict)  # of its links
     folders: list[tuple[str, Folder]] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)  # scratch of a checkout that was killed
+    ignored: bool = False  # something in it was passed over
     tree: bytes = b""  # raw digest of its listing, when known
     size: int = 0
     files: int = 0
@@ -97,9 +98,13 @@ def _look(folder: Folder, ignored: Ignored | None, objects: str | None) -> None:
             if name.startswith(TEMPORARY_PREFIX):
                 folder.leftovers.append(name)
             elif item.is_dir(follow_symlinks=False):
-                if ignored is None or not ignored(inside + name, True):
+                if ignored is not None and ignored(inside + name, True):
+                    folder.ignored = True
+                else:
                     inner.append(name)
-            elif ignored is None or not ignored(inside + name, False):
+            elif ignored is not None and ignored(inside + name, False):
+                folder.ignored = True
+            else:
                 found.append((name, item.stat(follow_symlinks=False)))
     found.sort()
     inner.sort()

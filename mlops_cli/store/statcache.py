@@ -212,6 +212,21 @@ def is_racy(mtime_ns: int, ctime_ns: int, stamp: int) -> bool:
     return ctime_ns > stamp - tick or stamp - tick < mtime_ns <= stamp + tick
 
 
+def settled(known: Known, stamp: int) -> Known:
+    """Return `known` without the digests of files so young at `stamp` that they are racy."""
+    young = [
+        at
+        for at, (_, mtime, ctime, _, _) in enumerate(FACTS.iter_unpack(known.facts))
+        if is_racy(mtime, ctime, stamp)
+    ]
+    if not young:
+        return known
+    digests = bytearray(known.digests)
+    for at in young:
+        digests[at * RAW_LENGTH : (at + 1) * RAW_LENGTH] = UNKNOWN
+    return Known(known.names, known.facts, bytes(digests), b"", known.size)
+
+
 def encoded(names: list[str]) -> bytes:
     """Return names as `Known` keeps them."""
     return "\0".join(names).encode()

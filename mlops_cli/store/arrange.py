@@ -1,0 +1,215 @@
+"""What has to happen so that a path holds an object: planned here, done by `materialize`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.ingest import survey
+from mlops_cli.store.placing import is_abandoned
+from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of
+from mlops_cli.store.statcache import FACTS, StatCache
+from mlops_cli.store.tree import Entry, parse_tree
+
+
+class Move(NamedTuple):
+    """One step: what happens to `name` in the folder `inside`.
+
+    `inside` is "" for the root itself, else ends in "/"; None is the folder the root lies in.
+    `facts` are those of the file that goes, so that one that changed meanwhile is not touched.
+    """
+
+    action: Literal["unlink", "rmdir", "create", "replace", "folder", "discard"]
+    inside: str | None
+    name: str
+    entry: Entry | None = None
+    facts: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `materialize` will do. Paths are relative to `to`; for a file, its own name."""
+
+    to: Path
+    digest: Digest
+    kind: Kind
+    create: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    unsaved: tuple[str, ...] = ()  # of those that go: the cache does not hold their bytes
+    size: int = 0  # bytes that will be written
+    moves: tuple[Move, ...] = field(default=(), repr=False)
+    cache: Cache = field(kw_only=True, repr=False, compare=False)
+    stats: StatCache | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(slots=True)
+class _Draft:
+    cache: Cache
+    create: list[str] = field(default_factory=list)
+    replace: list[str] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    size: int = 0
+
+
+def plan_materialize(
+    cache: Cache,
+    digest: Digest,
+    kind: Kind,
+    to: Path,
+    *,
+    stats: StatCache | None = None,
+    ignored: Ignored | None = None,
+    jobs: int = 0,
+) -> Plan:
+    """Return what makes `to` hold the object `digest`; nothing is changed yet.
+
+    What is `ignored` in the workspace stays. Raises NotFound ("missing-object") when the cache
+    lacks anything that has to be written, IntegrityError for damaged or hostile trees.
+    """
+    to = Path(os.path.abspath(to))
+    draft = _Draft(cache)
+    wanted = Entry(to.name, "dir" if kind == "tree" else "file", digest, 0)
+    present: Scan | None = None
+    if os.path.lexists(to):
+        present = survey(to, stats=stats, ignored=ignored, cache=cache, jobs=jobs)
+    _plan_root(draft, present, wanted)
+    return Plan(
+        to,
+        digest,
+        kind,
+        tuple(sorted(draft.create)),
+        tuple(sorted(draft.replace)),
+        tuple(sorted(draft.delete)),
+        tuple(sorted(draft.unsaved)),
+        draft.size,
+        tuple(draft.moves),
+        cache=cache,
+        stats=stats,
+    )
+
+
+def _plan_root(draft: _Draft, present: Scan | None, wanted: Entry) -> None:
+    if present is None:
+        _come(draft, None, wanted)
+        return
+    top = present.folders[0]
+    if present.kind == "file":
+        facts, digest = top.facts, top.digests[0]
+        if wanted.mode == "file" and digest == wanted.digest.raw:
+            return
+        if wanted.mode == "file":
+            size = draft.cache.size(wanted.digest)
+            _replace(draft, None, wanted._replace(size=size), facts, digest)
+        else:
+            _go(draft, None, wanted.name, facts, digest)
+            _come(draft, None, wanted)
+    elif wanted.mode == "file":
+        _clear(draft, top, None, wanted.name)
+        _come(draft, None, wanted)
+    elif not (top.names or top.folders or top.leftovers or top.ignored):
+        _come(draft, None, wanted)  # a folder takes the place of an empty one
+    else:
+        _plan_folders(draft, top, wanted.digest)
+
+
+def _plan_folders(draft: _Draft, top: Folder, tree: Digest) -> None:
+    """Compare folder by folder, passing over those that are right."""
+    waiting = [(top, tree)]
+    while waiting:
+        folder, digest = waiting.pop()
+        for name in folder.leftovers:
+            if is_abandoned(name):
+                draft.moves.append(Move("discard", folder.inside, name))
+        if folder.tree == digest.raw:
+            continue
+        wanted = {entry.name: entry for entry in parse_tree(draft.cache.read(digest))}
+        inside = folder.inside
+        step = FACTS.size
+        for at, (name, facts) in enumerate(zip(folder.names, folder.stats(), strict=True)):
+            entry = wanted.get(name)
+            raw, packed = folder.digests[at], folder.facts[at * step : (at + 1) * step]
+            if entry is None or entry.mode == "dir":
+                _go(draft, inside, name, packed, raw)
+                continue
+            if raw != entry.digest.raw or mode_of(facts[4]) != entry.mode:
+                _replace(draft, inside, entry, packed, raw)
+            del wanted[name]
+        for name, inner in folder.folders:
+            entry = wanted.get(name)
+            if entry is None or entry.mode != "dir":
+                _clear(draft, inner, inside, name)
+            else:
+                waiting.append((inner, entry.digest))
+                del wanted[name]
+        for entry in wanted.values():
+            _come(draft, inside, entry)
+
+
+def _go(draft: _Draft, inside: str | None, name: str, facts: bytes, raw: bytes) -> None:
+    path = (inside or "") + name
+    draft.delete.append(path)
+    draft.moves.append(Move("unlink", inside, name, None, facts))
+    if not draft.cache.has_raw(raw):
+        draft.unsaved.append(path)
+
+
+def _replace(draft: _Draft, inside: str | None, entry: Entry, facts: bytes, raw: bytes) -> None:
+    path = (inside or "") + entry.name
+    _need(draft, entry)
+    draft.replace.append(path)
+    draft.moves.append(Move("replace", inside, entry.name, entry, facts))
+    if not draft.cache.has_raw(raw):
+        draft.unsaved.append(path)
+
+
+def _clear(draft: _Draft, top: Folder, inside: str | None, name: str) -> None:
+    """Plan the end of a folder: what is in it first, from the innermost outwards."""
+    nested = [(inside, name, top)]
+    order = []
+    while nested:
+        where, called, folder = nested.pop()
+        order.append((where, called, folder))
+        nested += [(folder.inside, inner_name, inner) for inner_name, inner in folder.folders]
+    step = FACTS.size
+    for where, called, folder in reversed(order):
+        for at, file in enumerate(folder.names):
+            facts = folder.facts[at * step : (at + 1) * step]
+            _go(draft, folder.inside, file, facts, folder.digests[at])
+        draft.moves += [
+            Move("discard", folder.inside, left) for left in folder.leftovers if is_abandoned(left)
+        ]
+        draft.moves.append(Move("rmdir", where, called))
+
+
+def _come(draft: _Draft, inside: str | None, entry: Entry) -> None:
+    path = (inside or "") + entry.name
+    if entry.mode != "dir":
+        if inside is None:
+            entry = entry._replace(size=draft.cache.size(entry.digest))
+        _need(draft, entry)
+        draft.create.append(path)
+        draft.moves.append(Move("create", inside, entry.name, entry))
+        return
+    draft.moves.append(Move("folder", inside, entry.name, entry))
+    waiting = [("" if inside is None else path + "/", entry.digest)]
+    while waiting:
+        base, digest = waiting.pop()
+        for inner in parse_tree(draft.cache.read(digest)):
+            if inner.mode == "dir":
+                waiting.append((f"{base}{inner.name}/", inner.digest))
+            else:
+                _need(draft, inner)
+                draft.create.append(base + inner.name)
+
+
+def _need(draft: _Draft, entry: Entry) -> None:
+    if not draft.cache.has_raw(entry.digest.raw):
+        raise draft.cache.absent(entry.digest)
+    draft.size += entry.size

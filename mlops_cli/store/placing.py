@@ -1,0 +1,222 @@
+"""How a file or a folder gets its place: whole at once, and only below a folder held open.
+
+Every step goes through the handle of a folder that was opened without following links, so that
+neither a hostile tree nor a link somebody puts in the way leads a write out of the root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from mlops_cli import fsio
+from mlops_cli.errors import StateRefused
+from mlops_cli.progress import Task
+from mlops_cli.store import hashing
+from mlops_cli.store.cache import PACK_BELOW, Cache, damaged
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.statcache import Known, encoded, pack
+from mlops_cli.store.tree import Entry, parse_tree
+
+LinkKind = Literal["auto", "copy", "hardlink", "symlink"]
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LINKLESS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
+
+
+class Placer:
+    """Puts objects of one cache into folders of one workspace."""
+
+    def __init__(self, cache: Cache, *, link: LinkKind, task: Task) -> None:
+        self._cache = cache
+        self._link = link
+        self._task = task
+        self.placed: dict[str, Known] = {}  # whole folders, by absolute path
+
+    def new_file(self, handle: int, entry: Entry, name: str) -> bytes | None:
+        """Make `entry` under a name that is free in the folder; return its facts if a plain file.
+
+        Raises FileExistsError, and as `Cache.read` does.
+        """
+        if entry.mode == "link":
+            os.symlink(self._cache.read(entry.digest), os.fsencode(name), dir_fd=handle)
+            return pack(os.stat(name, dir_fd=handle, follow_symlinks=False))
+        if self._link in ("hardlink", "symlink") and entry.mode == "file":
+            linked = self._linked(handle, entry, name)
+            if linked:
+                return pack(os.stat(name, dir_fd=handle)) if self._link == "hardlink" else None
+        mode = 0o777 if entry.mode == "exec" else 0o666
+        if entry.size < PACK_BELOW:
+            data = self._cache.read(entry.digest)
+            target = os.open(name, _NEW, mode, dir_fd=handle)
+            try:
+                if os.write(target, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+                return pack(os.fstat(target))
+            finally:
+                os.close(target)
+        target = os.open(name, _NEW, mode, dir_fd=handle)
+        try:
+            self._cache.fill(entry.digest, target, share=self._link != "copy")
+            return pack(os.fstat(target))
+        finally:
+            os.close(target)
+
+    def create(self, handle: int, entry: Entry) -> bytes | None:
+        """Give `entry` its free name in the folder at once. Raises FileExistsError."""
+        if entry.mode == "link":
+            return self.new_file(handle, entry, entry.name)
+        with scratch(handle) as name:
+            facts = self.new_file(handle, entry, name)
+            try:
+                # unlike a rename, a second name never takes the place of a file that has just come
+                os.link(
+                    name, entry.name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False
+                )
+            except OSError as exc:
+                if exc.errno not in _LINKLESS:
+                    raise
+                os.close(os.open(entry.name, _NEW, dir_fd=handle))
+                os.rename(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
+        return facts and pack(os.stat(entry.name, dir_fd=handle, follow_symlinks=False))
+
+    def replace(self, handle: int, entry: Entry) -> bytes | None:
+        """Put `entry` at once in the place of the file of that name."""
+        with scratch(handle) as name:
+            facts = self.new_file(handle, entry, name)
+            os.replace(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
+        return facts and pack(os.stat(entry.name, dir_fd=handle, follow_symlinks=False))
+
+    def folder(self, handle: int, entry: Entry, final: str) -> None:
+        """Build the tree `entry` under a scratch name and give it its own when it is complete.
+
+        `final` is the absolute path it will have. Raises StateRefused ("unsaved-bytes") when
+        something has come to lie there.
+        """
+        with scratch(handle) as name:
+            placed = self._fill(handle, name, entry.digest, final)
+            try:
+                os.rename(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
+            except OSError as exc:
+                if exc.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise in_the_way(final) from exc
+                raise
+        self.placed.update(placed)
+
+    def _fill(self, handle: int, name: str, tree: Digest, final: str) -> dict[str, Known]:
+        placed: dict[str, Known] = {}
+        waiting = [(name, tree, final)]
+        while waiting:
+            inside, digest, path = waiting.pop()
+            os.mkdir(inside, dir_fd=handle)
+            entries = parse_tree(self._cache.read(digest))
+            names, facts, digests = [], [], []
+            size = folders = 0
+            here = os.open(inside, FOLDER, dir_fd=handle)
+            try:
+                for entry in entries:
+                    if entry.mode == "dir":
+                        folders += 1
+                        waiting.append(
+                            (f"{inside}/{entry.name}", entry.digest, f"{path}/{entry.name}")
+                        )
+                        continue
+                    fact = self.new_file(here, entry, entry.name)
+                    if fact is not None:
+                        names.append(entry.name)
+                        facts.append(fact)
+                        digests.append(entry.digest.raw)
+                        size += entry.size
+            except FileExistsError as exc:
+                raise _clash(f"{path}/{exc.filename}") from exc
+            finally:
+                os.close(here)
+            whole = not folders and len(names) == len(entries)
+            placed[path] = Known(
+                encoded(names),
+                b"".join(facts),
+                b"".join(digests),
+                digest.raw if whole else b"",
+                size,
+            )
+            self._task.advance(len(entries) - folders)
+        return placed
+
+    def _linked(self, handle: int, entry: Entry, name: str) -> bool:
+        """Link the whole object to `name`; return False where only a copy will do."""
+        path = self._cache.objects.path(entry.digest)
+        if not path.is_file():
+            return False
+        if hashing.hash_file(path)[0] != entry.digest:
+            self._cache.objects.quarantine(entry.digest)
+            raise damaged(entry.digest)
+        if self._link == "symlink":
+            os.symlink(os.path.realpath(path), name, dir_fd=handle)
+            return True
+        try:
+            os.link(path, name, dst_dir_fd=handle)
+        except OSError as exc:
+            if exc.errno not in _LINKLESS:
+                raise
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def scratch(handle: int) -> Iterator[str]:
+    """Offer a fresh name in the folder; whatever still has it afterwards is removed."""
+    name = f"{fsio.TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        yield name
+    finally:
+        discard(handle, name)
+
+
+def discard(handle: int, name: str) -> None:
+    """Remove a file or a folder with all that is in it; it may be gone already."""
+    try:
+        os.unlink(name, dir_fd=handle)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        shutil.rmtree(name, dir_fd=handle, ignore_errors=True)
+
+
+def is_abandoned(name: str) -> bool:
+    """Return whether this scratch name belongs to a process that is no more."""
+    number = name[len(fsio.TEMPORARY_PREFIX) :].partition("-")[0]
+    if not name.startswith(fsio.TEMPORARY_PREFIX) or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def in_the_way(path: str | Path) -> StateRefused:
+    """Return the error for something that came to lie where a file was to be written."""
+    return StateRefused(
+        f"{path} changed meanwhile and holds bytes that are stored nowhere",
+        code="unsaved-bytes",
+        hint="mlops add it to keep it, or move it away, and run the same command again",
+        details={"paths": [str(path)]},
+    )
+
+
+def _clash(path: str) -> StateRefused:
+    return StateRefused(
+        f"this disk takes the name {path} for one that is there already",
+        code="name-clash",
+        hint="the disk does not tell upper from lower case: use another one, or rename the file",
+        details={"path": path},
+    )
