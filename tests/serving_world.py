@@ -108,8 +108,8 @@ def expected(table: pa.Table, bias: float = 0.0) -> np.ndarray[Any, Any]:
 
     session = onnxruntime.InferenceSession(model_bytes(bias), providers=["CPUExecutionProvider"])
     feed = {
-        "distance": table["distance"].to_numpy(),
-        "wind": table["wind"].to_numpy(),
+        "distance": table["distance"].to_numpy().astype("float32"),
+        "wind": table["wind"].to_numpy().astype("float32"),
         "carrier": np.array([c or "" for c in table["carrier"].to_pylist()], dtype=object),
         "stops": table["stops"].to_numpy(),
     }

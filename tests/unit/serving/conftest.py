@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import serving_world
 from mlops_cli.serving.targets.local import LocalTarget
+
+import serving_world
 from serving_world import World
 
 
