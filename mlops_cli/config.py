@@ -92,9 +92,9 @@ class Settings:
 
 
 def find_root(start: Path) -> Path | None:
-    """Return the nearest folder at or above `start` that holds `.mlops` or `.git`."""
+    """Return the project around `start`: the nearest folder that is a git work tree."""
     for folder in (start, *start.parents):
-        if (folder / ".mlops").is_dir() or (folder / ".git").exists():
+        if (folder / ".git").exists():
             return folder
     return None
 
@@ -108,7 +108,7 @@ def layer_file(
         return Path(base) / "mlops" / "config.yaml"
     if root is None:
         raise NotFound(
-            "there is no project here", code="no-project", hint="mlops init, or config --user"
+            "there is no project here", code="no-project", hint="mlops init, or use --user"
         )
     return root / ".mlops" / ("config.local.yaml" if layer == "local" else "config.yaml")
 
@@ -200,8 +200,9 @@ def unknown(name: str, kind: type[MlopsError], *, place: str = "") -> MlopsError
     )
 
 
-_LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9_-]+):(?: +(?P<value>\S.*?))?(?: +#.*)?")
-_PLAIN = re.compile(r"[A-Za-z0-9_./~@%+=](?:[A-Za-z0-9_./~@%+=:,-]| (?![#:]))*(?<![ :])")
+_LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9_][A-Za-z0-9_-]*):(?: +(?P<value>\S.*?))?(?: +#.*)?")
+_PLAIN = re.compile(r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~@%+=,-]|:(?! )| (?![#:]))*(?<![ :])")
+_NULL = ("null", "Null", "NULL", "~")
 _QUOTED = re.compile(r"\"([^\"\\]*)\"|'([^']*)'")
 
 
@@ -228,6 +229,7 @@ def _plain_entries(text: str) -> list[tuple[str, str, int]] | None:
         indent = len(match["indent"])
         while stack and stack[-1][0] > indent:
             stack.pop()
+            opened = False
         if stack and stack[-1][0] == indent:
             stack.pop()
         elif indent and not opened:
@@ -235,7 +237,7 @@ def _plain_entries(text: str) -> list[tuple[str, str, int]] | None:
         stack.append((indent, match["key"]))
         raw = match["value"]
         opened = raw is None
-        if raw is None:
+        if raw is None or raw in _NULL:
             continue
         quoted = _QUOTED.fullmatch(raw)
         if quoted is None and not _PLAIN.fullmatch(raw):

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["s3server"]
+
 NOW = "2013-03-01T00:00:00+00:00"
 
 
@@ -157,3 +159,19 @@ def repo(tmp_path: Path, environment: dict[str, str]) -> Path:
     ):
         subprocess.run(["git", *words], cwd=root, env=environment, check=True)
     return root
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """golden("help.txt", text): the text is what tests/golden holds under that name.
+
+    MLOPS_UPDATE_GOLDEN=1 writes it instead; read the difference before committing it.
+    """
+
+    def check(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if os.environ.get("MLOPS_UPDATE_GOLDEN"):
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text
+
+    return check

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli import __version__
 from mlops_cli.cli.extras import EXTRAS
@@ -19,6 +19,9 @@ from mlops_cli.cli.render.text import size
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
 from mlops_cli.vcs.repo import Git
+
+if TYPE_CHECKING:
+    from mlops_cli.workspace.remotes import Named
 
 OLDEST_GIT = (2, 30)
 LITTLE_SPACE = 1 << 30
@@ -163,56 +166,44 @@ def disk(cache: Path) -> Iterator[Finding]:
 
 def remotes(settings: Settings, root: Path) -> Iterator[Finding]:
     """Does each remote answer, within a few seconds?"""
-    named = settings.group("remotes")
+    from mlops_cli.workspace import remotes as known
+
+    try:
+        named = known.remotes(settings)
+    except MlopsError as error:
+        yield of_error("remotes", "remotes", error)
+        return
     if not named:
         message = "none: the only copy of the data is on this disk"
         yield Finding("remotes", "remotes", "note", message, "mlops remote add NAME URL")
     answers: dict[str, Finding] = {}
-    threads = {
-        name: threading.Thread(target=_ask, args=(name, options, root, answers), daemon=True)
-        for name, options in named.items()
-    }
-    for thread in threads.values():
+    threads = [
+        threading.Thread(target=_ask, args=(each, root, answers), daemon=True) for each in named
+    ]
+    for thread in threads:
         thread.start()
-    for name, thread in threads.items():
+    for each, thread in zip(named, threads, strict=True):
         thread.join(PATIENCE)
-        silent = Finding(
-            "remotes",
-            name,
-            "problem",
-            f"{named[name].get('url')} gave no answer in {PATIENCE:.0f} s",
-            "check the network, the address and the credentials",
-        )
-        yield answers.get(name, silent)
+        silent = f"{each.url} gave no answer in {PATIENCE:.0f} s"
+        mend = "check the network, the address and the credentials"
+        yield answers.get(each.name, Finding("remotes", each.name, "problem", silent, mend))
     default = settings.get("remote.default")
-    if default is not None and default not in named:
+    if default is not None and default not in {each.name for each in named}:
         message = f"remote.default is {default!r}, which is no remote"
         yield Finding("remotes", "default", "problem", message, "mlops remote default NAME")
 
 
-def _ask(name: str, options: dict[str, Any], root: Path, answers: dict[str, Finding]) -> None:
-    from mlops_cli.store.remote import FORMAT_FILE, open_remote
+def _ask(named: Named, root: Path, answers: dict[str, Finding]) -> None:
+    from mlops_cli.store.remote import FORMAT_FILE
+    from mlops_cli.workspace.remotes import connect
 
-    url = str(options.pop("url", ""))
     try:
-        data = open_remote(url, nested(options), root=root).read(FORMAT_FILE)
+        data = connect(named, root).read(FORMAT_FILE)
     except MlopsError as error:
-        answers[name] = of_error("remotes", name, error)
+        answers[named.name] = of_error("remotes", named.name, error)
         return
-    words = f"{url} answers" + ("" if data else "; nothing was pushed to it yet")
-    answers[name] = Finding("remotes", name, "ok", words, facts={"url": url})
-
-
-def nested(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"fsspec.timeout": 5} as {"fsspec": {"timeout": 5}}."""
-    result: dict[str, Any] = {}
-    for name, value in options.items():
-        head, dot, rest = name.partition(".")
-        if dot:
-            result.setdefault(head, {})[rest] = value
-        else:
-            result[head] = value
-    return result
+    words = f"{named.url} answers" + ("" if data else "; nothing was pushed to it yet")
+    answers[named.name] = Finding("remotes", named.name, "ok", words, facts={"url": named.url})
 
 
 def _version(package: str) -> str | None:

@@ -36,15 +36,20 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The layered settings of the project around `cwd`, or the user's where there is none."""
-        from mlops_cli import config
+        return self._settings(self.cwd)
 
-        return config.load(config.find_root(self.cwd), environment=self.environment, home=self.home)
-
-    def project(self) -> Project:
-        """Return the project around `cwd`. Raises StateRefused where there is none."""
+    def project(self, at: Path | None = None) -> Project:
+        """Return the project around `at`, or around `cwd`. Raises StateRefused where none is."""
         from mlops_cli.project import open_project
 
-        return open_project(self.cwd, self.settings)
+        if at is None:
+            return open_project(self.cwd, self.settings)
+        return open_project(at, self._settings(at))
+
+    def _settings(self, start: Path) -> Settings:
+        from mlops_cli import config
+
+        return config.load(config.find_root(start), environment=self.environment, home=self.home)
 
     def now(self) -> datetime:
         """Return the time in UTC; MLOPS_NOW fixes it, for tests and for replays."""

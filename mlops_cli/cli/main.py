@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -57,6 +58,11 @@ def _invoke(words: list[str], options: Options) -> int:
     from mlops_cli.cli import context, output
 
     sink = output.Sink(as_json=options.json, quiet=options.quiet, verbose=options.verbose)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a file name that is not text must not end a command; the escape is valid JSON too
+        sys.stdout.reconfigure(
+            encoding="utf-8" if options.json else None, errors="backslashreplace"
+        )
     _colors(options)
     try:
         if options.directory is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from mlops_cli import config, fsio
 from mlops_cli.errors import ConfigError, NotFound
 
-_SAFE = re.compile(r"[A-Za-z0-9_./~@%+=](?:[A-Za-z0-9_./~@%+=:-]*[A-Za-z0-9_./~@%+=-])?")
+_SAFE = re.compile(r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~@%+=:-]*[A-Za-z0-9_./~@%+=-])?")
 _WORDS = ("null", "~", "true", "false", "yes", "no", "on", "off")
 
 

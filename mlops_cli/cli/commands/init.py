@@ -56,20 +56,29 @@ def command(
             code="inside-a-repository",
             hint=f"a project is a whole repository: mlops init {git_root}, or choose another place",
         )
-    answers = _answers(name or root.name, name, goal, kpi, owner or [])
+    folder_name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-.") or "project"
+    answers = _answers(name or folder_name, name, goal, kpi, owner or [])
     if _may_ask(ctx) and not any((name, goal, kpi, owner)):
         answers = _ask(answers.name)
     plan = scaffold.plan(chosen, root, answers)
     written = sorted(plan.files)
     tracked: list[str] = []
     commit = None
+    new: bool | None = None
     if not dry_run:
         written = scaffold.carry_out(plan, overwrite=force)
         if not no_git:
             git = Git.init(root) if git_root is None else Git(root)
+            before = git.head().commit
+            tracked = _track(ctx, root, chosen)
+            written = _with_pointers(written, tracked)
             commit = _commit(ctx, git, written, answers.name, template)
+            new = commit is None or commit != before
     here = os.path.relpath(root, ctx.cwd)
-    following = [*([f"cd {shlex.quote(here)}"] if here != "." else []), *chosen.next]
+    following = [f"cd {shlex.quote(here)}"] if here != "." else []
+    if no_git and git_root is None:
+        following += ["git init", *(f"mlops add {path}" for path in chosen.track)]
+    following += chosen.next
     cron = f"17 3 * * * cd {shlex.quote(str(root))} && {_installed(chosen.cron)}"
     data = {
         "root": str(root),
@@ -87,9 +96,11 @@ def command(
     def human() -> str:
         verb = "Would make" if dry_run else "Made"
         lines = [f"{verb} the project {answers.name} in {here} from the template {template}."]
+        if new is False:
+            lines = [f"The project {answers.name} is in {here} already; nothing changed."]
         lines += _folders(written)
         lines += [f"In the way: {path}" for path in plan.conflicts if dry_run]
-        if commit:
+        if commit and new:
             lines.append(f"Committed all of it as {commit[:10]}")
         if not dry_run:
             lines += ["", text.style("Next:", "bold"), *(f"  {each}" for each in following)]
@@ -134,6 +145,35 @@ def _ask(name: str) -> scaffold.Answers:
     kpi = typer.prompt("KPI, such as roc_auc >= 0.62", default="", show_default=False, err=True)
     owner = typer.prompt("Owner", default="", show_default=False, err=True)
     return _answers(name, name, goal or None, kpi or None, [owner] if owner else [])
+
+
+def _track(ctx: context.Context, root: Path, chosen: scaffold.Template) -> list[str]:
+    """Give the template's data to the cache; git gets a pointer for each, as after `add`."""
+    from mlops_cli.workspace import track
+    from mlops_cli.workspace.tracked import tracked
+
+    project = ctx.project(root)
+    added = track.add(
+        root,
+        chosen.track,
+        git=project.git,
+        cache=project.cache,
+        stats=project.stats,
+        tracked=tracked(root, project.git),
+        progress=ctx.progress,
+    )
+    return [each.pointer.file for each in added]
+
+
+def _with_pointers(files: list[str], pointers: list[str]) -> list[str]:
+    data = [pointer.removesuffix(".mlops") for pointer in pointers]
+    kept = [
+        path
+        for path in files
+        if not any(path == each or path.startswith(each + "/") for each in data)
+    ]
+    ignores = {(Path(pointer).parent / ".gitignore").as_posix() for pointer in pointers}
+    return sorted({*kept, *pointers, *ignores})
 
 
 def _commit(
