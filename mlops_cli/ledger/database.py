@@ -1,0 +1,67 @@
+"""The SQLite file under the index: made, and thrown away when it cannot be used."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+VERSION = 1
+SCHEMA = """
+create table refs (ref text primary key, tip text not null);
+create table records (
+  digest text primary key, kind text not null, time text not null, run text, step text,
+  status text, model text, number integer, body text not null) without rowid;
+create index records_kind on records (kind, time);
+create index records_run on records (run);
+create index records_step on records (step, time);
+create index records_version on records (model, number);
+create table edges (record text, source text, target text, relation text, name text);
+create index edges_source on edges (source);
+create index edges_target on edges (target);
+create index edges_name on edges (name);
+create table damaged (digest text primary key, why text not null);
+"""
+
+
+class OtherVersion(Exception):
+    """The file is an index of another version of this program."""
+
+
+def candidates(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield connections until the caller is content: the file, the file made anew, memory."""
+    with contextlib.suppress(sqlite3.Error, OSError, OtherVersion):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield connect(str(path))
+    with contextlib.suppress(sqlite3.Error, OSError, OtherVersion):
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        yield connect(str(path))
+    yield connect(":memory:")
+
+
+def connect(name: str) -> sqlite3.Connection:
+    """Return a connection whose tables exist. Raises sqlite3.Error, OtherVersion."""
+    connection = sqlite3.connect(name, timeout=30, isolation_level=None)
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        if connection.execute("pragma user_version").fetchone()[0] != VERSION:
+            _make(connection)
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    connection.execute("begin immediate")
+    version = connection.execute("pragma user_version").fetchone()[0]
+    if version not in (0, VERSION):
+        raise OtherVersion
+    if version == 0:
+        for statement in SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"pragma user_version = {VERSION}")
+    connection.execute("commit")

@@ -1,0 +1,136 @@
+"""A lineage as nodes and edges: each node named for people, causes before effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_cli.ledger.index import Index
+from mlops_cli.ledger.links import Edge
+from mlops_cli.ledger.record import Record
+
+RECORD_KIND = {"register": "version"}
+_OUTPUT_KIND = {
+    "validate": "report",
+    "feature": "features",
+    "dataset": "dataset",
+    "train": "trained",
+    "evaluate": "metrics",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One link: `place` is where its bytes can be confirmed, "ledger" or "cache"."""
+
+    id: str
+    kind: str
+    label: str
+    time: str = ""
+    place: str = "cache"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes by digest, and edges from cause to effect among them; causes come first."""
+
+    nodes: Mapping[str, Node]
+    edges: tuple[Edge, ...]
+
+
+def build(index: Index, ids: Iterable[str], edges: Iterable[Edge]) -> Graph:
+    """Return the graph of the digests `ids`, which are the ends of `edges`."""
+    edges = list(dict.fromkeys(edges))
+    nodes = {name: _node(index, index.get(name), name, edges) for name in dict.fromkeys(ids)}
+    order = _order(nodes, edges)
+    return Graph({name: nodes[name] for name in order}, tuple(edges))
+
+
+def _node(index: Index, record: Record | None, name: str, edges: list[Edge]) -> Node:
+    if record is not None:
+        kind = RECORD_KIND.get(record.kind, record.kind)
+        return Node(name, kind, _label(record), str(record["time"]), "ledger", _facts(record))
+    if name.startswith("version:"):
+        model, _, number = name.removeprefix("version:").partition("/")
+        facts = {"model": model, "version": int(number) if number.isdigit() else number}
+        return Node(name, "version", f"{model}@v{number}", "", "tags", facts)
+    return _bytes(index, name, edges)
+
+
+def _bytes(index: Index, name: str, edges: list[Edge]) -> Node:
+    near = [edge for edge in edges if name in (edge.source, edge.target)]
+    kind, label, time = "data", "", ""
+    for edge in near:
+        label = label or edge.name
+        if edge.relation == "output" and edge.target == name:
+            maker = index.get(edge.source)
+            kind = _OUTPUT_KIND.get(str(maker["step_kind"]), "output") if maker else "output"
+            time = str(maker["time"]) if maker else ""
+            label = edge.name
+        elif edge.relation in ("made", "registered"):
+            kind, label = edge.name, edge.name
+        elif edge.relation in ("logged", "checked") and edge.source != name:
+            kind, label = "segment", "prediction log"
+        elif edge.relation == "profile":
+            kind, label = "profile", "training profile"
+    return Node(name, kind, label or name, time)
+
+
+def _label(record: Record) -> str:
+    one = record.__getitem__
+    labels: dict[str, Callable[[], str]] = {
+        "run": lambda: str(one("step")),
+        "register": lambda: f"{one('model')}@v{one('version')}",
+        "promotion": lambda: f"{one('model')}@{one('alias')} is v{one('version')}",
+        "deployment": lambda: (
+            f"{one('environment')} {one('action')}: {one('model')}@v{one('version')}"
+        ),
+        "predictions": lambda: f"{one('deployment')}, {one('rows')} rows",
+        "check": lambda: f"{one('monitor')}: {one('verdict')}",
+        "decision": lambda: f"{one('monitor')}: {one('action')}",
+        "evaluation": lambda: f"{one('metric')}: {one('verdict')}",
+    }
+    return labels[record.kind]() if record.kind in labels else record.kind
+
+
+_FACTS = {
+    "run": ("run", "step_kind", "status", "seconds", "metrics"),
+    "register": ("model", "version", "digest", "bundle", "metrics"),
+    "promotion": ("model", "alias", "event", "version", "reason"),
+    "deployment": ("environment", "model", "version", "action", "url"),
+    "predictions": ("deployment", "segment", "rows", "start", "end", "models"),
+    "check": ("monitor", "window", "verdict"),
+    "decision": ("monitor", "action", "because", "run"),
+    "evaluation": ("metric", "result", "verdict"),
+}
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    facts = {name: record[name] for name in _FACTS.get(record.kind, ()) if record[name] is not None}
+    code = record["code"]
+    if isinstance(code, Mapping) and code.get("commit"):
+        facts["commit"] = code["commit"]
+    return facts
+
+
+def _order(nodes: Mapping[str, Node], edges: Iterable[Edge]) -> list[str]:
+    """Return the nodes with causes first and older ones before younger; a circle is cut."""
+    before: dict[str, list[str]] = {name: [] for name in nodes}
+    for edge in edges:
+        before[edge.target].append(edge.source)
+    done: dict[str, None] = {}
+    entered: set[str] = set()
+    for root in sorted(nodes, key=lambda name: (nodes[name].time or "9", name)):
+        stack = [(root, False)]
+        while stack:
+            name, ready = stack.pop()
+            if ready:
+                done[name] = None
+            elif name not in entered:
+                entered.add(name)
+                stack.append((name, True))
+                causes = sorted(before[name], key=lambda n: (nodes[n].time, n), reverse=True)
+                stack += [(cause, False) for cause in causes if cause not in entered]
+    return list(done)

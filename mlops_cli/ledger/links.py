@@ -1,0 +1,129 @@
+"""What a record joins: edges from cause to effect, read off its fields and nothing else.
+
+Two ends are names rather than digests, because a record may name a thing that another record
+stands for: `version:<model>/<number>` (its register record) and `serving:<environment>/<digest>`
+(the deployment that served this model there). `lineage` resolves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_cli.ledger.record import Record
+
+DIGEST = "sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`source` led to `target`; `name` is the path or role under which it did."""
+
+    source: str
+    target: str
+    relation: str
+    name: str = ""
+
+
+def version_key(model: Any, number: Any) -> str:
+    """Return the name of a version as an end of an edge."""
+    return f"version:{model}/{number}"
+
+
+def serving_key(environment: Any, digest: Any) -> str:
+    """Return the name of a model that is served in an environment as an end of an edge."""
+    return f"serving:{environment}/{digest}"
+
+
+def edges(record: Record) -> list[Edge]:
+    """Return the edges that `record` tells of."""
+    me = str(record.digest)
+    found = [Edge(parent, me, "caused") for parent in record["parents"] or ()]
+    reader = _BY_KIND.get(record.kind)
+    if reader is not None:
+        found += reader(record, me)
+    return list(dict.fromkeys(edge for edge in found if edge.source and edge.target))
+
+
+def _run(record: Record, me: str) -> Iterator[Edge]:
+    for path, digest in _digests(record["inputs"]):
+        yield Edge(digest, me, "input", path)
+    for path, digest in _digests(record["outputs"]):
+        yield Edge(me, digest, "output", path)
+
+
+def _evaluation(record: Record, me: str) -> Iterator[Edge]:
+    yield Edge(_digest(record["rows"]), me, "rows")
+    for role in ("challenger", "champion"):
+        yield Edge(_digest(record[role]), me, role)
+
+
+def _register(record: Record, me: str) -> Iterator[Edge]:
+    model, run = _digest(record["digest"]), _digest(record["run"])
+    yield Edge(run, model, "made", "model")
+    yield Edge(model, me, "registered", "model")
+    if bundle := _digest(record["bundle"]):
+        yield Edge(run, bundle, "made", "bundle")
+        yield Edge(bundle, me, "registered", "bundle")
+
+
+def _promotion(record: Record, me: str) -> Iterator[Edge]:
+    if record["version"] is not None:
+        yield Edge(version_key(record["model"], record["version"]), me, "promoted")
+
+
+def _deployment(record: Record, me: str) -> Iterator[Edge]:
+    if record["version"] is not None:
+        yield Edge(version_key(record["model"], record["version"]), me, "deployed")
+    for digest in (record["digest"], *(record["challengers"] or ())):
+        yield Edge(me, serving_key(record["environment"], _digest(digest)), "serves")
+
+
+def _predictions(record: Record, me: str) -> Iterator[Edge]:
+    yield Edge(_digest(record["deployed"]), me, "answered")
+    for digest in record["models"] or ():
+        yield Edge(serving_key(record["deployment"], digest), me, "answered")
+    yield Edge(me, _digest(record["segment"]), "logged")
+
+
+def _check(record: Record, me: str) -> Iterator[Edge]:
+    named = list(record["predictions"] or ())
+    for digest in named:
+        yield Edge(digest, me, "checked")
+    if not named:
+        for digest in record["models"] or ():
+            yield Edge(serving_key(record["environment"], digest), me, "watched")
+    for path, digest in _digests(record["labels"]):
+        yield Edge(digest, me, "labels", path)
+    yield Edge(_digest(record["profile"]), me, "profile")
+
+
+def _decision(record: Record, me: str) -> Iterator[Edge]:
+    yield Edge(_digest(record["check"]), me, "decided")
+
+
+_BY_KIND = {
+    "run": _run,
+    "evaluation": _evaluation,
+    "register": _register,
+    "promotion": _promotion,
+    "deployment": _deployment,
+    "predictions": _predictions,
+    "check": _check,
+    "decision": _decision,
+}
+
+
+def _digests(value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if digest := _digest(item):
+                yield str(name), digest
+
+
+def _digest(value: Any) -> str:
+    """Return the digest that `value` is or holds, "" where it has none."""
+    if isinstance(value, Mapping):
+        value = value.get("digest")
+    return value if isinstance(value, str) and value.startswith(DIGEST) else ""

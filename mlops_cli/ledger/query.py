@@ -1,0 +1,111 @@
+"""Questions about runs: which there were, what one did, which fit a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_cli.errors import NotFound, UsageError
+from mlops_cli.ledger.expression import Condition
+from mlops_cli.ledger.index import Index
+from mlops_cli.ledger.record import Record
+
+_WORST = ("failed", "killed", "done", "cached")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that one `mlops run` did: its step records in the order they ended."""
+
+    id: str
+    records: tuple[Record, ...]
+
+    @property
+    def status(self) -> str:
+        """Return the worst status of its steps: failed, killed, done, cached."""
+        present = {record["status"] for record in self.records}
+        return next((status for status in _WORST if status in present), "unknown")
+
+    @property
+    def started(self) -> str:
+        """When its first step began."""
+        return min((str(r["started"] or r["time"]) for r in self.records), default="")
+
+    @property
+    def seconds(self) -> float:
+        """The time that its steps took, added up."""
+        return sum(float(record["seconds"] or 0) for record in self.records)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of its steps; a later step wins a name."""
+        return {
+            name: value
+            for record in self.records
+            for name, value in (record["metrics"] or {}).items()
+        }
+
+
+def runs(index: Index, *, limit: int = 20) -> list[Run]:
+    """Return the newest runs first."""
+    return [_run(index, name) for name in index.run_ids(limit=limit)]
+
+
+def run(index: Index, name: str) -> Run:
+    """Return the run of this id, of a unique beginning of it, or "latest".
+
+    Raises NotFound ("unknown-run"), UsageError ("ambiguous-run").
+    """
+    if name == "latest":
+        found = index.run_ids(limit=1)
+    else:
+        found = index.run_ids(limit=5, prefix=name)
+        found = [name] if name in found else found
+    if not name or not found:
+        raise NotFound(f"there is no run {name!r}", code="unknown-run", hint="mlops runs list")
+    if len(found) > 1:
+        raise UsageError(
+            f"{name!r} begins several runs", code="ambiguous-run", hint=f"among them {found[:3]}"
+        )
+    return _run(index, found[0])
+
+
+def record(index: Index, prefix: str) -> Record:
+    """Return the record whose digest begins with `prefix`, "sha256:" written or not.
+
+    Raises NotFound ("unknown-record"), UsageError ("ambiguous-digest"),
+    IntegrityError ("damaged-record").
+    """
+    name = prefix.removeprefix("sha256:").lower()
+    found = index.find(f"sha256:{name}") if len(name) >= 4 else []
+    if len(found) > 1:
+        raise UsageError(
+            f"{prefix!r} begins several records",
+            code="ambiguous-digest",
+            hint=f"write more of it, as in {found[0][:23]}",
+        )
+    exact = index.get(found[0] if found else f"sha256:{name}")
+    if exact is None:
+        raise NotFound(
+            f"there is no record {prefix!r}", code="unknown-record", hint="mlops runs list"
+        )
+    return exact
+
+
+def search(
+    index: Index, condition: Condition, *, kind: str = "run", limit: int = 20
+) -> Iterator[Record]:
+    """Yield the newest records of `kind` that fulfil `condition`; it also sees `digest`."""
+    left = limit
+    for found in index.newest(kind):
+        if left == 0:
+            return
+        if condition({**found.body, "digest": str(found.digest)}):
+            left -= 1
+            yield found
+
+
+def _run(index: Index, name: str) -> Run:
+    steps = sorted(index.newest("run", run=name), key=lambda r: (str(r["started"]), str(r["time"])))
+    return Run(name, tuple(steps))
