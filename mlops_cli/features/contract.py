@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
@@ -11,7 +12,7 @@ from mlops_cli.encode import readable_json
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import check, instant, profile, read
 from mlops_cli.features.check import Verdict
-from mlops_cli.pipeline.model import ColumnCheck, Source, Step, from_plain
+from mlops_cli.pipeline.model import ColumnCheck, Source, Step, duration, from_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ def inspect(table: pa.Table, source: Source) -> Inspection:
             table, columns=[name for name in table.column_names if name not in identity]
         ),
     )
+
+
+def fresh(end: str | None, within: str, *, now: datetime) -> Verdict:
+    """Judge whether the newest row is young enough. Not part of the step, which has no clock."""
+    allowed = f"no older than {within}"
+    if end is None:
+        return Verdict("fresh", None, allowed, False, found="without a dated row")
+    age = now - datetime.fromisoformat(end)
+    good = age <= duration(within)
+    return Verdict("fresh", None, allowed, good, found=None if good else f"as old as {end}")
 
 
 def refuse(name: str, verdicts: Sequence[Verdict]) -> None:
