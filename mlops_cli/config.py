@@ -200,7 +200,9 @@ def unknown(name: str, kind: type[MlopsError], *, place: str = "") -> MlopsError
     )
 
 
-_LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9_][A-Za-z0-9_-]*):(?: +(?P<value>\S.*?))?(?: +#.*)?")
+_LINE = re.compile(
+    r"(?P<indent> *)(?P<key>[A-Za-z0-9_][A-Za-z0-9_-]*):(?: +(?P<value>\S.*?))?(?: +#.*)?"
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~@%+=,-]|:(?! )| (?![#:]))*(?<![ :])")
 _NULL = ("null", "Null", "NULL", "~")
 _QUOTED = re.compile(r"\"([^\"\\]*)\"|'([^']*)'")
@@ -220,10 +222,10 @@ def _plain_entries(text: str) -> list[tuple[str, str, int]] | None:
     found: list[tuple[str, str, int]] = []
     stack: list[tuple[int, str]] = []
     opened = False  # whether the line before opened a section
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip(" ") or line.lstrip(" ").startswith("#"):
             continue
-        match = _LINE.fullmatch(line.rstrip())
+        match = _LINE.fullmatch(line.rstrip(" "))
         if match is None:
             return None
         indent = len(match["indent"])
