@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ TEMPORARY_PREFIX = ".tmp-mlops-"
 def temporary_beside(target: Path) -> Path:
     """Return a fresh name in the folder of `target`; rename is atomic only within one filesystem."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def publish(
