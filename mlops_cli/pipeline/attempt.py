@@ -15,10 +15,11 @@ from typing import Any
 from mlops_cli.errors import ConfigError, MlopsError, StepFailed
 from mlops_cli.pipeline import interpolate, marker, worker
 from mlops_cli.pipeline.marker import Marker
-from mlops_cli.pipeline.model import Step, duration
+from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
 from mlops_cli.pipeline.process import Ended, Groups
 from mlops_cli.pipeline.runner import Outcome
+from mlops_cli.pipeline.step import Step
 
 SHOWN = 8  # last lines of the log in the message of an error
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from mlops_cli.errors import ConfigError
+from mlops_cli.pipeline import check_serving
 from mlops_cli.pipeline.document import Place, refuse
 from mlops_cli.pipeline.load import meant
 from mlops_cli.pipeline.model import Pipeline
+from mlops_cli.pipeline.names import Where, fitting_metric, known
 
-Where = Callable[..., Place]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_GATE = re.compile(r"metrics\.([\w.]+)\s*(>=|<=|>|<|==)\s*[-+0-9.eE]+")
-_CONDITIONS = ("performance_drop", "drift", "quality", "schedule", "new_data")
-_METRICS: dict[str, tuple[str, ...]] = {
-    "binary": ("roc_auc", "log_loss", "brier", "accuracy"),
-    "multiclass": ("log_loss", "accuracy"),
-    "regression": ("rmse", "mae"),
-}
 _SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
 
 
@@ -41,37 +33,8 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _features(pipeline, at)
     _steps(pipeline, at, root)
     _train(pipeline, at)
-    _models(pipeline, at)
-    _deployments(pipeline, at)
+    check_serving.check(pipeline, at)
     _triggers(pipeline, at)
-
-
-def _known(name: str, prefix: str, names: Iterable[str], place: Place, what: str) -> str:
-    """Return the name behind "prefix.name"; raises "unknown-reference"."""
-    words = [f"{prefix}{item}" for item in names]
-    if name not in words:
-        raise refuse(
-            place,
-            f"{what} {name!r} does not exist",
-            code="unknown-reference",
-            hint=meant(name, words),
-            reference=name,
-        )
-    return name.removeprefix(prefix)
-
-
-def _metric(pipeline: Pipeline, metric: str, place: Place) -> None:
-    task = pipeline.project.task
-    fitting = _METRICS.get(task)
-    if fitting is not None and metric not in fitting:
-        raise refuse(
-            place,
-            f"the metric {metric!r} does not fit the task {task!r}",
-            code="metric-does-not-fit-task",
-            hint=meant(metric, fitting),
-            metric=metric,
-            task=task,
-        )
 
 
 def project_path(path: str, place: Place, root: Path, *, written: bool = False) -> None:
@@ -150,7 +113,7 @@ def _data(pipeline: Pipeline, at: Where) -> None:
 
 def _features(pipeline: Pipeline, at: Where) -> None:
     for name, view in pipeline.features.items():
-        _known(view.source, "data.", pipeline.data, at("features", name, "from"), "the source")
+        known(view.source, "data.", pipeline.data, at("features", name, "from"), "the source")
         ways = [key for key in ("transform", "sql") if getattr(view, key)]
         if len(ways) + bool(view.windows) != 1:
             raise refuse(
@@ -190,7 +153,7 @@ def _steps(pipeline: Pipeline, at: Where, root: Path) -> None:
         for n, dep in enumerate(step.deps):
             # data.txt may be a source called txt, or a file
             if dep.startswith("data.") and dep not in made and not (root / dep).exists():
-                _known(dep, "data.", pipeline.data, at("steps", name, "deps", n), "the source")
+                known(dep, "data.", pipeline.data, at("steps", name, "deps", n), "the source")
 
 
 def _lines(cmd: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -199,13 +162,13 @@ def _lines(cmd: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _train(pipeline: Pipeline, at: Where) -> None:
     if pipeline.project.kpi:
-        _metric(pipeline, pipeline.project.kpi.metric, at("project", "kpi", "metric"))
+        fitting_metric(pipeline, pipeline.project.kpi.metric, at("project", "kpi", "metric"))
     for name, train in pipeline.train.items():
         here = ("train", name)
         spine = at(*here, "dataset", "spine")
-        source = _known(train.dataset.spine, "data.", pipeline.data, spine, "the source")
+        source = known(train.dataset.spine, "data.", pipeline.data, spine, "the source")
         for n, view in enumerate(train.dataset.features):
-            _known(view, "", pipeline.features, at(*here, "dataset", "features", n), "the feature")
+            known(view, "", pipeline.features, at(*here, "dataset", "features", n), "the feature")
         if pipeline.project.task != "other" and pipeline.data[source].label is None:
             raise refuse(
                 spine,
@@ -228,72 +191,16 @@ def _train(pipeline: Pipeline, at: Where) -> None:
         if ":" not in train.code:
             raise _no_function(train.code, at(*here, "code"))
         for n, metric in enumerate(train.metrics):
-            _metric(pipeline, metric, at(*here, "metrics", n))
-
-
-def _models(pipeline: Pipeline, at: Where) -> None:
-    for name, model in pipeline.models.items():
-        _known(model.source, "train.", pipeline.train, at("models", name, "from"), "the training")
-        for alias, policy in model.aliases.items():
-            for n, gate in enumerate(policy.gates):
-                place = at("models", name, "aliases", alias, "gates", n)
-                _gate(pipeline, gate, list(model.aliases), place)
-
-
-def _gate(pipeline: Pipeline, gate: Any, aliases: list[str], place: Place) -> None:
-    if isinstance(gate, dict):
-        if "better_than" not in gate:
-            raise refuse(
-                place, "a gate of several words begins with better_than", code="wrong-value"
-            )
-        _known(str(gate["better_than"]), "", aliases, place, "the alias")
-        if "on" in gate:
-            _metric(pipeline, str(gate["on"]), place)
-        return
-    if not isinstance(gate, str):
-        raise refuse(place, f"{gate!r} is not a gate", code="wrong-type")
-    match = _GATE.fullmatch(gate.strip())
-    if match:
-        _metric(pipeline, match[1], place)
-        return
-    _known(gate, "", ["parity", "golden", "clean_tree", *aliases], place, "the gate")
-
-
-def _deployments(pipeline: Pipeline, at: Where) -> None:
-    for name, deployment in pipeline.deployments.items():
-        _version(pipeline, deployment.model, at("deployments", name, "model"))
-        for n, challenger in enumerate(deployment.challengers):
-            _version(pipeline, challenger.model, at("deployments", name, "challengers", n, "model"))
-    for name, monitor in pipeline.monitors.items():
-        place = at("monitors", name, "deployment")
-        _known(monitor.deployment, "", pipeline.deployments, place, "the deployment")
-        if monitor.labels.source:
-            place = at("monitors", name, "labels", "from")
-            _known(monitor.labels.source, "data.", pipeline.data, place, "the source")
-        if monitor.performance:
-            place = at("monitors", name, "performance", "metric")
-            _metric(pipeline, monitor.performance.metric, place)
-        for key in ("when", "never_when"):
-            for n, condition in enumerate(getattr(monitor.retrain, key)):
-                words = condition if isinstance(condition, dict) else {str(condition): None}
-                place = at("monitors", name, "retrain", key, n)
-                _known(next(iter(words), ""), "", _CONDITIONS, place, "the condition")
-
-
-def _version(pipeline: Pipeline, reference: str, place: Place) -> None:
-    name, _, alias = reference.partition("@")
-    _known(name, "", pipeline.models, place, "the model")
-    if alias and not re.fullmatch(r"v\d+", alias):
-        _known(alias, "", pipeline.models[name].aliases, place, f"the alias of {name}")
+            fitting_metric(pipeline, metric, at(*here, "metrics", n))
 
 
 def _triggers(pipeline: Pipeline, at: Where) -> None:
     from mlops_cli.pipeline.lower import names
 
     for name, trigger in pipeline.triggers.items():
-        _known(trigger.run, "", names(pipeline), at("triggers", name, "run"), "the step")
+        known(trigger.run, "", names(pipeline), at("triggers", name, "run"), "the step")
         if trigger.of:
-            _known(trigger.of, "data.", pipeline.data, at("triggers", name, "of"), "the source")
+            known(trigger.of, "data.", pipeline.data, at("triggers", name, "of"), "the source")
         if not (trigger.cron or trigger.on):
             raise refuse(
                 at("triggers", name), f"triggers.{name} needs cron: or on:", code="missing-key"

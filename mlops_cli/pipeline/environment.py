@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def normalised(text: str, *, requirements: bool) -> str:
     return "\n".join(sorted(lines) if requirements else lines) + "\n"
 
 
-def told(part: dict[str, str]) -> dict[str, Any]:
+def told(part: Mapping[str, str]) -> dict[str, Any]:
     """Return what a record says: digest of the key part, interpreter, platform, libraries."""
     import platform
     import sys
@@ -68,7 +69,7 @@ def told(part: dict[str, str]) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        "digest": "sha256:" + hashlib.sha256(canonical_json(part)).hexdigest(),
+        "digest": "sha256:" + hashlib.sha256(canonical_json(dict(part))).hexdigest(),
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
         "packages": packages,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.pipeline import lower as lowering
-from mlops_cli.pipeline.lower import under
-from mlops_cli.pipeline.model import Pipeline, Step
+from mlops_cli.pipeline.order import Where, in_order
+from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.step import Step, from_json
 
-Where = Callable[[str, str, str], str]  # step, field, value → "pipeline.yaml:12:5"
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.load import Loaded
+    from mlops_cli.pipeline.model import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def graph(
             first |= dict.fromkeys(found)
         before[step.name] = tuple(first)
     by_name = {step.name: step for step in steps}
-    order = _order(before, at)
+    order = in_order(before, at)
     after: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
         for earlier in before[name]:
@@ -121,24 +124,26 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
     """
     from mlops_cli.pipeline import parsed
 
-    try:
-        data = (root / "pipeline.yaml").read_bytes()
-    except OSError:
-        data = b""  # load says what is wrong
-
     def make() -> dict[str, object]:
+        from mlops_cli.pipeline.lower import as_json
+
         made = _load(root)
         return {
-            "steps": lowering.as_json(tuple(made.steps.values())),
+            "steps": as_json(tuple(made.steps.values())),
             "before": {name: list(first) for name, first in made.before.items()},
             "producers": dict(made.producers),
             "env_lock": made.env_lock,
             "after": {name: list(later) for name, later in made.after.items()},
         }
 
+    try:
+        data = (root / "pipeline.yaml").read_bytes()
+    except OSError:
+        data = b""  # load says what is wrong
+
     value = parsed.remembered(data, make, maker=f"graph {_revision()}", cache=cache)
     return Graph(
-        {step.name: step for step in lowering.from_json(value["steps"])},
+        {step["name"]: from_json(step) for step in value["steps"]},
         {name: tuple(first) for name, first in value["before"].items()},
         value["producers"],
         value["env_lock"],
@@ -148,37 +153,38 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
 
 def of_pipeline(pipeline: Pipeline) -> Graph:
     """Return the graph of a model that is already loaded."""
-    return graph(lowering.lower(pipeline), env_lock=pipeline.env.lock)
+    from mlops_cli.pipeline.lower import lower
+
+    return graph(lower(pipeline), env_lock=pipeline.env.lock)
 
 
 def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> str:
     """Return "pipeline.yaml:12:5" for a step, or for one path of it."""
-    from mlops_cli.pipeline.load import Loaded, load_with_places
+    from mlops_cli.pipeline.load import load_with_places
 
-    loaded: Loaded = load_with_places(root)
+    loaded = load_with_places(root)
     return _place(loaded)(step, field_, value)
 
 
 def _load(root: Path) -> Graph:
     from mlops_cli.pipeline.load import load_with_places
+    from mlops_cli.pipeline.lower import lower
 
     loaded = load_with_places(root)
-    steps = lowering.lower(loaded.pipeline)
+    steps = lower(loaded.pipeline)
     return graph(steps, env_lock=loaded.pipeline.env.lock, where=_place(loaded))
 
 
-def _place(loaded: object) -> Where:
-    from mlops_cli.pipeline.load import Loaded
-
-    assert isinstance(loaded, Loaded)
+def _place(loaded: Loaded) -> Where:
+    from mlops_cli.pipeline.lower import section as section_of
 
     def place(step: str, field_: str, value: str) -> str:
-        section, name = lowering.section(step)
+        section, name = section_of(step)
         if section == "steps" and field_:
             written = getattr(loaded.pipeline.steps[name], field_)
-            clean = [lowering._clean(path) for path in written]
-            if value in clean:
-                return str(loaded.place(section, name, field_, clean.index(value)))
+            spelled = [clean(path) for path in written]
+            if value in spelled:
+                return str(loaded.place(section, name, field_, spelled.index(value)))
         if section == "data" and value:
             return str(loaded.place(section, name, "path"))
         return str(loaded.place(section, name))
@@ -189,7 +195,10 @@ def _place(loaded: object) -> Where:
 def _revision() -> str:
     """Return what changes when the code that lowers changes, in an installed or edited package."""
     here = Path(__file__).parent
-    files = ("model.py", "document.py", "load.py", "check.py", "lower.py", "graph.py")
+    files = (
+        *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
+        *("names.py", "lower.py", "graph.py", "order.py"),
+    )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 
 
@@ -240,42 +249,3 @@ def _makers(dep: str, producers: Mapping[str, str], folders: Mapping[str, list[s
             return [producers[parent]]
         parent = parent.rpartition("/")[0]
     return folders.get(dep, [])
-
-
-def _order(before: Mapping[str, tuple[str, ...]], at: Where) -> list[str]:
-    """Return the steps in the order of the file as far as their needs allow (Kahn)."""
-    waiting = {name: len(set(first)) for name, first in before.items()}
-    after: dict[str, list[str]] = {name: [] for name in before}
-    for name, first in before.items():
-        for earlier in set(first):
-            after[earlier].append(name)
-    place = {name: n for n, name in enumerate(before)}
-    import heapq
-
-    ready = [(place[name], name) for name, count in waiting.items() if count == 0]
-    order: list[str] = []
-    while ready:
-        _, name = heapq.heappop(ready)
-        order.append(name)
-        for later in after[name]:
-            waiting[later] -= 1
-            if waiting[later] == 0:
-                heapq.heappush(ready, (place[later], later))
-    if len(order) < len(before):
-        raise _circle(before, {name for name in before if name not in set(order)}, at)
-    return order
-
-
-def _circle(before: Mapping[str, tuple[str, ...]], left: set[str], at: Where) -> ConfigError:
-    name = next(name for name in before if name in left)
-    path: list[str] = []
-    while name not in path:
-        path.append(name)
-        name = next(first for first in before[name] if first in left)
-    circle = [*path[path.index(name) :], name][::-1]
-    return ConfigError(
-        f"{at(name, '', '')}: the steps wait for each other: {' → '.join(circle)}",
-        code="cycle",
-        hint="cut one of the dependencies",
-        details={"steps": circle[:-1], "places": [at(step, "", "") for step in circle[:-1]]},
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.pipeline.model import Step
+from mlops_cli.pipeline.step import Step
 
 VERSION = 1
 

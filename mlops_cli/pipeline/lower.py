@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from mlops_cli.pipeline.interpolate import references
-from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, Step, StepDef, Train, to_plain
+from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, StepDef, Train, to_plain
+from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.step import Step
 
 # owners, descriptions and serving switches change no byte of an output, so they are in no key
 _VALIDATED = ("owner",)
@@ -121,9 +122,9 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
             # the report as well: data that broke its contract never reaches a step
             deps += [pipeline.data[source].path, f"out/data/{source}.json"]
         else:
-            deps.append(_clean(dep))
-    outs = [_clean(out) for out in definition.outs]
-    metrics = [_clean(path) for path in definition.metrics]
+            deps.append(clean(dep))
+    outs = [clean(out) for out in definition.outs]
+    metrics = [clean(path) for path in definition.metrics]
     outs += [path for path in metrics if not any(under(path, out) for out in outs)]
     mentioned = [ref for line in cmd for ref in references(line)]
     return Step(
@@ -201,29 +202,6 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
 def _without(value: Any, leave_out: tuple[str, ...]) -> dict[str, Any]:
     plain: dict[str, Any] = to_plain(value)
     return {key: item for key, item in plain.items() if key not in leave_out}
-
-
-def _clean(path: str) -> str:
-    import os
-
-    return os.path.normpath(path)
-
-
-def under(path: str, folder: str) -> bool:
-    """Return whether `path` is `folder` or lies in it."""
-    return path == folder or path.startswith(folder + "/") or folder == "."
-
-
-def from_json(values: list[dict[str, Any]]) -> tuple[Step, ...]:
-    """Return the steps that `as_json` wrote."""
-    listed = {item.name for item in dataclasses.fields(Step) if str(item.type).startswith("tuple")}
-    made: list[Step] = []
-    for value in values:
-        words: dict[str, Any] = {
-            key: tuple(item) if key in listed else item for key, item in value.items()
-        }
-        made.append(Step(**words))
-    return tuple(made)
 
 
 def as_json(steps: tuple[Step, ...]) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlops_cli.pipeline.step import Step as Step  # noqa: PLC0414
+
 Task = typing.Literal["binary", "multiclass", "regression", "other"]
 
 
@@ -304,30 +306,6 @@ class Pipeline:
     monitors: Mapping[str, Monitor] = field(default_factory=dict)
     triggers: Mapping[str, Trigger] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One node of the graph. All that a step may depend on stands here; nothing else may."""
-
-    name: str
-    kind: str
-    deps: tuple[str, ...] = ()  # paths in the project: files, directories
-    outs: tuple[str, ...] = ()  # paths in the project: files, directories
-    params: tuple[str, ...] = ()  # "params.yaml:train"
-    code: tuple[str, ...] = ()  # project files whose import closure is part of the key
-    config: Mapping[str, Any] = field(default_factory=dict)  # plain values of the section
-    action: bool = False  # register, deploy, monitor: acts on the world, runs only when named
-    needs: tuple[str, ...] = ()  # steps that come first though no path joins them
-    cmd: tuple[str, ...] = ()  # shell lines of a command step
-    metrics: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    variables: tuple[str, ...] = ()
-    wdir: str = "."
-    timeout: str | None = None
-    frozen: bool = False
-    always: bool = False
-    owner: str | None = None
 
 
 # field of the model → the word in pipeline.yaml, where that word is taken in Python

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_cli.pipeline import reasons
 from mlops_cli.pipeline.graph import Graph
 from mlops_cli.pipeline.key import Key, key
 from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.lower import under
-from mlops_cli.pipeline.model import Step
-from mlops_cli.pipeline.reasons import Reason
-from mlops_cli.pipeline.runcache import Seen
+from mlops_cli.pipeline.paths import under
+from mlops_cli.pipeline.step import Step
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.reasons import Reason
+    from mlops_cli.pipeline.runcache import Seen
 
 Action = Literal["run", "restore", "skip", "blocked"]
-Recall = Callable[[str], Seen | None]
+Recall = Callable[[str], "Seen | None"]
 
 UNKNOWN = "unknown"  # in the place of a digest: a step that comes first will make it
 
@@ -124,6 +125,12 @@ def judge(
         environment=world.environment,
         variables={name: world.variables.get(name) for name in step.variables},
     )
+    if lock is not None and lock.key == now.digest and not (forced or step.always or interrupted):
+        as_made = all(paths.get(path) == out.digest for path, out in lock.outputs.items())
+        if as_made and not any(item.action == "blocked" for item in first):
+            return Item(step, "skip", key=now)
+    from mlops_cli.pipeline import reasons
+
     because: list[Reason] = [reasons.Forced()] if forced else []
     because += [reasons.InputMissing(path) for path in dict.fromkeys(missing)]
     if lock is None:
@@ -157,12 +164,16 @@ def judge(
 
 
 def _outputs_only(step: Step, lock: Lock, paths: Mapping[str, str | None]) -> Item:
+    from mlops_cli.pipeline.runcache import Seen
+
     because = tuple(_outputs(lock, paths))
     seen = Seen(lock.outputs, lock.metrics, lock.facts)
     return Item(step, "restore" if because else "skip", because, Key(lock.key, lock.parts), seen)
 
 
 def _outputs(lock: Lock, paths: Mapping[str, str | None]) -> list[Reason]:
+    from mlops_cli.pipeline import reasons
+
     found: list[Reason] = []
     for path, out in lock.outputs.items():
         digest = paths.get(path, UNKNOWN)
@@ -197,6 +208,8 @@ def lock_recall(
     locks: Mapping[str, Lock], recall: Recall, present: Callable[[str], bool]
 ) -> Recall:
     """Return a recall that also knows what the locks say, whose run cache may be elsewhere."""
+    from mlops_cli.pipeline.runcache import Seen
+
     by_key = {lock.key: lock for lock in locks.values()}
 
     def look(digest: str) -> Seen | None:

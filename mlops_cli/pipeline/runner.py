@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlops_cli.pipeline.model import Step
+from mlops_cli.pipeline.step import Step
 from mlops_cli.progress import SILENT, Progress
 
 

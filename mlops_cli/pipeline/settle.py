@@ -10,7 +10,6 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class Settling:
     root: Path
     cache: Cache
     stats: StatCache | None
-    ledger: Callable[[], Ledger]
+    ledger: Ledger
     written: list[str] = field(default_factory=list)  # locks that changed
     digests: dict[str, str] = field(default_factory=dict)  # step → its record
     _results: list[tuple[Lock, str]] = field(default_factory=list)
@@ -91,12 +90,7 @@ class Settling:
             seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
             runcache.remember(self.cache.root / "runs", key, seen)
         for step, record in self._records:
-            self.digests[step] = str(self.ledger().spool(record))
+            self.digests[step] = str(self.ledger.spool(record))
         for step in self._over:
             marker.clear(self.root, step)
         self._results, self._records, self._over, self._since = [], [], [], 0.0
-
-    def abandon(self) -> None:
-        """Forget what waits; an open pack disappears."""
-        with contextlib.suppress(RuntimeError):
-            self._open.__exit__(RuntimeError, RuntimeError("abandoned"), None)

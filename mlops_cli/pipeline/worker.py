@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import errors, fsio, plugins
-from mlops_cli.pipeline import lower
-from mlops_cli.pipeline.model import Step, to_plain
+from mlops_cli.pipeline.model import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step, from_json
 
 
 def write_request(
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     request_path, answer_path = map(Path, arguments)
     request = json.loads(request_path.read_bytes())
     root = Path(request["root"])
-    (step,) = lower.from_json([request["step"]])
+    step = from_json(request["step"])
     # user code imports from the project's root and from src/, as pipeline.code resolves it
     sys.path[:0] = [path for path in (str(root), str(root / "src")) if path not in sys.path]
     context = RunContext(

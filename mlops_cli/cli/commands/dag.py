@@ -1,0 +1,116 @@
+"""`mlops dag`: the graph of steps, for people, for documents, for programs."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.pipeline.graph import Graph, open_graph
+
+
+class Format(enum.StrEnum):
+    text = "text"
+    mermaid = "mermaid"
+    dot = "dot"
+    json = "json"
+
+
+def command(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Only these steps and all before them.")
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="How to draw it.")] = Format.text,
+) -> int:
+    """Draw the graph: who makes what another step reads. Actions run only when named."""
+    ctx = context.current()
+    project = ctx.project()
+    graph = open_graph(project.root, cache=project.cache.root / "parsed")
+    chosen = graph.select(targets) if targets else set(graph.steps)
+    names = [name for name in graph.steps if name in chosen]
+    data = as_json(graph, names)
+    if format is Format.json:
+        ctx.sink.as_json = True
+    drawings = {Format.mermaid: mermaid, Format.dot: dot}
+    draw = drawings.get(format, tree)
+    return ctx.show(data, "mlops.dag/1", lambda: draw(graph, names))
+
+
+def as_json(graph: Graph, names: list[str]) -> dict[str, Any]:
+    """Return nodes and edges as plain values."""
+    return {
+        "steps": [
+            {
+                "name": name,
+                "kind": graph.steps[name].kind,
+                "action": graph.steps[name].action,
+                "deps": list(graph.steps[name].deps),
+                "outs": list(graph.steps[name].outs),
+                "owner": graph.steps[name].owner,
+            }
+            for name in names
+        ],
+        "edges": [
+            {"from": first, "to": name, "paths": _paths(graph, first, name)}
+            for name in names
+            for first in graph.before[name]
+        ],
+    }
+
+
+def _paths(graph: Graph, first: str, name: str) -> list[str]:
+    """Return what `name` reads of what `first` makes."""
+    from mlops_cli.pipeline.paths import under
+
+    outs = graph.steps[first].outs
+    return [
+        dep for dep in graph.steps[name].deps if any(under(dep, o) or under(o, dep) for o in outs)
+    ]
+
+
+def tree(graph: Graph, names: list[str]) -> str:
+    """Return one line a step, in the order in which they can run, with what comes before it."""
+    rows = []
+    for name in names:
+        step = graph.steps[name]
+        first = [earlier for earlier in graph.before[name] if earlier in names]
+        made = ", ".join(step.outs) if step.outs else text.style(f"({step.kind})", "dim")
+        rows.append((name, "← " + ", ".join(_nearest(graph, first)) if first else "", made))
+    return text.table(rows, ("step", "after", "makes"))
+
+
+def _nearest(graph: Graph, first: list[str]) -> list[str]:
+    """Leave out steps that come before another of `first` anyway."""
+    return [name for name in first if not graph.downstream([name]) & set(first)]
+
+
+def mermaid(graph: Graph, names: list[str]) -> str:
+    """Return a Mermaid flowchart, which forges draw in Markdown."""
+    number = {name: f"s{n}" for n, name in enumerate(names)}
+    lines = ["flowchart LR"]
+    for name in names:
+        left, right = ("([", "])") if graph.steps[name].action else ("[", "]")
+        lines.append(f'  {number[name]}{left}"{name}"{right}')
+    lines += [
+        f"  {number[first]} --> {number[name]}"
+        for name in names
+        for first in _nearest(graph, [one for one in graph.before[name] if one in number])
+    ]
+    return "\n".join(lines)
+
+
+def dot(graph: Graph, names: list[str]) -> str:
+    """Return a digraph for Graphviz."""
+    lines = ["digraph pipeline {", "  rankdir=LR;", "  node [shape=box];"]
+    for name in names:
+        shape = " [shape=oval]" if graph.steps[name].action else ""
+        lines.append(f'  "{name}"{shape};')
+    lines += [
+        f'  "{first}" -> "{name}";'
+        for name in names
+        for first in _nearest(graph, [one for one in graph.before[name] if one in names])
+    ]
+    return "\n".join([*lines, "}"])

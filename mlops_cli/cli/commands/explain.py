@@ -1,0 +1,109 @@
+"""`mlops explain STEP`: what the step depends on, and the first thing that differs, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.pipeline import params
+from mlops_cli.pipeline.detail import detailed
+from mlops_cli.pipeline.graph import open_graph
+from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.prospect import Prospect, prospect
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.plan import Item
+
+FATE = {
+    "skip": "up to date",
+    "run": "stale, and would run",
+    "restore": "stale, and would be restored from the run cache",
+    "blocked": "stale, and cannot run",
+}
+
+
+def command(
+    step: Annotated[str, typer.Argument(help="A step, or a path that a step makes.")],
+    all_parts: Annotated[
+        bool, typer.Option("-a", "--all", help="Show every part of the key.")
+    ] = False,
+) -> int:
+    """Say whether a step is stale, and the first part of its key that differs.
+
+    A key is made of the command or section, params, code, inputs, environment and variables;
+    --all shows them as they are now.
+    """
+    ctx = context.current()
+    project = ctx.project()
+    parts = RunParts.of(project, ctx.environment)
+    graph = open_graph(project.root, cache=parts.parsed)
+    name = graph.name(step)
+    found = prospect(parts, graph, [name])
+    item = next((one for one in found.plan.items if one.step.name == name), None)
+    because = list(item.because) if item else []
+    because = [detailed(reason, project.root, project.cache, project.stats) for reason in because]
+    lock = found.locks.get(name)
+    now = item.key.parts if item and item.key else None
+    data = {
+        "step": name,
+        "kind": graph.steps[name].kind,
+        "action": item.action if item else "action",
+        "because": [reason.as_json() for reason in because],
+        "before": [
+            {"step": one.step.name, "action": one.action}
+            for one in found.plan.items
+            if one.step.name != name
+        ],
+        "key": item.key.digest if item and item.key else None,
+        "locked_key": lock.key if lock else None,
+        "parts": now or (lock.parts if lock else None),
+        "outs": list(graph.steps[name].outs),
+    }
+    return ctx.show(data, "mlops.explain/1", lambda: _screen(name, item, because, found, all_parts))
+
+
+def _screen(
+    name: str, item: Item | None, because: list[Any], found: Prospect, all_parts: bool
+) -> str:
+    if item is None:
+        kind = found.graph.steps[name].kind
+        return f"{name} is an action ({kind}): it runs only when named, mlops run {name}"
+    lines = [f"{text.style(name, 'bold')} is {FATE[item.action]}."]
+    if because:
+        lines.append(f"  because {because[0].sentence()}")
+        lines += [f"      and {reason.sentence()}" for reason in because[1:]]
+    root = [one for one in found.plan.items if one.stale and _is_root(one)]
+    if item.stale and item not in root and root:
+        lines.append("  It starts with")
+        lines += [f"    {one.step.name}: {one.because[0].sentence()}" for one in root]
+    if all_parts:
+        lines += ["", *_parts(name, item, found)]
+    elif item.stale:
+        lines.append(text.style("  → mlops run " + name, "cyan"))
+    return "\n".join(lines)
+
+
+def _is_root(item: Item) -> bool:
+    return bool(item.because) and item.because[0].code != "upstream-stale"
+
+
+def _parts(name: str, item: Item, found: Prospect) -> list[str]:
+    lock = found.locks.get(name)
+    parts = item.key.parts if item.key else lock.parts if lock else {}
+    rows: list[tuple[str, str]] = [("command", line) for line in parts.get("cmd", [])]
+    for reference, value in parts.get("params", {}).items():
+        rows += [(f"param {key}", str(one)) for key, one in params.flat(reference, value).items()]
+    for path, units in parts.get("code", {}).items():
+        rows.append(("code", f"{path}: {', '.join(units or ())}"))
+    for path, digest in parts.get("inputs", {}).items():
+        rows.append(("input", f"{path} {text.short(digest)}"))
+    for word, value in parts.get("environment", {}).items():
+        rows.append(("environment", f"{word} {text.short(value)}"))
+    for variable in parts.get("variables", {}):
+        rows.append(("variable", variable))
+    for path in parts.get("outs", []):
+        rows.append(("output", path))
+    return [text.table(rows, indent="  ")]

@@ -1,0 +1,216 @@
+"""`mlops status`: three answers on one screen; each row has its reason and its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.prospect import Prospect, busy, prospect
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.plan import Item
+    from mlops_cli.project import Project
+    from mlops_cli.workspace.sync import Outstanding
+    from mlops_cli.workspace.tracked import Tracked
+
+SHOWN = 12  # rows of a section on the screen; --json has all
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that is not clean."""
+
+    name: str
+    state: str
+    reason: str
+    mend: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "state": self.state,
+            "reason": self.reason,
+            "mend": self.mend,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the three: how it stands in a sentence, and the rows that are not clean."""
+
+    title: str
+    sentence: str
+    rows: tuple[Row, ...]
+
+    @property
+    def clean(self) -> bool:
+        return not self.rows
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "clean": self.clean,
+            "sentence": self.sentence,
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+
+def command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Answer 1 when anything is not clean.")
+    ] = False,
+) -> int:
+    """Say what is stale, what differs from git, and what is not in cache and remote, and why.
+
+    Asks no network: the remote is as the last push or pull left it.
+    """
+    ctx = context.current()
+    project = ctx.project()
+    found = _prospect(project, ctx.environment)
+    tracked = _tracked(project)
+    answers = {
+        "pipeline": _pipeline(project, found),
+        "workspace": _workspace(project, tracked, found),
+        "storage": _storage(project, tracked),
+    }
+    clean = all(answer.clean for answer in answers.values())
+    data = {"clean": clean} | {name: answer.as_json() for name, answer in answers.items()}
+    code = 1 if check and not clean else 0
+    return ctx.show(data, "mlops.status/1", lambda: screen(list(answers.values())), code=code)
+
+
+def _prospect(project: Project, environ: Any) -> Prospect | None:
+    if not (project.root / "pipeline.yaml").exists():
+        return None
+    from mlops_cli.pipeline.graph import open_graph
+
+    parts = RunParts.of(project, environ)
+    return prospect(parts, open_graph(project.root, cache=parts.parsed))
+
+
+def _tracked(project: Project) -> list[Tracked]:
+    from mlops_cli.workspace.tracked import tracked
+
+    return tracked(project.root, project.git)
+
+
+def _pipeline(project: Project, found: Prospect | None) -> Answer:
+    title = "code and params"
+    if found is None:
+        return Answer(title, "There is no pipeline.yaml; mlops init writes one.", ())
+    stale = found.plan.stale
+    count = len(found.plan.items)
+    if not stale:
+        return Answer(title, f"{text.count(count, 'step')}, all up to date.", ())
+    sentence = f"{len(stale)} of {text.count(count, 'step')} stale."
+    if busy(project.root):
+        sentence += " A run is under way."
+    return Answer(title, sentence, tuple(_stale(item, project) for item in stale))
+
+
+def _stale(item: Item, project: Project) -> Row:
+    reason = item.because[0]
+    mend = "mlops run"
+    if reason.code == "input-missing":
+        mend = f"put {getattr(reason, 'path', 'it')} there"
+    elif item.action == "run" and reason.code == "output-missing" and _elsewhere(project):
+        mend = "mlops pull"
+    more = f" (and {len(item.because) - 1} more)" if len(item.because) > 1 else ""
+    state = {"run": "stale", "restore": "restorable", "blocked": "blocked"}[item.action]
+    return Row(item.step.name, state, reason.sentence() + more, mend)
+
+
+def _elsewhere(project: Project) -> bool:
+    return bool(project.settings.group("remotes"))
+
+
+def _workspace(project: Project, tracked: list[Tracked], found: Prospect | None) -> Answer:
+    """Hold the workspace against the pointers; what the plan has just hashed is not read again."""
+    title = "data in the workspace"
+    pointers = [one for one in tracked if one.step is None]
+    if not pointers:
+        return Answer(title, "Nothing is tracked yet; mlops add PATH does that.", ())
+    seen = dict(found.world.paths) if found else {}
+    for path in found.world.absent if found else ():
+        seen.pop(path, None)
+    unsure = [one for one in pointers if seen.get(one.path) != one.digest]
+    rows: list[Row] = []
+    if unsure:
+        from mlops_cli.workspace.state import state
+
+        looked = state(project.root, unsure, cache=project.cache, stats=project.stats)
+        rows += [
+            Row(row.tracked.path, row.state, row.reason, row.mend)
+            for row in looked
+            if not row.clean
+        ]
+    if not rows:
+        return Answer(title, f"{text.count(len(pointers), 'tracked path')}, as git says.", ())
+    sentence = f"{len(rows)} of {text.count(len(pointers), 'tracked path')} not as git says."
+    return Answer(title, sentence, tuple(rows))
+
+
+def _storage(project: Project, tracked: list[Tracked]) -> Answer:
+    title = "data in cache and remote"
+    if not tracked:
+        return Answer(title, "There is nothing to keep yet.", ())
+    from mlops_cli.workspace.remotes import recall, remotes
+    from mlops_cli.workspace.sync import outstanding
+
+    named = next((one for one in remotes(project.settings) if one.default), None)
+    index = recall(named, project.root, project.cache.root) if named else None
+    standing = outstanding(project.cache, tracked, index)
+    rows = tuple(
+        Row(
+            row.tracked.path,
+            "not pushed" if row.cached else "not cached",
+            row.reason,
+            row.mend,
+        )
+        for row in standing.rows
+        if not row.clean
+    )
+    where = _where(named.name if named else None, standing)
+    if not rows:
+        return Answer(title, f"{text.count(len(tracked), 'path')} in the cache{where}", ())
+    sentence = f"{len(rows)} of {text.count(len(tracked), 'path')} incomplete{where}"
+    return Answer(title, sentence, rows)
+
+
+def _where(name: str | None, standing: Outstanding) -> str:
+    if name is None:
+        return "; there is no remote."
+    if standing.refreshed is None:
+        return f"; {name} was not asked yet, mlops push does."
+    return f"; {name} was asked {standing.refreshed:%Y-%m-%d %H:%M}."
+
+
+def screen(answers: list[Answer]) -> str:
+    """Return the three answers as a person reads them."""
+    lines: list[str] = []
+    for answer in answers:
+        mark = text.style("clean", "green") if answer.clean else text.style("not clean", "yellow")
+        lines.append(f"{text.style(answer.title, 'bold')}: {mark}")
+        lines.append(f"  {answer.sentence}")
+        rows = [(row.name, row.reason, row.mend) for row in answer.rows[:SHOWN]]
+        if rows:
+            lines.append(_rows(rows))
+        if len(answer.rows) > SHOWN:
+            lines.append(f"  … and {len(answer.rows) - SHOWN} more; mlops status --json has all.")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _rows(rows: list[tuple[str, str, str]]) -> str:
+    """Return rows of name and reason, and each mending command once, under the rows it mends."""
+    lines: list[str] = []
+    width = min(30, max(len(name) for name, _, _ in rows))
+    for n, (name, reason, mend) in enumerate(rows):
+        lines.append(f"    {name:<{width}}  {reason}")
+        if n + 1 == len(rows) or rows[n + 1][2] != mend:
+            lines.append("      " + text.style(f"→ {mend}", "cyan"))
+    return "\n".join(lines)

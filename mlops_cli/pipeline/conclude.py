@@ -1,0 +1,94 @@
+"""The end of a run in git: outputs kept out of it, the locks that changed in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_cli.pipeline.lock import FOLDER
+from mlops_cli.pipeline.paths import under
+from mlops_cli.pipeline.step import Step
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
+
+LISTED = 50  # steps that the body of a commit names
+SUBJECT = 60
+
+
+@dataclass(slots=True)
+class Deeds:
+    """What became of the steps of a run, by name, in the order in which they ended."""
+
+    did: dict[str, str] = field(default_factory=dict)  # ran | restored | unchanged
+    seconds: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> list[str]:
+        """The steps that left a result."""
+        return [name for name, what in self.did.items() if what in ("ran", "restored")]
+
+
+def ignore_outputs(git: Git, root: Path, steps: Collection[Step]) -> list[str]:
+    """Keep the outputs of `steps` out of git; return the .gitignore files that changed.
+
+    What lies under out/ is ignored as a whole. Metrics files are small and stay in git.
+    """
+    wanted = [
+        out
+        for step in steps
+        for out in step.outs
+        if not under(out, "out") and out not in step.metrics
+    ]
+    if not wanted:
+        return []
+    from mlops_cli.vcs.ignore import add_lines, escaped
+
+    answer = git.call("check-ignore", "--no-index", "-z", "--stdin", input="\0".join(wanted))
+    ignored = set(answer.out.decode("utf-8", "surrogateescape").split("\0"))
+    changed: list[str] = []
+    for out in wanted:
+        folder, _, name = out.rpartition("/")
+        file = Path(folder, ".gitignore")
+        if out not in ignored:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            if add_lines(root / file, [escaped(name)]) and file.as_posix() not in changed:
+                changed.append(file.as_posix())
+    return changed
+
+
+def commit(git: Git, run_id: str, deeds: Deeds, others: Sequence[str]) -> str | None:
+    """Commit the locks and those of `others` that differ from HEAD; None when nothing does.
+
+    Locks that an earlier run left uncommitted, because it was killed or told so, are taken too.
+    """
+    changed = git.dirty([FOLDER, *others])
+    if not changed:
+        return None
+    from mlops_cli.vcs.commit import commit_paths
+
+    done = deeds.done
+    subject = "run: " + " ".join(done or ["what an earlier run made"])
+    if len(subject) > SUBJECT:
+        subject = f"run: {len(done)} steps, {done[0]} to {done[-1]}"[:SUBJECT]
+    body = [_line(name, deeds) for name in done[:LISTED]]
+    body += [f"and {len(done) - LISTED} more"] if len(done) > LISTED else []
+    body += [f"{name}: failed" for name in deeds.failed]
+    trailers = {"Mlops-Run": run_id}
+    if done:
+        trailers["Mlops-Steps"] = " ".join(done)
+    return commit_paths(git, changed, subject=subject, body="\n".join(body), trailers=trailers)
+
+
+def shown(metrics: Mapping[str, float]) -> str:
+    """Return up to three metrics as people read them: ", roc_auc 0.703"."""
+    return "".join(f", {name} {value:.4g}" for name, value in list(metrics.items())[:3])
+
+
+def _line(name: str, deeds: Deeds) -> str:
+    took = f" in {deeds.seconds[name]:.1f} s" if deeds.did[name] == "ran" else ""
+    return f"{name}: {deeds.did[name]}{took}{shown(deeds.metrics.get(name, {}))}"

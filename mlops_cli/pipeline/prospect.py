@@ -1,0 +1,133 @@
+"""What a run would do, looked up in the workspace; and what would stop it in the middle."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_cli.errors import MlopsError, NotFound
+from mlops_cli.pipeline import graph as graphs
+from mlops_cli.pipeline import lock as locks
+from mlops_cli.pipeline import marker
+from mlops_cli.pipeline.graph import Graph
+from mlops_cli.pipeline.look import look
+from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.plan import Plan, Recall, World, lock_recall, plan
+from mlops_cli.store.digest import Digest
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.model import Pipeline
+
+MUTEX = ".mlops/run.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What would be done, and all that was looked at to know it."""
+
+    graph: Graph
+    locks: Mapping[str, locks.Lock]
+    world: World
+    plan: Plan
+    recall: Recall
+
+
+def prospect(
+    parts: RunParts,
+    pipeline: Pipeline | Graph,
+    targets: Sequence[str] | None = None,
+    *,
+    force: bool = False,
+) -> Prospect:
+    """Return what a run of `targets` (all when None) would do; nothing is changed."""
+    graph = pipeline if isinstance(pipeline, Graph) else graphs.of_pipeline(pipeline)
+    runnable = [name for name, step in graph.steps.items() if not step.action]
+    chosen = graph.select(targets) if targets else set(runnable)
+    selected = [name for name in runnable if name in chosen]
+    held = locks.read_locks(parts.root, selected)
+    world = look(
+        graph,
+        selected,
+        root=parts.root,
+        stats=parts.stats,
+        environ=parts.environ,
+        python=sys.version_info[:2],
+        store=parts.cache,
+        parsed=parts.parsed,
+    )
+
+    def present(digest: str) -> bool:
+        return parts.cache.has(Digest(digest))
+
+    def look_back(key: str) -> Any:
+        from mlops_cli.pipeline.runcache import recall
+
+        return recall(parts.cache.root / "runs", key, present=present)
+
+    recalled = lock_recall(held, look_back, present)
+    forced: Collection[str] = ()
+    if force:
+        forced = {graph.name(name) for name in targets} if targets else selected
+    made = plan(
+        graph,
+        held,
+        world,
+        recall=recalled,
+        selected=set(selected),
+        forced=set(forced),
+        interrupted=set() if busy(parts.root) else {one.step for one in marker.left(parts.root)},
+    )
+    return Prospect(graph, held, world, made, recalled)
+
+
+def busy(root: Path) -> bool:
+    """Return whether a run is under way in this work tree; asking disturbs nobody."""
+    if not marker.left(root):
+        return False
+    try:
+        os.kill(int((root / MUTEX).read_text().strip()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def refuse_before(parts: RunParts, found: Prospect, *, commit: bool) -> None:
+    """Raise for all that would stop the run in the middle, before anything runs."""
+    from mlops_cli.pipeline.reasons import InputMissing
+
+    for item in found.plan.items:
+        for reason in item.because:
+            if isinstance(reason, InputMissing):
+                raise _missing(parts.root, item.step.name, reason.path)
+    for item in found.plan.items:
+        gone = [path for path in item.step.deps if path in found.world.absent]
+        if item.action == "run" and gone:
+            raise NotFound(
+                f"step {item.step.name} reads {gone[0]}, which is tracked but not here",
+                code="data-not-here",
+                hint=f"mlops checkout {gone[0]}, or mlops pull",
+                details={"step": item.step.name, "path": gone[0]},
+            )
+    parts.git.identity()
+    if commit:
+        from mlops_cli.vcs.commit import refuse_when_busy
+
+        refuse_when_busy(parts.git)
+
+
+def _missing(root: Path, step: str, path: str) -> NotFound:
+    field_ = "code" if path.endswith(".py") else "deps"
+    try:
+        place = graphs.place_of_step(root, step, "deps" if field_ == "deps" else "", path)
+    except (MlopsError, ValueError, KeyError, AttributeError):
+        place = "pipeline.yaml"
+    return NotFound(
+        f"{place}: step {step} needs {path}, which does not exist, and no step makes it",
+        code="missing-input",
+        hint=f"put the file there, correct the path, or add a step with outs: [{path}]",
+        details={"step": step, "path": path, "place": place},
+    )

@@ -1,0 +1,46 @@
+"""The step, to which every section of pipeline.yaml lowers: one node of the graph.
+
+It stands apart from the model, whose many classes a run that has nothing to do never needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of the graph. All that a step may depend on stands here; nothing else may."""
+
+    name: str
+    kind: str
+    deps: tuple[str, ...] = ()  # paths in the project: files, directories
+    outs: tuple[str, ...] = ()  # paths in the project: files, directories
+    params: tuple[str, ...] = ()  # "params.yaml:train"
+    code: tuple[str, ...] = ()  # project files whose import closure is part of the key
+    config: Mapping[str, Any] = field(default_factory=dict)  # plain values of the section
+    action: bool = False  # register, deploy, monitor: acts on the world, runs only when named
+    needs: tuple[str, ...] = ()  # steps that come first though no path joins them
+    cmd: tuple[str, ...] = ()  # shell lines of a command step
+    metrics: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    wdir: str = "."
+    timeout: str | None = None
+    frozen: bool = False
+    always: bool = False
+    owner: str | None = None
+
+
+_LISTED = ("deps", "outs", "params", "code", "needs", "cmd", "metrics", "variables")
+
+
+def from_json(value: Mapping[str, Any]) -> Step:
+    """Return the step that `model.to_plain` turned into `value`."""
+    words = dict(value)
+    for name in _LISTED:
+        if name in words:
+            words[name] = tuple(words[name])
+    return Step(**words)

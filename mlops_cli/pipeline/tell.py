@@ -1,0 +1,124 @@
+"""What the ledger is told of each attempt: one record, whatever became of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mlops_cli.errors import MlopsError
+from mlops_cli.ledger.record import Code, Record, record, timestamp
+from mlops_cli.pipeline import params
+from mlops_cli.pipeline.lock import Lock
+from mlops_cli.pipeline.marker import Marker
+from mlops_cli.pipeline.plan import Item
+from mlops_cli.pipeline.runner import Clock
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How an attempt went, beside what its plan and lock say."""
+
+    status: str  # done | failed | cached | killed
+    began: datetime
+    seconds: float
+    lock: Lock | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
+    log: str | None = None  # digest
+    error: MlopsError | None = None
+
+
+class Teller:
+    """Makes the records of one run; what all of them share is looked up once, when first needed."""
+
+    def __init__(self, git: Git, now: Clock, parents: tuple[str, ...]) -> None:
+        self._git, self._now, self._parents = git, now, parents
+        self.run_id = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        self._environment: dict[str, Any] | None = None
+
+    @cached_property
+    def actor(self) -> str:
+        """Who runs this, as git knows them."""
+        return str(self._git.identity())
+
+    @cached_property
+    def code(self) -> Code:
+        """The commit, and what differed from it when the first step began."""
+        from mlops_cli.ledger.code import code_now
+
+        return code_now(self._git)
+
+    def environment(self, part: Mapping[str, str]) -> dict[str, Any]:
+        """Return what is told of the environment, whose part in keys is `part`."""
+        if self._environment is None:
+            from mlops_cli.pipeline.environment import told
+
+            self._environment = told(part)
+        return self._environment
+
+    def record(self, item: Item, account: Account) -> Record:
+        """Return the record of an attempt at `item`."""
+        assert item.key is not None
+        parts, lock, error = item.key.parts, account.lock, account.error
+        facts = dict(lock.facts) if lock else {}
+        if account.kept:
+            facts["kept"] = dict(account.kept)
+        return record(
+            "run",
+            time=self._now(),
+            actor=self.actor,
+            code=self.code,
+            run=self.run_id,
+            parents=self._parents,
+            step=item.step.name,
+            step_kind=item.step.kind,
+            key=item.key.digest,
+            status=account.status,
+            started=timestamp(account.began),
+            seconds=round(account.seconds, 3),
+            inputs=dict(parts.get("inputs", {})),
+            outputs={path: out.digest for path, out in lock.outputs.items()} if lock else {},
+            params=_flat(parts.get("params", {})),
+            metrics=dict(lock.metrics) if lock else {},
+            facts=facts,
+            environment=self.environment(parts["environment"]),
+            log=account.log,
+            error={"code": error.code, "message": error.message} if error else None,
+            because=[reason.sentence() for reason in item.because],
+        )
+
+    def killed(self, left: Marker) -> Record:
+        """Return the record of an attempt whose mlops was killed; only its marker is left."""
+        message = "mlops was killed while it ran"
+        return record(
+            "run",
+            time=self._now(),
+            actor=self.actor,
+            run=left.run,
+            step=left.step,
+            step_kind=left.kind,
+            key=left.key,
+            status="killed",
+            started=left.started,
+            seconds=None,
+            inputs=dict(left.inputs),
+            outputs={},
+            params=_flat(left.params),
+            metrics={},
+            facts={},
+            environment=None,
+            log=None,
+            error={"code": "interrupted", "message": message},
+        )
+
+
+def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for ref, part in given.items() for name, value in params.flat(ref, part).items()
+    }
