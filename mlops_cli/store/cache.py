@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mlops_cli import fsio
-from mlops_cli.errors import IntegrityError, NotFound, StateRefused
+from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
 from mlops_cli.store import hashing
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
@@ -20,6 +20,7 @@ from mlops_cli.store.packer import Packer
 from mlops_cli.store.packs import PackStore, Place
 
 PACK_BELOW = 128 << 10  # smaller ones go together; larger ones gain nothing from it
+_COPIES = 16  # of one object in different packs; concurrent writers may leave a few
 LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
 
 
@@ -61,19 +62,23 @@ class Cache:
         then set aside), NotFound ("missing-object") when they are not here.
         """
         raw = digest.raw
-        while place := self.packs.find(raw):
+        for _ in range(_COPIES):
+            place = self.packs.find(raw)
+            if place is None:
+                break
             data = self._packed(place)
-            if data is not None and hashlib.sha256(data).digest() == raw:
+            if data is None:
+                continue
+            if hashlib.sha256(data).digest() == raw:
                 return data
-            if data is not None:
-                self.objects.quarantine(digest, data)
-                self.packs.drop(raw)
+            if not self._set_aside(digest, data, place.pack):
+                raise damaged(digest)
         try:
             data = self.objects.path(digest).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise self.absent(digest) from None
         if hashlib.sha256(data).digest() != raw:
-            self.objects.quarantine(digest)
+            self._set_aside(digest)
             raise damaged(digest)
         return data
 
@@ -130,7 +135,7 @@ class Cache:
         finally:
             os.close(source)
         if found != digest:
-            self.objects.quarantine(digest)
+            self._set_aside(digest)
             raise damaged(digest)
         return size
 
@@ -177,6 +182,21 @@ class Cache:
             hint="mlops pull",
             details={"digest": digest},
         )
+
+    def _set_aside(self, digest: Digest, data: bytes = b"", pack: Path | None = None) -> bool:
+        """Take damaged bytes out of use; return whether this cache lets itself be changed."""
+        try:
+            if pack is None:
+                self.objects.quarantine(digest)
+                return True
+            self.objects.quarantine(digest, data)
+            for raw in self.packs.drop(digest.raw, pack):
+                other = Digest.from_raw(raw)
+                if other != digest and not self.has(other):
+                    self.objects.quarantine(other, b"")  # so that it counts as damaged, not absent
+        except (OSError, OutsideWorld):
+            return False
+        return True
 
     def _packed(self, place: Place) -> bytes | None:
         try:

@@ -8,6 +8,7 @@ import hashlib
 import mmap
 import os
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ INDEX_START = len(INDEX_MAGIC) + 4 + FANOUT.size
 SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
 READ_ONLY = 0o444
 
+_HANDLES = 64  # packs held open at a time
 _TICK = 50_000_000  # ns
 _NEVER, _RECENTLY = -2, -1  # beside the times at which the folder was looked at
 
@@ -114,6 +116,7 @@ class PackStore:
     _open: dict[str, _Index] = field(default_factory=dict)
     _seen: int = _NEVER
     _handles: dict[Path, int] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def folder(self) -> Path:
@@ -125,11 +128,14 @@ class PackStore:
 
         With `again`, packs that others sealed since the folder was last looked at count as well.
         """
-        if self._seen == _NEVER:
-            self._refresh()
+        table = self._open
         if found := self._find(raw):
             return found
-        return self._find(raw) if again and self._refresh() else None
+        if not again and self._seen != _NEVER:
+            return None
+        self._refresh()
+        # another thread may have looked again meanwhile, so that this one found nothing new
+        return None if self._open is table else self._find(raw)
 
     def _find(self, raw: bytes) -> Place | None:
         for name, index in self._open.items():
@@ -140,28 +146,27 @@ class PackStore:
                 return Place(index.pack, *found)
         return None
 
-    def _refresh(self) -> bool:
-        """Look at the folder again if it changed; return whether there is anything new."""
-        try:
-            changed = os.stat(self.folder).st_mtime_ns
-        except FileNotFoundError:
-            changed = 0
-        if changed == self._seen:
-            return False
-        # two changes within one tick of the disk's clock look like one: a fresh one is not trusted
-        self._seen = changed if time.time_ns() - changed > _TICK else _RECENTLY
-        names = {name[:-4] for name in listing(self.folder) if name.endswith(".idx")}
-        for gone in self._open.keys() - names:
-            del self._open[gone]
-            handle = self._handles.pop(self.folder / f"{gone}.pack", None)
-            if handle is not None:
-                os.close(handle)
-        fresh = False
-        for name in sorted(names - self._open.keys()):
-            with contextlib.suppress(ValueError, FileNotFoundError):
-                self._open[name] = _Index(self.folder / f"{name}.idx")
-                fresh = True
-        return fresh
+    def _refresh(self) -> None:
+        """Look at the folder again if it changed."""
+        with self._lock:
+            try:
+                changed = os.stat(self.folder).st_mtime_ns
+            except FileNotFoundError:
+                changed = 0
+            if changed == self._seen:
+                return
+            names = [name[:-4] for name in listing(self.folder) if name.endswith(".idx")]
+            former, now = self._open, {}
+            for name in names:
+                with contextlib.suppress(ValueError, FileNotFoundError):
+                    now[name] = former.get(name) or _Index(self.folder / f"{name}.idx")
+            for gone in former.keys() - now.keys():
+                self._close(self.folder / f"{gone}.pack")
+            if now.keys() != former.keys():
+                # other threads may be walking the former table: it is replaced and never changed
+                self._open = now
+            # two changes within one tick of the disk's clock look like one: distrust a fresh one
+            self._seen = changed if time.time_ns() - changed > _TICK else _RECENTLY
 
     def read(self, place: Place) -> bytes:
         """Return the bytes at `place`, unverified; short when the pack was cut off.
@@ -169,44 +174,58 @@ class PackStore:
         Raises FileNotFoundError when the pack is gone, as after another process dropped an object
         from it: look for the object again.
         """
-        try:
-            handle = self._handles[place.pack]
-        except KeyError:
-            handle = os.open(place.pack, os.O_RDONLY | os.O_CLOEXEC)
-            if len(self._handles) >= 64:
-                os.close(self._handles.pop(next(iter(self._handles))))
-            self._handles[place.pack] = handle
-        return os.pread(handle, place.length, place.offset)
+        with self._lock:  # else another thread might close the handle in between
+            handle = self._handles.get(place.pack)
+            if handle is None:
+                handle = os.open(place.pack, os.O_RDONLY | os.O_CLOEXEC)
+                if len(self._handles) >= _HANDLES:
+                    self._close(next(iter(self._handles)))
+                self._handles[place.pack] = handle
+            return os.pread(handle, place.length, place.offset)
+
+    def _close(self, pack: Path) -> None:
+        handle = self._handles.pop(pack, None)
+        if handle is not None:
+            os.close(handle)
 
     def forget(self, pack: Path) -> None:
         """Take note that `pack` is gone: the folder is looked at again with the next question."""
-        self._open.pop(pack.stem, None)
+        self._open = {name: index for name, index in self._open.items() if name != pack.stem}
         self._seen = _RECENTLY
         if pack.with_suffix(".idx").exists() and not pack.exists():
             # an index without its pack promises what nobody has
-            pack.with_suffix(".idx").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                pack.with_suffix(".idx").unlink()
 
-    def drop(self, raw: bytes) -> None:
-        """Take a damaged object out of every index that names it; its bytes stay, unreferenced.
+    def drop(self, raw: bytes, pack: Path) -> list[bytes]:
+        """Take a damaged object out of the index of `pack`; return it and all that went with it,
+        which is what lies behind the end of a pack that was cut off.
 
         A pack is called by its index, so pack and index both get a new name: first the pack a
         second name, then the new index, and only then the old ones go.
         """
+        old = pack.with_suffix(".idx")
         with fsio.lock(self.folder / ".lock", what="the packs of the cache", wait=30):
-            self._refresh()
-            while (place := self._find(raw)) is not None:
-                rows = {r: (o, n) for r, o, n in index_rows(self._open[place.pack.stem].rows)}
-                del rows[raw]
-                if rows:
-                    index = write_index(rows)
-                    renamed = self.folder / f"{index_name(index)}.pack"
-                    with contextlib.suppress(FileExistsError, FileNotFoundError):
-                        os.link(place.pack, renamed)
-                    fsio.write_atomic(renamed.with_suffix(".idx"), index, mode=READ_ONLY)
-                place.pack.with_suffix(".idx").unlink(missing_ok=True)
-                place.pack.unlink(missing_ok=True)
-                self._seen = _RECENTLY
-                self._refresh()
+            try:
+                data, end = old.read_bytes(), pack.stat().st_size
+            except FileNotFoundError:
+                self.forget(pack)
+                return [raw]  # another process has just done it
+            rows = {r: (at, length) for r, at, length in index_rows(data)}
+            gone = {r for r, (at, length) in rows.items() if r == raw or at + length > end}
+            if not gone:
+                return []
+            kept = {r: place for r, place in rows.items() if r not in gone}
+            if kept:
+                index = write_index(kept)
+                renamed = self.folder / f"{index_name(index)}.pack"
+                _second_name(pack, renamed)
+                fsio.write_atomic(renamed.with_suffix(".idx"), index, mode=READ_ONLY)
+            old.unlink(missing_ok=True)
+            pack.unlink(missing_ok=True)
+        self._seen = _RECENTLY
+        self._refresh()
+        return sorted(gone)
 
     def names(self) -> list[str]:
         """Return the digits of all sealed packs that can be read."""
@@ -219,3 +238,12 @@ class PackStore:
         for index in list(self._open.values()):
             for raw, _, _ in index_rows(index.rows):
                 yield Digest.from_raw(raw)
+
+
+def _second_name(pack: Path, renamed: Path) -> None:
+    try:
+        os.link(pack, renamed)
+    except (FileExistsError, FileNotFoundError):
+        pass
+    except OSError:  # a disk without hard links
+        os.replace(pack, renamed)
