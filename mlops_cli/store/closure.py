@@ -1,0 +1,85 @@
+"""Everything that a root stands for: the trees below it and the objects they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.tree import Entry, parse_tree
+
+Kind = Literal["file", "tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An object that must be kept, and the path for whose sake (relative to the project)."""
+
+    path: str
+    digest: Digest
+    kind: Kind
+    size: int = 0
+    files: int = 0
+
+
+class Reached(NamedTuple):
+    """An object below a root, and the first path that leads to it; `size` is its own bytes."""
+
+    digest: Digest
+    size: int
+    path: str
+    tree: bool
+
+
+@dataclass(slots=True)
+class Closure:
+    """What was reached, in the order of the walk: a folder's files lie together."""
+
+    objects: dict[Digest, Reached] = field(default_factory=dict)
+    absent: list[Reached] = field(default_factory=list)  # trees that could not be opened, so
+    damaged: list[Reached] = field(default_factory=list)  # that what is below them is unknown
+
+
+def closure(cache: Cache, roots: Iterable[Root]) -> Closure:
+    """Return all that is reachable from `roots`; whether files are here is not asked."""
+    found = Closure()
+    for root in roots:
+        if root.kind == "file":
+            reached = Reached(root.digest, root.size, root.path, False)
+            found.objects.setdefault(root.digest, reached)
+        else:
+            _open_tree(cache, root.digest, root.path, found)
+    return found
+
+
+def children(data: bytes, path: str) -> list[tuple[Entry, str]]:
+    """Return the entries of the tree `data`, each with its path below `path`."""
+    return [(entry, f"{path}/{entry.name}") for entry in parse_tree(data)]
+
+
+def _open_tree(cache: Cache, digest: Digest, path: str, found: Closure) -> None:
+    waiting = [(digest, path)]
+    while waiting:
+        digest, path = waiting.pop()
+        if digest in found.objects:
+            continue
+        try:
+            data = cache.read(digest)
+        except NotFound:
+            found.absent.append(Reached(digest, 0, path, True))
+            continue
+        except IntegrityError:
+            found.damaged.append(Reached(digest, 0, path, True))
+            continue
+        found.objects[digest] = Reached(digest, len(data), path, True)
+        below = []
+        for entry, inner in children(data, path):
+            if entry.mode == "dir":
+                below.append((entry.digest, inner))
+            elif entry.digest not in found.objects:
+                reached = Reached(entry.digest, entry.size, inner, False)
+                found.objects[entry.digest] = reached
+        waiting += reversed(below)

@@ -1,0 +1,134 @@
+"""What differs between two moments: a revision and the workspace, or two revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.compare import changes
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.statcache import StatCache
+from mlops_cli.workspace.state import look
+from mlops_cli.workspace.tracked import Tracked
+
+Kind = Literal["added", "modified", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What a path was or is."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file that differs, with its path in the project."""
+
+    path: str
+    kind: Kind
+    old: Side | None
+    new: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataChange:
+    """One tracked path that differs, and the files in it; `files` is None when the cache lacks
+    the listings that would tell."""
+
+    path: str
+    kind: Kind
+    old: Side | None
+    new: Side | None
+    files: tuple[FileChange, ...] | None
+
+
+def against_workspace(
+    root: Path,
+    old: Sequence[Tracked],
+    now: Sequence[Tracked],
+    *,
+    cache: Cache,
+    stats: StatCache,
+    progress: Progress = SILENT,
+) -> list[DataChange]:
+    """Return what leads from `old` (tracked at a revision) to the bytes in the workspace now.
+
+    Looked at are the paths that are tracked on either side; a path whose bytes are not in the
+    workspace counts as deleted.
+    """
+    trees: dict[Digest, bytes] = {}
+    was = {one.path: one for one in old}
+    found: list[DataChange] = []
+    for path in sorted(was.keys() | {one.path for one in now}):
+        stored = look(root, path, cache=cache, stats=stats, progress=progress, trees=trees)
+        new = (
+            Tracked(path, stored.digest, stored.kind, stored.size, stored.files, path)
+            if stored is not None
+            else None
+        )
+        found += _change(path, was.get(path), new, cache, trees)
+    return found
+
+
+def between(old: Sequence[Tracked], new: Sequence[Tracked], *, cache: Cache) -> list[DataChange]:
+    """Return what leads from what was tracked to what is tracked, without the workspace."""
+    was = {one.path: one for one in old}
+    now = {one.path: one for one in new}
+    found: list[DataChange] = []
+    for path in sorted(was.keys() | now.keys()):
+        found += _change(path, was.get(path), now.get(path), cache, {})
+    return found
+
+
+def _change(
+    path: str,
+    old: Tracked | None,
+    new: Tracked | None,
+    cache: Cache,
+    trees: dict[Digest, bytes],
+) -> list[DataChange]:
+    if old == new or (old and new and (old.digest, old.kind) == (new.digest, new.kind)):
+        return []
+    kind: Kind = "added" if old is None else "deleted" if new is None else "modified"
+    return [DataChange(path, kind, _side(old), _side(new), _files(path, old, new, cache, trees))]
+
+
+def _files(
+    path: str,
+    old: Tracked | None,
+    new: Tracked | None,
+    cache: Cache,
+    trees: dict[Digest, bytes],
+) -> tuple[FileChange, ...] | None:
+    was, now = _tree(old), _tree(new)
+    found: list[FileChange] = []
+    before = _side(old) if old and was is None else None
+    after = _side(new) if new and now is None else None
+    if before or after:
+        kind: Kind = "modified" if before and after else "deleted" if before else "added"
+        found.append(FileChange(path, kind, before, after))
+    if was or now:
+        try:
+            differing = changes(cache, was, now, trees=trees)
+        except (NotFound, IntegrityError):
+            return None
+        for change in differing:
+            left = Side(change.old.digest, change.old.size) if change.old else None
+            right = Side(change.new.digest, change.new.size) if change.new else None
+            found.append(FileChange(f"{path}/{change.path}", change.kind, left, right))
+    return tuple(found)
+
+
+def _tree(one: Tracked | None) -> Digest | None:
+    return one.digest if one is not None and one.kind == "tree" else None
+
+
+def _side(one: Tracked | None) -> Side | None:
+    return Side(one.digest, one.size) if one is not None else None

@@ -1,0 +1,114 @@
+"""The pointer: `data.mlops` stands in git for the bytes of `data`, which stand in the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from mlops_cli import encode, fsio
+from mlops_cli.errors import IntegrityError
+from mlops_cli.store.digest import Digest
+
+SUFFIX = ".mlops"
+SCHEMA = "mlops.pointer/1"
+
+Kind = Literal["file", "tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What `data.mlops` says. `path` is relative to the project, with forward slashes.
+
+    `size` counts bytes, `files` counts files (1 for a file).
+    """
+
+    path: str
+    digest: Digest
+    kind: Kind
+    size: int
+    files: int
+
+    @property
+    def file(self) -> str:
+        """Return where the pointer itself lives, relative to the project."""
+        return self.path + SUFFIX
+
+
+def is_pointer(path: str) -> bool:
+    """Tell whether `path` (relative to the project) is named like a pointer."""
+    name = PurePosixPath(path).name
+    return name.endswith(SUFFIX) and name != SUFFIX
+
+
+def encode_pointer(pointer: Pointer) -> str:
+    """Return the text of the pointer file: the name beside it, so a folder can be moved whole."""
+    return encode.readable_json(
+        {
+            "schema": SCHEMA,
+            "path": PurePosixPath(pointer.path).name,
+            "digest": pointer.digest,
+            "kind": pointer.kind,
+            "size": pointer.size,
+            "files": pointer.files,
+        }
+    )
+
+
+def parse_pointer(data: bytes | str, *, file: str) -> Pointer:
+    """Return the pointer in `data`, which was read from `file` (relative to the project).
+
+    Unknown fields are ignored. Raises IntegrityError ("malformed-json", "malformed-pointer").
+    """
+    value = encode.parse_json(data, source=file)
+    if not isinstance(value, dict):
+        raise _malformed(file, "it is not a JSON object")
+    schema = value.get("schema")
+    if schema != SCHEMA:
+        raise _malformed(file, f"its schema is {schema!r}, and this version reads {SCHEMA!r}")
+    name, kind = value.get("path"), value.get("kind")
+    beside = PurePosixPath(file[: -len(SUFFIX)])
+    if name != beside.name:
+        raise _malformed(file, f"it stands for {name!r}, but is named for {beside.name!r}")
+    if kind not in ("file", "tree"):
+        raise _malformed(file, f"its kind is {kind!r}, and must be 'file' or 'tree'")
+    return Pointer(
+        path=str(beside),
+        digest=Digest.parse(str(value.get("digest"))),
+        kind=kind,
+        size=_count(value, "size", file),
+        files=_count(value, "files", file),
+    )
+
+
+def read_pointer(root: Path, file: str) -> Pointer:
+    """Return the pointer in the file `file` of the project at `root`."""
+    return parse_pointer((root / file).read_bytes(), file=file)
+
+
+def write_pointer(root: Path, pointer: Pointer) -> bool:
+    """Write the pointer beside its data; return False when it already said so."""
+    target, text = root / pointer.file, encode_pointer(pointer)
+    try:
+        if target.read_bytes() == text.encode():
+            return False
+    except FileNotFoundError:
+        pass
+    fsio.write_atomic(target, text)
+    return True
+
+
+def _count(value: dict[str, Any], field: str, file: str) -> int:
+    number = value.get(field)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise _malformed(file, f"its {field} is {number!r}, and must be a count")
+    return number
+
+
+def _malformed(file: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{file} is not a pointer: {why}",
+        code="malformed-pointer",
+        hint=f"restore it with `git checkout -- {file}`, or `mlops add {file[: -len(SUFFIX)]}`",
+        details={"file": file},
+    )

@@ -1,0 +1,138 @@
+"""Push, fetch and pull what is tracked; and what would be left to push, without asking anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store import fetch as fetching
+from mlops_cli.store import remote_index, transfer
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.closure import closure
+from mlops_cli.store.remote import Remote, check_format
+from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.workspace import completeness
+from mlops_cli.workspace.tracked import Tracked
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one tracked path stands in the cache and on the remote."""
+
+    tracked: Tracked
+    cached: bool  # everything below it is in the cache
+    missing: int  # objects that the cache lacks; of a tree that is not here, only itself is known
+    pushed: bool | None  # everything is on the remote; None when that cannot be told from here
+    unpushed: int  # objects that the remote lacks
+    reason: str
+    mend: str
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether nothing is left to do."""
+        return self.cached and self.pushed is not False
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """What is left to push or pull; `refreshed` says when the remote was last asked."""
+
+    rows: tuple[Standing, ...]
+    refreshed: datetime | None
+
+
+def outstanding(cache: Cache, tracked: Sequence[Tracked], index: RemoteIndex | None) -> Outstanding:
+    """Return how each of `tracked` stands in the cache and on the remote that `index` remembers.
+
+    Asks no network: `index` is what was known after the last push or pull (None: no remote is
+    configured). What was found complete is remembered, so that the next call opens no tree.
+    """
+    known = completeness.load(cache)
+    rows = [_standing(cache, one, index, known) for one in tracked]
+    completeness.save(cache, known)
+    if index is not None and index.refreshed is not None:
+        complete = {row.tracked.digest for row in rows if row.pushed}
+        if not complete <= index.complete:
+            remote_index.save(index.with_complete(complete))
+    return Outstanding(tuple(rows), index.refreshed if index else None)
+
+
+def plan_push(
+    cache: Cache,
+    remote: Remote,
+    tracked: Sequence[Tracked],
+    *,
+    now: datetime,
+    everything: bool = False,
+) -> tuple[transfer.PushPlan, RemoteIndex]:
+    """Ask the remote what it has and return what a push would send; nothing is sent."""
+    check_format(remote, create=True)
+    folder = memory(cache.root, remote.id)
+    index = refresh(remote, folder, now=now, thorough=True)
+    roots = [one.root for one in tracked]
+    return transfer.plan_push(cache, index, roots, everything=everything), index
+
+
+def fetch(
+    cache: Cache,
+    remote: Remote,
+    tracked: Sequence[Tracked],
+    *,
+    now: datetime,
+    progress: Progress = SILENT,
+) -> fetching.Fetched:
+    """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
+    check_format(remote, create=False)
+    index = refresh(remote, memory(cache.root, remote.id), now=now)
+    return fetching.fetch(cache, remote, index, [one.root for one in tracked], progress=progress)
+
+
+def _standing(
+    cache: Cache, one: Tracked, index: RemoteIndex | None, known: completeness.Complete
+) -> Standing:
+    here = one.digest in known.roots
+    there = index is not None and one.digest in index.complete
+    missing = unpushed = 0
+    pushed: bool | None = None if index is None or index.refreshed is None else there
+    if not here or (pushed is False):
+        reached = closure(cache, [one.root])
+        lacking = [*reached.absent, *reached.damaged]
+        lacking += [
+            part
+            for part in reached.objects.values()
+            if not part.tree and not cache.has(part.digest)
+        ]
+        missing = len(lacking)
+        if not missing:
+            known.roots.add(one.digest)
+        if pushed is False and index is not None:
+            found = index.find(reached.objects)
+            unpushed = len(reached.objects.keys() - found.keys())
+            if reached.absent or reached.damaged:
+                # what is below a tree that is not here cannot be told; the remote has the tree
+                # only if somebody pushed it, and then all of it
+                unopened = {part.digest for part in (*reached.absent, *reached.damaged)}
+                unpushed += len(unopened - index.find(unopened).keys())
+            pushed = unpushed == 0
+    return _with_reason(one, missing, pushed, unpushed)
+
+
+def _with_reason(one: Tracked, missing: int, pushed: bool | None, unpushed: int) -> Standing:
+    cached = missing == 0
+    if not cached and pushed is not False:
+        there = "" if pushed is None else "; the remote has it"
+        reason, mend = f"{_objects(missing)} not in the cache{there}", f"mlops pull {one.path}"
+    elif not cached:
+        reason = f"{_objects(missing)} neither in the cache nor on the remote"
+        mend = f"mlops add {one.path}" if one.step is None else "mlops run"
+    elif pushed is False:
+        reason, mend = f"{_objects(unpushed)} not on the remote", "mlops push"
+    else:
+        reason, mend = "", ""
+    return Standing(one, cached, missing, pushed, unpushed, reason, mend)
+
+
+def _objects(count: int) -> str:
+    return f"{count} object{'' if count == 1 else 's'}"
