@@ -42,16 +42,25 @@ class Reader:
 def send(stream: BinaryIO, value: Any) -> None:
     """Write one frame."""
     data = marshal.dumps(value)
-    stream.write(len(data).to_bytes(4, "big") + data)
+    view = memoryview(len(data).to_bytes(4, "big") + data)
+    while view:  # a stream without a buffer takes what it takes
+        view = view[stream.write(view) :]
     stream.flush()
 
 
 def receive(stream: BinaryIO) -> Any:
     """Return the value of the next frame, None at the end of the stream."""
-    head = stream.read(4)
+    head = _exactly(stream, 4)
     if len(head) < 4:
         return None
-    return marshal.loads(stream.read(int.from_bytes(head, "big")))
+    return marshal.loads(_exactly(stream, int.from_bytes(head, "big")))
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := stream.read(size - len(data))):
+        data += more
+    return data
 
 
 def main(root: str) -> None:

@@ -33,7 +33,8 @@ class Workers:
         home = str(Path(mlops_cli.__file__).parent.parent)
         command = [sys.executable, "-S", "-E", "-c", _START, home, str(root or "")]
         self._processes = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            # unbuffered: an answer that a buffer has swallowed is one that select never tells of
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             for _ in range(count)
         ]
         self._selector = selectors.DefaultSelector()
