@@ -136,7 +136,7 @@ def unique(name: str, columns: Sequence[pa.ChunkedArray]) -> Verdict:
     kept = pc.is_in(keyed.column("row"), value_set=firsts.column("row_min").combine_chunks())
     bad = pc.invert(kept)
     first = pc.index(bad, True).as_py()
-    example = [column[first].as_py() for column in columns]
+    example = [_example(column, first) for column in columns]
     return Verdict(
         "unique",
         name,
@@ -162,8 +162,15 @@ def _rows(
         return Verdict(rule, name, allowed, True, 0, len(column))
     first = pc.index(bad, True).as_py()
     return Verdict(
-        rule, name, allowed, False, count, len(column), first, column[first].as_py(), bad=bad
+        rule, name, allowed, False, count, len(column), first, _example(column, first), bad=bad
     )
+
+
+def _example(column: pa.ChunkedArray, row: int) -> Any:
+    try:
+        return column[row].as_py()
+    except (OverflowError, ValueError):  # an instant that Python cannot hold
+        return str(column[row].cast("int64"))
 
 
 def _nulls(name: str, column: pa.ChunkedArray, share: float) -> Verdict:

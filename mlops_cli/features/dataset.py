@@ -135,12 +135,14 @@ def rows(
     """
     recipe = recipes.of(pipeline, train_name)
     made = view_values(root, pipeline, train_name) if values is None else values
-    joined = _joined(read.plain(spine_table), recipe, made)
-    last = [name for name in (recipe.label, recipe.known_at) if name in joined.column_names]
-    wanted = [*recipe.identity, *recipe.extras, *recipe.dataset.columns, *recipe.made, *last]
-    return joined.select(
-        list(dict.fromkeys(name for name in wanted if name in joined.column_names))
-    )
+    known = [recipe.label, *([recipe.known_at] if recipe.known_at else [])]
+    first = [*recipe.identity, *recipe.extras, *recipe.dataset.columns]
+    there = [name for name in dict.fromkeys([*first, *known]) if name in spine_table.column_names]
+    read.require(spine_table, recipe.dataset.columns, where="the spine")
+    joined = _joined(read.plain(spine_table.select(there)), recipe, made)
+    last = [name for name in known if name in there]
+    kept = [name for name in there if name not in last]
+    return joined.select([*kept, *recipe.made, *last])
 
 
 def view_values(root: Path, pipeline: Pipeline, train_name: str) -> dict[str, pa.Table]:

@@ -41,7 +41,7 @@ def connect(*, threads: int = THREADS, memory: str = MEMORY) -> Iterator[Any]:
         connection.close()
 
 
-def table(connection: Any, query: str, *, what: str) -> pa.Table:
+def table(connection: Any, query: str, *, what: str, hint: str) -> pa.Table:
     """Return the rows of `query`; `what` names it in the error (StepFailed, "query-failed")."""
     import duckdb
 
@@ -51,12 +51,12 @@ def table(connection: Any, query: str, *, what: str) -> pa.Table:
             raise StepFailed(
                 f"{what} selects nothing",
                 code="query-failed",
-                hint="write one SELECT … FROM source",
+                hint=hint,
             )
         return relation.to_arrow_table()
     except duckdb.Error as exc:
         raise StepFailed(
             f"{what} failed: {str(exc).splitlines()[0]}",
             code="query-failed",
-            hint="correct the query; it sees one table, source, and no files",
+            hint=hint,
         ) from exc

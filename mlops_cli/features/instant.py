@@ -43,4 +43,9 @@ def moment(value: int) -> datetime:
 
 def iso(value: int | None) -> str | None:
     """Return an instant as people read it: 2013-01-31T23:59:00Z."""
-    return None if value is None else moment(value).isoformat().replace("+00:00", "Z")
+    if value is None:
+        return None
+    try:
+        return moment(value).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # broken clocks exist; a report about them shall not break
+        return "after the year 9999" if value > 0 else "before the year 1"

@@ -12,7 +12,8 @@ from mlops_cli.pipeline.model import DatasetDef, FeatureView, Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ENOUGH_ROWS = 20  # with fewer, a feature may agree with the label by accident
+# with fewer rows beside those of the commonest label, a feature may agree by accident
+ENOUGH_ROWS = 10
 
 
 def refuse_declared(dataset: DatasetDef, spine: Source, views: Mapping[str, FeatureView]) -> None:
@@ -41,7 +42,7 @@ def refuse_copies(table: pa.Table, features: Sequence[str], label: str) -> None:
     """
     for name in features:
         pair = table.select([name, label]).filter(_there(table, name))
-        if pair.num_rows < ENOUGH_ROWS:
+        if not pair.num_rows or _rare(pair.column(label)) < ENOUGH_ROWS:
             continue
         if _line(pair, name, label) or _code(pair, name, label):
             raise _leak(
@@ -49,6 +50,13 @@ def refuse_copies(table: pa.Table, features: Sequence[str], label: str) -> None:
                 f"on all {pair.num_rows:,} rows it says what {label!r} is",
                 f"take {name!r} out of the features, or out of the transform that makes it",
             )
+
+
+def _rare(column: pa.ChunkedArray) -> int:
+    """Return how many rows do not have the commonest value."""
+    counts = column.value_counts().field("counts").to_pylist()
+    commonest: int = max(counts)
+    return len(column) - commonest
 
 
 def _there(table: pa.Table, name: str) -> pa.ChunkedArray:

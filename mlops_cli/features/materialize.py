@@ -109,7 +109,10 @@ def _typed(table: pa.Table, name: str, spec: FeatureView) -> pa.Table:
         values = table.column(column)
         if declared not in kinds or not (check.fits(values.type, declared) or _empty(values)):
             raise _wrong(name, column, str(values.type), declared)
-        values = values.cast(kinds[declared])
+        try:
+            values = values.cast(kinds[declared])
+        except pa.ArrowInvalid as exc:  # an unsigned integer beyond int64
+            raise _wrong(name, column, str(values.type), declared) from exc
         if declared == "float":
             values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
         table = table.set_column(table.column_names.index(column), column, values)

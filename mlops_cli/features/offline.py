@@ -116,6 +116,7 @@ def _look_up(connection: Any, entities: int, payload: Sequence[str], back: int) 
         f"SELECT {kept} FROM (SELECT * REPLACE (t - {back} AS t) FROM spine) s "
         f"ASOF LEFT JOIN history r ON {same} AND s.t >= r.t ORDER BY s.n",
         what="the point-in-time join",
+        hint="use a shorter `window`, or free some memory",
     )
     return found.rename_columns([OWN_TIME, *payload])
 
@@ -166,5 +167,5 @@ def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
-        return column.cast(pa.int64())
+        return column.cast(pa.int64(), safe=False)  # a large uint64 wraps, on both sides alike
     return column.cast(pa.string()) if pa.types.is_large_string(column.type) else column

@@ -7,6 +7,7 @@ is docs/formats/profile.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -133,21 +134,22 @@ def _number(
 ) -> dict[str, Any]:
     import numpy as np
 
-    some = len(values) > 0
+    rows = len(values)
     counts = np.bincount(
         np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1
     ).tolist()
-    mean = float(values.mean()) if some else None
-    spread = float(((values - values.mean()) ** 2).sum()) if some else 0.0
+    # fsum is exact, so that every processor gives the same digits; a plain sum does not
+    mean = math.fsum(values.tolist()) / max(rows, 1)
+    spread = math.fsum(((values - mean) ** 2).tolist())
     return {
         "kind": "number",
         "rows": len(column),
-        "nulls": len(column) - len(values),
-        "min": float(values.min()) if some else None,
-        "max": float(values.max()) if some else None,
-        "mean": mean,
+        "nulls": len(column) - rows,
+        "min": float(values.min()) if rows else None,
+        "max": float(values.max()) if rows else None,
+        "mean": mean if rows else None,
         "m2": spread,
-        "std": (spread / len(values)) ** 0.5 if some else None,
+        "std": (spread / rows) ** 0.5 if rows else None,
         "edges": edges.tolist(),
         "counts": counts,
     }

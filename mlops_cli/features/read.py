@@ -114,6 +114,14 @@ def _read(file: Path, root: Path, columns: Sequence[str] | None) -> pa.Table:
             hint=f"mlops verify, or write {where} anew as Parquet or CSV",
             details={"path": where},
         ) from exc
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise StepFailed(
+            f"{where} has two columns called {twice[0]!r}",
+            code="column-twice",
+            hint=f"rename one of them in {where}",
+            details={"path": where, "column": twice[0]},
+        )
     if columns is None:
         return part
     require(pa.table({name: pa.nulls(0) for name in names}), columns, where=where)

@@ -56,7 +56,9 @@ def _query(table: pa.Table, path: str, root: Path) -> pa.Table:
     # one thread: without ORDER BY the rows shall still come in the same order every time
     with engine.connect(threads=1) as connection:
         connection.register("source", table)
-        return engine.table(connection, file.read_text(encoding="utf-8"), what=path)
+        query = file.read_text(encoding="utf-8")
+        hint = "write one SELECT … FROM source; it sees that one table and no files"
+        return engine.table(connection, query, what=path, hint=hint)
 
 
 @contextlib.contextmanager

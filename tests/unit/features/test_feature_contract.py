@@ -142,3 +142,11 @@ def test_an_empty_source_breaks_only_what_asks_for_rows(tmp_path: Path) -> None:
     empty = pa.table(GOOD).slice(0, 0)
     verdicts = contract.inspect(empty, Source("f", ("id",), "at")).verdicts
     assert all(verdict.passed for verdict in verdicts)
+
+
+def test_a_broken_clock_is_reported_and_breaks_nothing(tmp_path: Path) -> None:
+    far = pa.array([0, 10**18, 10**18], pa.timestamp("us", tz="UTC"))
+    looked = contract.inspect(pa.table({"at": far}), Source("f", ("at",), "at"))
+    assert looked.time["end"] == "after the year 9999"
+    (repeated,) = [verdict for verdict in looked.verdicts if not verdict.passed]
+    assert repeated.rule == "unique" and repeated.sentence()

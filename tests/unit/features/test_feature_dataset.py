@@ -271,6 +271,9 @@ def test_served_rows_get_the_features_that_training_rows_got(tmp_path: Path) -> 
     assert rates[:2] == [trained[50], trained[10]]
     unlabelled = dataset.rows(tmp_path, pipeline(), "delay", spine.drop_columns(["late", "lands"]))
     assert unlabelled.column("history_rate_1d").to_pylist() == rates
+    # a column that the dataset does not use may be called as a feature is
+    other = spine.append_column("history_rate_1d", pa.array([0.0] * 4))
+    assert dataset.rows(tmp_path, pipeline(), "delay", other).equals(found)
     with pytest.raises(MlopsError) as caught:
         dataset.rows(tmp_path, pipeline(), "other", spine)
     assert caught.value.code == "unknown-train"

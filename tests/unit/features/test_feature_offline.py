@@ -65,6 +65,14 @@ def test_two_views_stand_side_by_side_and_integers_of_any_width_meet() -> None:
     assert [(row["t"], row["gates_n_2h"]) for row in found] == [(1.0, 4), (1.0, 0)]
 
 
+def test_hashes_as_entities_meet_beyond_the_range_of_signed_integers() -> None:
+    big = pa.array([2**64 - 1, 5], pa.uint64())
+    spec = FeatureView(("h",), "data.h", "seen", fields={"x": "int"})
+    values = pa.table({"h": big, "seen": [at(1)] * 2, "x": [1, 2]})
+    found = joined({"h": big, "when": [at(2)] * 2}, ("v", spec, values))
+    assert [row["x"] for row in found] == [1, 2]
+
+
 def test_empty_views_and_empty_spines_keep_the_columns() -> None:
     spine = {"origin": ["a"], "when": [at(2)]}
     assert joined(spine, ("weather", WEATHER, VALUES.slice(0, 0)))[0]["t"] is None

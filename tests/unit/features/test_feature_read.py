@@ -82,3 +82,10 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     chunked = pa.concat_tables([table.slice(0, 10), table.slice(10)])
     write.parquet(chunked.replace_schema_metadata({"who": "me"}), tmp_path / "two.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,x\n1,2\n")
+    with pytest.raises(StepFailed) as caught:
+        read.table(tmp_path, "t.csv")
+    assert caught.value.code == "column-twice"

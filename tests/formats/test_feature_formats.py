@@ -1,0 +1,78 @@
+"""The worked examples of docs/formats are what the code writes, to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlops_cli.features import dataset, materialize, read
+from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.lower import lower
+from mlops_cli.pipeline.runner import RunContext
+
+DOCUMENTS = Path(__file__).parents[2] / "docs" / "formats"
+KINDS: dict[str, Any] = {"feature": materialize.FeatureStep, "dataset": dataset.DatasetStep}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of docs/formats/feature-view.md, built."""
+    root = tmp_path_factory.mktemp("world")
+    text = (DOCUMENTS / "feature-view.md").read_text()
+    (root / "data").mkdir()
+    (root / "data" / "trips.csv").write_text(_block(text, "csv"))
+    (root / "pipeline.yaml").write_text(_block(text, "yaml"))
+    for step in lower(load(root)):
+        if step.kind in KINDS:
+            context = RunContext(root, {out: root / out for out in step.outs})
+            KINDS[step.kind]().run(step, context)
+    return root
+
+
+def _block(text: str, language: str) -> str:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)[0]
+
+
+@pytest.mark.parametrize(
+    ("document", "file"),
+    [
+        ("feature-view.md", "out/features/history/report.json"),
+        ("dataset.md", "out/delay/dataset/dataset.json"),
+        ("profile.md", "out/delay/dataset/profile.json"),
+    ],
+)
+def test_the_document_shows_the_file_and_its_digest(world: Path, document: str, file: str) -> None:
+    text, data = (DOCUMENTS / document).read_text(), (world / file).read_bytes()
+    assert json.loads(_block(text, "json")) == json.loads(data)
+    assert f"`sha256:{hashlib.sha256(data).hexdigest()}`" in text
+
+
+def test_the_tables_in_the_documents_are_the_rows_on_disk(world: Path) -> None:
+    for document, folder in (
+        ("feature-view.md", "out/features/history"),
+        ("dataset.md", "out/delay/dataset"),
+    ):
+        shown = re.findall(
+            r"^(\w+\.parquet)\n\n(\|.*?)\n\n", (DOCUMENTS / document).read_text(), re.M | re.S
+        )
+        assert shown
+        for name, table in shown:
+            head, _, *lines = [
+                [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+            ]
+            rows = read.table(world, f"{folder}/{name}")
+            assert rows.column_names == head
+            found = [[_cell(row[column]) for column in head] for row in rows.to_pylist()]
+            assert found == lines, name
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value.strftime("%d %H:%M") if hasattr(value, "strftime") else str(value)
