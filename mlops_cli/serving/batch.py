@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
 from mlops_cli.errors import ConfigError, NotFound, StateRefused
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.serving.model import Model, run
 from mlops_cli.serving.schema import FLOATS, NUMPY, Column
-from mlops_cli.serving.tensors import Array
+
+if TYPE_CHECKING:
+    from mlops_cli.serving.tensors import Array
 
 _ROWS = 8192  # in one call of the session; bounds the memory
 

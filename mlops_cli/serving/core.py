@@ -218,6 +218,7 @@ def _version(core: Core) -> Response:
             "since": router.since,
             "generation": router.generation,
             "challengers": [_about(item) for item in (*router.canaries, *router.shadows)],
+            "requests": metrics.asked(_counts(core)),
             **core.facts,
         }
     )
@@ -237,12 +238,16 @@ def _about(variant: Variant) -> dict[str, Any]:
 
 
 def _metrics(core: Core) -> Response:
-    counts = dict(core.counts() if core.counts is not None else core.counters.snapshot())
+    counts = dict(_counts(core))
     for variant in core.router.variants if core.router is not None else ():
         model = variant.model
         labels = {"model": model.name, "version": str(model.version), "variant": variant.role}
         counts[series("mlops_model_info", **labels, digest=model.digest)] = 1.0
     return Response(200, metrics.render(counts), metrics.CONTENT_TYPE)
+
+
+def _counts(core: Core) -> Mapping[str, float]:
+    return core.counts() if core.counts is not None else core.counters.snapshot()
 
 
 def _ok(value: Any) -> Response:

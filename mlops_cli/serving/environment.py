@@ -78,6 +78,11 @@ def path(name: str) -> str:
     return f"{FOLDER}/{name}.yaml"
 
 
+def names(root: Path) -> list[str]:
+    """Return the names of all environments that were ever deployed, sorted."""
+    return sorted(file.stem for file in (root / FOLDER).glob("*.yaml") if _NAME.match(file.stem))
+
+
 def write(root: Path, environment: Environment) -> None:
     """Write the file all at once."""
     text = _HEAD.format(environment.name) + stable_yaml(to_plain(environment))

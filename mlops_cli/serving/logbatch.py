@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_cli.serving.core import Entry
+from mlops_cli.serving.logfiles import INPUT
 from mlops_cli.serving.router import Variant, position
 from mlops_cli.serving.schema import Column
 from mlops_cli.serving.tensors import Array
 
-INPUT = "input."  # before the name of every input, so that none collides with ours
 _ARROW: dict[str, str] = {
     "FP32": "float32",
     "FP64": "float64",

@@ -19,10 +19,10 @@ from typing import Any
 from mlops_cli.serving import logbatch
 from mlops_cli.serving.core import Entry, count_rows
 from mlops_cli.serving.logbatch import Answered, Policy
+from mlops_cli.serving.logfiles import OPEN, SEALED
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.model import run
 
-OPEN, SEALED = "open", "sealed"
 _INTERVAL = 0.5  # seconds between two batches
 _BATCH = 4096  # rows that are written without waiting for the interval
 _MOST_PENDING = 100_000  # rows in memory; beyond, requests wait

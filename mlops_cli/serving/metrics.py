@@ -64,6 +64,13 @@ def add_up(snapshots: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
+def asked(counts: Mapping[str, float]) -> int:
+    """Return how many requests for predictions were answered, refusals included."""
+    family = "mlops_requests_total{"
+    found = (v for n, v in counts.items() if n.startswith(family) and '"other"' not in n)
+    return int(sum(found))
+
+
 def render(counts: Mapping[str, float]) -> bytes:
     """Return `counts` in the text format that Prometheus scrapes."""
     lines: list[str] = []

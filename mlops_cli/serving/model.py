@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli.encode import parse_json
 from mlops_cli.errors import IntegrityError, MissingExtra, NotFound
 from mlops_cli.serving import schema as schemas
 from mlops_cli.serving.schema import Schema
-from mlops_cli.serving.tensors import Array
+
+if TYPE_CHECKING:
+    from mlops_cli.serving.tensors import Array
 
 _ONNX_TYPES = {
     "tensor(float)": "FP32",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from mlops_cli import plugins
-from mlops_cli.ledger.append import Ledger
+from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.serving.target import Target
 from mlops_cli.store.cache import Cache
@@ -26,6 +27,25 @@ class Parts:
     now: Callable[[], datetime]
     progress: Progress = SILENT
     wait: float = 30.0
+
+
+class Opened(Protocol):
+    """What a project offers; project.Project is one."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def git(self) -> Git: ...
+    @property
+    def cache(self) -> Cache: ...
+
+
+def open_parts(
+    project: Opened, *, now: Callable[[], datetime], progress: Progress = SILENT
+) -> Parts:
+    """Return the parts of an open project."""
+    ledger = open_ledger(project.git)
+    return Parts(project.root, project.git, project.cache, ledger, now, progress)
 
 
 def open_target(root: Path, kind: str) -> Target:

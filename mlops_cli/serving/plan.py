@@ -121,7 +121,7 @@ def roll_back(former: Environment, running: Running, *, now: str, reason: str) -
     changes = [Change("champion", f"champion: {left.label} back to {back.label}.")]
     action: Action = "switch"
     if running.state != "running":
-        changes.insert(0, Change("server", f"server: start it, it is {running.state}."))
+        changes.insert(0, _start(running))
         action = "start"
     return Plan(wanted, former, action, tuple(changes))
 
@@ -142,7 +142,7 @@ def toward(
     served = running.desired
     if running.state != "running":
         action = "start"
-        changes.insert(0, Change("server", f"server: start it, it is {running.state}."))
+        changes.insert(0, _start(running))
     elif former is not None and former.target != wanted.target:
         action = "restart"
     elif served is not None and served.models[0].digest != wanted.champion.digest:
@@ -184,6 +184,11 @@ def desired(environment: Environment, folders: Mapping[str, str]) -> Desired:
         dict(environment.log.pii),
         environment.since,
     )
+
+
+def _start(running: Running) -> Change:
+    state = "died" if running.state == "died" else f"is {running.state}"
+    return Change("server", f"server: start it, it {state}.")
 
 
 def _challengers(

@@ -12,8 +12,7 @@ from mlops_cli import fsio
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.record import record
 from mlops_cli.serving import environment, processes
-from mlops_cli.serving.logbatch import INPUT
-from mlops_cli.serving.logwriter import OPEN, SEALED
+from mlops_cli.serving.logfiles import INPUT, OPEN, SEALED, folder
 from mlops_cli.serving.parts import Parts, open_target
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
@@ -31,10 +30,6 @@ class Segment:
     end: str
     models: tuple[str, ...]  # digests of the models that predicted
     record: str
-
-
-def folder(root: Path, name: str) -> Path:
-    return root / ".mlops" / "predictions" / name
 
 
 def seal(parts: Parts, name: str, *, deployment: str | None = None) -> list[Segment]:

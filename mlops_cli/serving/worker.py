@@ -15,7 +15,7 @@ from mlops_cli import fsio
 from mlops_cli.encode import readable_json
 from mlops_cli.errors import MlopsError
 from mlops_cli.serving import desired as wishes
-from mlops_cli.serving import processes
+from mlops_cli.serving import logfiles, processes
 from mlops_cli.serving.core import Core
 from mlops_cli.serving.desired import Desired
 from mlops_cli.serving.logbatch import Policy
@@ -45,7 +45,7 @@ class Worker:
         self._reported: tuple[float, Any] = (0.0, None)
         counters = Counters()
         self._log = LogWriter(
-            root / ".mlops" / "predictions" / environment,
+            logfiles.folder(root, environment),
             counters,
             writer=f"{os.getpid()}-{processes.born(os.getpid())}-{time.time_ns()}",
         )

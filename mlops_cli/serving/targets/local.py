@@ -18,7 +18,7 @@ from typing import Any
 from mlops_cli import fsio
 from mlops_cli.encode import readable_json
 from mlops_cli.errors import MissingExtra, OutsideWorld, StateRefused
-from mlops_cli.serving import client, processes
+from mlops_cli.serving import client, metrics, processes
 from mlops_cli.serving import desired as wishes
 from mlops_cli.serving.desired import Desired
 from mlops_cli.serving.target import Running, Worker
@@ -39,10 +39,12 @@ class LocalTarget:
         if state is None:
             return Running("stopped", desired=desired)
         known = {"pid": state["pid"], "url": state["url"], "started": state["started"]}
-        requests = _requests(_workers(place, only_alive=False))
+        told = metrics.add_up(worker.counts for worker in _workers(place, only_alive=False))
+        requests = metrics.asked(told)
         if not processes.alive(state["pid"], state["born"]):
             return Running("died", desired=desired, requests=requests, **known)
         answer = _version(state["url"])
+        requests = max(requests, answer.get("requests", 0) if answer else 0)
         return Running("running", desired=desired, answer=answer, requests=requests, **known)
 
     def apply(self, desired: Desired, *, now: str, wait: float) -> Running:
@@ -198,17 +200,6 @@ def _workers(place: Path, *, only_alive: bool = True) -> list[Worker]:
             )
         )
     return found
-
-
-def _requests(workers: Sequence[Worker]) -> int:
-    return int(
-        sum(
-            count
-            for worker in workers
-            for name, count in worker.counts.items()
-            if name.startswith("mlops_requests_total") and 'endpoint="other"' not in name
-        )
-    )
 
 
 def _version(url: str) -> Any:
