@@ -81,7 +81,7 @@ class _Steps:
         record = self.record(node)
         if record is None:
             return [edge for edge in self.index.edges_from(node) if self._counts(edge)]
-        found = [edge for edge in self.index.edges_from(node) if self._is_own(record, edge)]
+        found = [edge for edge in self.index.edges_from(node) if self._is_own(edge)]
         keys = [edge.target for edge in found if edge.target.startswith("serving:")]
         found = [edge for edge in found if not edge.target.startswith("serving:")]
         if record.kind in ("register", "promotion"):
@@ -98,7 +98,7 @@ class _Steps:
             return True
         return record["status"] == "cached" and edge.relation == "caused"
 
-    def _is_own(self, record: Record, edge: Edge) -> bool:
+    def _is_own(self, edge: Edge) -> bool:
         """Leave out outputs that an earlier run made: what came of them did not come of this."""
         if edge.relation == "output":
             return any(maker.source == edge.source for maker in self._producer(edge.target))

@@ -96,12 +96,12 @@ def record(index: Index, prefix: str) -> Record:
 def search(
     index: Index, condition: Condition, *, kind: str = "run", limit: int = 20
 ) -> Iterator[Record]:
-    """Yield the newest records of `kind` that fulfil `condition`; it also sees `digest`."""
+    """Yield the newest records of `kind` that fulfil `condition`; it also sees `record`."""
     left = limit
     for found in index.newest(kind):
         if left == 0:
             return
-        if condition({**found.body, "digest": str(found.digest)}):
+        if condition({**found.body, "record": str(found.digest)}):
             left -= 1
             yield found
 

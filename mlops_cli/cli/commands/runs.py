@@ -1,0 +1,126 @@
+"""`mlops runs`: what was run, by whom, on what, and what came out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import runs as pages
+from mlops_cli.errors import NotFound, UsageError
+from mlops_cli.ledger import query
+from mlops_cli.ledger.expression import parse
+from mlops_cli.ledger.index import Index, open_index
+from mlops_cli.ledger.record import KINDS, Record
+
+app = typer.Typer(help="List, show and search what was run.")
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
+
+
+@app.command("list")
+def list_runs(limit: Limit = 20) -> int:
+    """List the newest runs, each with its steps and metrics."""
+    ctx = context.current()
+    with open_index(ctx.project().git) as index:
+        total = len(index.run_ids())
+        found = [_summary(run) for run in query.runs(index, limit=limit)]
+        warnings = _warnings(index)
+    data = {"runs": found, "total": total}
+    return ctx.show(data, "mlops.runs-list/1", lambda: pages.listing(found, total), warnings)
+
+
+@app.command("show")
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A run, the beginning of one, 'latest', or a record's digest.")
+    ] = "latest",
+) -> int:
+    """Show one run with all its steps, or one record of the ledger."""
+    ctx = context.current()
+    with open_index(ctx.project().git) as index:
+        run, record = _find(index, name)
+        warnings = _warnings(index)
+    data = {
+        "run": _summary(run) if run else None,
+        "steps": [_whole(told) for told in run.records] if run else [],
+        "record": _whole(record) if record else None,
+    }
+    return ctx.show(data, "mlops.runs-show/1", lambda: pages.page(data), warnings)
+
+
+@app.command("search")
+def search(
+    expression: Annotated[
+        str, typer.Argument(help="Such as: metrics.roc_auc > 0.7 and step = train.delay")
+    ],
+    kind: Annotated[str, typer.Option("--kind", help="Records of another kind.")] = "run",
+    limit: Limit = 20,
+) -> int:
+    """Find records by a condition: = != < <= > >= ~ (contains), and, or, not, parentheses.
+
+    A field is a dotted path: step, status, seconds, run, time, metrics.NAME, params.NAME,
+    code.commit. What a record does not have matches nothing.
+    """
+    ctx = context.current()
+    if kind not in KINDS:
+        raise UsageError(
+            f"there are no records of kind {kind!r}",
+            code="unknown-kind",
+            hint=f"kinds: {', '.join(KINDS)}",
+        )
+    condition = parse(expression)
+    with open_index(ctx.project().git) as index:
+        found = [_whole(r) for r in query.search(index, condition, kind=kind, limit=limit)]
+        warnings = _warnings(index)
+    data = {"expression": expression, "kind": kind, "records": found}
+    return ctx.show(data, "mlops.runs-search/1", lambda: pages.found(found, kind), warnings)
+
+
+def _find(index: Index, name: str) -> tuple[query.Run | None, Record | None]:
+    try:
+        return query.run(index, name), None
+    except NotFound:
+        if name == "latest":
+            raise
+    try:
+        record = query.record(index, name)
+    except NotFound:
+        raise NotFound(
+            f"there is no run and no record {name!r}", code="unknown-run", hint="mlops runs list"
+        ) from None
+    if record.kind == "run":
+        return query.Run(str(record["run"]), (record,)), record
+    return None, record
+
+
+def _summary(run: query.Run) -> dict[str, Any]:
+    last = run.records[-1]
+    return {
+        "id": run.id,
+        "status": run.status,
+        "started": run.started,
+        "seconds": round(run.seconds, 3),
+        "metrics": run.metrics,
+        "actor": last["actor"],
+        "commit": (last["code"] or {}).get("commit"),
+        "steps": [
+            {
+                "step": record["step"],
+                "step_kind": record["step_kind"],
+                "status": record["status"],
+                "seconds": record["seconds"],
+                "record": str(record.digest),
+            }
+            for record in run.records
+        ],
+    }
+
+
+def _whole(record: Record) -> dict[str, Any]:
+    return {"record": str(record.digest), **record.body}
+
+
+def _warnings(index: Index) -> list[str]:
+    return [f"{why}; it is left out." for why in index.damaged().values()]

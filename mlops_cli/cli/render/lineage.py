@@ -1,0 +1,124 @@
+"""A lineage on screen: a chapter for each version, causes first, each link with its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlops_cli.cli.render.runs import figures, moment
+from mlops_cli.cli.render.text import count, short, style
+from mlops_cli.ledger.graph import Graph, Node
+
+AFTER = ("promotion", "deployment", "predictions", "check", "decision")
+_HIDDEN = ("segment", "report")
+_MOST = 4  # links of one kind in a row that are shown one by one
+
+
+def tree(graph: Graph, starts: Sequence[str]) -> str:
+    """Return the chapters; segments and reports stand in the JSON document only."""
+    lines: list[str] = []
+    for version, nodes, above in chapters(graph):
+        title = version.label if version else "not part of a version"
+        lines += ["", style(title, "bold")] if lines else [style(title, "bold")]
+        shown = [node for node in nodes if node.kind not in _HIDDEN]
+        rows = list(_rows(shown, starts, above))
+        lines += [f"├─ {row}" for row in rows[:-1]] + [f"└─ {row}" for row in rows[-1:]]
+    kinds = len(graph.nodes)
+    return "\n".join([*lines, "", f"{count(kinds, 'link')}; --json has whole digests."])
+
+
+def mermaid(graph: Graph) -> str:
+    """Return the graph in the words of mermaid, for a page that draws it."""
+    names = {node: f"n{number}" for number, node in enumerate(graph.nodes)}
+    lines = ["flowchart TD"]
+    for node in graph.nodes.values():
+        label = f"{node.kind}: {node.label}<br/>{short(node.id)}".replace('"', "'")
+        left, right = ("[(", ")]") if node.place == "cache" else ("[", "]")
+        lines.append(f'  {names[node.id]}{left}"{label}"{right}')
+    lines += [f"  {names[e.source]} -->|{e.relation}| {names[e.target]}" for e in graph.edges]
+    return "\n".join(lines)
+
+
+def chapters(graph: Graph) -> Iterator[tuple[Node | None, list[Node], set[str]]]:
+    """Yield (version, links, which of them stand in an earlier chapter too) in order of time.
+
+    The links: what the version was made of, itself, how it was used. A retrained one is made of
+    what came after the decision; what led to the decision is the story of the version before.
+    Links that led to no version come last, under None.
+    """
+    causes: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    effects: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    for edge in graph.edges:
+        causes[edge.target].append(edge.source)
+        effects[edge.source].append(edge.target)
+    taken: set[str] = set()
+
+    def reach(start: str, ways: Mapping[str, list[str]], stop: tuple[str, ...]) -> set[str]:
+        found, queue = set(), [start]
+        while queue:
+            for other in ways[queue.pop()]:
+                new = other not in taken and other not in found
+                if new and graph.nodes[other].kind not in stop:
+                    found.add(other)
+                    queue.append(other)
+        return found
+
+    versions = [node for node in graph.nodes.values() if node.kind == "version"]
+    for version in sorted(versions, key=lambda node: node.time):
+        mine = {version.id} | reach(version.id, causes, (*AFTER, "version"))
+        used = reach(version.id, effects, ("run", "version"))
+        for check in [name for name in used if graph.nodes[name].kind == "check"]:
+            used |= {name for name in causes[check] if name not in taken}
+        mine |= used - taken
+        above = {cause for name in mine for cause in causes[name] if cause in taken}
+        taken |= mine
+        yield version, [graph.nodes[n] for n in graph.nodes if n in mine or n in above], above
+    rest = [node for name, node in graph.nodes.items() if name not in taken]
+    if rest:
+        yield None, rest, set()
+
+
+def _rows(nodes: Sequence[Node], starts: Sequence[str], above: set[str]) -> Iterator[str]:
+    position = 0
+    while position < len(nodes):
+        kind = nodes[position].kind
+        end = position
+        while end < len(nodes) and nodes[end].kind == kind:
+            end += 1
+        alike = nodes[position:end]
+        if len(alike) > _MOST:
+            yield _row(alike[0], starts, above)
+            yield f"{kind:<12} {style(f'… {len(alike) - 2} more …', 'dim')}"
+            yield _row(alike[-1], starts, above)
+        else:
+            yield from (_row(node, starts, above) for node in alike)
+        position = end
+
+
+def _row(node: Node, starts: Sequence[str], above: set[str]) -> str:
+    label = f"{_cut(node.label, 32):<32}"
+    digest = short(node.id) if node.id.startswith("sha256:") else "-" * 12
+    extra = style("above", "dim") if node.id in above else _cut(_extra(node), 17)
+    name = style(label, "bold") if node.id in starts else label
+    return f"{node.kind:<12} {name} {style(digest, 'dim')}  {extra}".rstrip()
+
+
+def _extra(node: Node) -> str:
+    facts = node.facts
+    if node.kind == "run":
+        return figures(facts.get("metrics") or {}, 1)
+    if node.kind == "decision" and facts.get("because"):
+        return ", ".join(_word(reason) for reason in facts["because"])
+    if node.kind == "predictions":
+        return f"to {moment(facts.get('end'))[:10]}"
+    if node.kind == "check" and isinstance(facts.get("window"), Mapping):
+        return f"to {moment(facts['window'].get('end'))[:10]}"
+    return moment(node.time) if node.place == "ledger" else ""
+
+
+def _word(reason: Any) -> str:
+    return str(reason.get("reason") or reason) if isinstance(reason, Mapping) else str(reason)
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"

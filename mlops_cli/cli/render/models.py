@@ -1,0 +1,84 @@
+"""Models, versions and aliases as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlops_cli.cli.render.runs import figures, moment
+from mlops_cli.cli.render.text import short, style, table
+
+
+def listing(models: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table of models with their newest version and their aliases."""
+    if not models:
+        return "No model is registered yet. Try: mlops register"
+    rows = []
+    for model in models:
+        aliases = ", ".join(
+            f"{alias} v{event['version']}" if event["version"] is not None else f"{alias} retired"
+            for alias, event in model["aliases"].items()
+        )
+        newest = model["newest"]
+        rows.append(
+            (
+                model["name"],
+                f"v{newest['version']}" if newest else None,
+                moment(newest["created"]) if newest else None,
+                aliases or None,
+                figures(newest["metrics"], 2) if newest else None,
+            )
+        )
+    return table(rows, ("model", "newest", "registered", "aliases", "metrics"))
+
+
+def version(data: Mapping[str, Any]) -> str:
+    """Return one version with all that its tag says."""
+    aliases = ", ".join(data["aliases"])
+    head = style(data["name"], "bold") + (f"  {style(aliases, 'green')}" if aliases else "")
+    payload = data["payload"]
+    rows = [
+        ("registered", f"{moment(data['created'])} by {payload.get('actor')}"),
+        ("format", payload.get("format")),
+        ("metrics", figures(data["metrics"]) or None),
+        ("inputs", _columns(payload.get("inputs"))),
+        ("outputs", _columns(payload.get("outputs"))),
+        ("model", data["digest"]),
+        ("bundle", data["bundle"]),
+        ("run", data["run"]),
+        ("tag", data["tag"]),
+        ("commit", data["commit"]),
+    ]
+    others = len(data["versions"]) - 1
+    foot = f"\n\n{others} more: mlops models history {data['model']}" if others else ""
+    return f"{head}\n{table(rows, indent='  ')}{foot}"
+
+
+def history(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return registrations and moves in order, each with its reason and its gates."""
+    lines = []
+    for event in events:
+        lines.append(
+            f"{moment(event['time'])}  {_what(event)}  {style(short(event['digest']), 'dim')}"
+        )
+        if event["what"] != "registered":
+            lines.append(f"  by {event['actor']}: {event['reason']}")
+        for rule in event["rules"]:
+            mark = style("ok", "green") if rule["passed"] else style("no", "red")
+            lines.append(f"  {mark}  {rule['name']}: {rule['why']}")
+    return "\n".join(lines)
+
+
+def _what(event: Mapping[str, Any]) -> str:
+    if event["what"] == "registered":
+        return f"v{event['version']} registered"
+    if event["what"] == "retired":
+        return style(f"{event['alias']} retired", "bold")
+    return style(f"{event['alias']} → v{event['version']}", "bold")
+
+
+def _columns(columns: Any) -> str | None:
+    if not isinstance(columns, list):
+        return None
+    names = [str(c.get("name")) if isinstance(c, Mapping) else str(c) for c in columns]
+    return f"{len(names)}: " + ", ".join(names[:4]) + (", …" if len(names) > 4 else "")

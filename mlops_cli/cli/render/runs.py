@@ -1,0 +1,129 @@
+"""Runs and records of the ledger as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlops_cli.cli.render.text import count, short, style, table
+
+LOOKS = {"done": "green", "cached": "dim", "failed": "red", "killed": "red"}
+_HIDDEN = ("schema", "kind", "record")
+
+
+def listing(runs: Sequence[Mapping[str, Any]], total: int) -> str:
+    """Return a table of runs, newest first."""
+    if not runs:
+        return "Nothing was run yet. Try: mlops run"
+    rows = [
+        (
+            run["id"],
+            moment(run["started"]),
+            status(run["status"]),
+            len(run["steps"]),
+            seconds(run["seconds"]),
+            figures(run["metrics"], 2),
+        )
+        for run in runs
+    ]
+    page = table(rows, ("run", "started", "status", "steps", "time", "metrics"), "lllrrl")
+    rest = total - len(runs)
+    return page + (f"\n\n{count(rest, 'older run')} not shown (--limit)." if rest else "")
+
+
+def page(data: Mapping[str, Any]) -> str:
+    """Return one run with its steps, or one record."""
+    run, record = data["run"], data["record"]
+    if run is None:
+        return _record(record)
+    lines = [
+        f"{style(run['id'], 'bold')}  {status(run['status'])}, started {moment(run['started'])}, "
+        f"{seconds(run['seconds'])} of work, by {run['actor']}"
+    ]
+    if run["commit"]:
+        lines.append(f"on commit {run['commit'][:12]}")
+    for step in data["steps"]:
+        lines += ["", _step(step)]
+    return "\n".join(lines)
+
+
+def found(records: Sequence[Mapping[str, Any]], kind: str) -> str:
+    """Return a table of the records that a search found."""
+    if not records:
+        return f"No record of kind {kind} fits."
+    if kind != "run":
+        gists = [(short(r["record"]), moment(r["time"]), _gist(r)) for r in records]
+        return table(gists, ("record", "time", "what"))
+    rows = [
+        (
+            short(record["record"]),
+            record["run"],
+            record["step"],
+            status(record["status"]),
+            figures(record.get("metrics") or {}, 2),
+        )
+        for record in records
+    ]
+    return table(rows, ("record", "run", "step", "status", "metrics"))
+
+
+def status(word: str) -> str:
+    """Return a status in its colour."""
+    return style(word, LOOKS[word]) if word in LOOKS else word
+
+
+def moment(time: str | None) -> str:
+    """Return a time to the minute: "2013-02-01 09:30"."""
+    return str(time or "-")[:16].replace("T", " ")
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration for people: 0.4 s, 3 min 05 s."""
+    whole = float(value or 0)
+    if whole < 60:
+        return f"{whole:.1f} s"
+    minutes, rest = divmod(round(whole), 60)
+    return f"{minutes} min {rest:02} s"
+
+
+def figures(metrics: Mapping[str, Any], most: int = 99) -> str:
+    """Return metrics in one line: "roc_auc 0.7012, brier 0.14"."""
+    shown = [f"{name} {_figure(value)}" for name, value in list(metrics.items())[:most]]
+    return ", ".join(shown) + (", …" if len(metrics) > most else "")
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    lines = [
+        f"{style(str(step['step']), 'bold')}  {status(str(step['status']))}"
+        f"  {seconds(step['seconds'])}  {style(short(step['record']), 'dim')}"
+    ]
+    rows = [("in", path, short(str(digest))) for path, digest in (step["inputs"] or {}).items()]
+    rows += [("out", path, short(str(digest))) for path, digest in (step["outputs"] or {}).items()]
+    if rows:
+        lines.append(table(rows, indent="  "))
+    named = [name for name in ("params", "metrics") if step.get(name)]
+    lines += [f"  {name}: {figures(step[name])}" for name in named]
+    if step.get("error"):
+        lines.append(style(f"  {step['error'].get('message')}", "red"))
+    if step.get("parents"):
+        parents = ", ".join(short(parent) for parent in step["parents"])
+        lines.append(f"  because of {parents}")
+    return "\n".join(lines)
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    from mlops_cli.encode import readable_json
+
+    body = {name: value for name, value in record.items() if name not in _HIDDEN}
+    head = f"{style(str(record['kind']), 'bold')}  {moment(record['time'])}  {record['record']}"
+    return f"{head}\n{readable_json(body).rstrip()}"
+
+
+def _gist(record: Mapping[str, Any]) -> str:
+    names = ("model", "version", "alias", "environment", "monitor", "action", "verdict", "rows")
+    words = [f"{name} {record[name]}" for name in names if record.get(name) not in (None, "")]
+    return ", ".join(words)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
