@@ -97,3 +97,27 @@ def test_what_cannot_be_joined_is_refused(spine: dict[str, Any], code: str) -> N
     with pytest.raises(StepFailed) as caught:
         joined(spine)
     assert caught.value.code == code
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    rows = 20_000
+    spine = pa.table(
+        {
+            "origin": [f"o{number % 13}" for number in range(rows)],
+            "when": [at(number * 31 % 997) for number in range(rows)],
+        }
+    )
+    moments = sorted({(f"o{number % 13}", at(number % 701)) for number in range(rows)})
+    values = pa.table(
+        {
+            "origin": [origin for origin, _ in moments],
+            "seen": [moment for _, moment in moments],
+            "t": [number * 0.1 for number in range(len(moments))],
+        }
+    )
+    views = [("weather", WEATHER, values)]
+    one, four = (
+        offline.join(spine, time="when", views=views, threads=threads) for threads in (1, 4)
+    )
+    assert one.equals(four)
+    assert one.select(["origin", "when"]).equals(spine)
