@@ -212,19 +212,23 @@ def remote_id(url: str) -> str:
     return sha256(url.encode()).hexdigest()[:16]
 
 
-def check_format(remote: Remote, *, create: bool) -> None:
+def check_format(remote: Remote, *, create: bool, required: bool = True) -> None:
     """Make sure that `remote` is laid out as this version reads it; `create` starts a new one.
+
+    Without `required`, nothing at all is fine too: it may be started later.
 
     Raises OutsideWorld ("remote-unavailable") where nothing is, ConfigError
     ("remote-format-unknown") where something else is.
     """
     if remote.directory:
-        _check_folder(remote, create=create)
+        _check_folder(remote, create=create or not required)
     data = remote.read(FORMAT_FILE)
     if data is None:
         if create:
             text = encode.readable_json({"schema": FORMAT, "hash": "sha256"})
             remote.write(FORMAT_FILE, text.encode())
+            return
+        if not required:
             return
         raise OutsideWorld(
             f"there is nothing at the remote {remote.url}",

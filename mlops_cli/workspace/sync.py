@@ -66,13 +66,23 @@ def plan_push(
     *,
     now: datetime,
     everything: bool = False,
+    create: bool = True,
 ) -> tuple[transfer.PushPlan, RemoteIndex]:
-    """Ask the remote what it has and return what a push would send; nothing is sent."""
-    check_format(remote, create=True)
+    """Ask the remote what it has and return what a push would send.
+
+    Nothing is sent but, where `create` is set and nothing is there yet, the file that says how
+    the remote is laid out.
+    """
+    check_format(remote, create=create, required=False)
     folder = memory(cache.root, remote.id)
     index = refresh(remote, folder, now=now, thorough=True)
     roots = [one.root for one in tracked]
     return transfer.plan_push(cache, index, roots, everything=everything), index
+
+
+def lacking(cache: Cache, tracked: Sequence[Tracked]) -> list[Tracked]:
+    """Return those of `tracked` that the cache does not hold as a whole."""
+    return [row.tracked for row in outstanding(cache, tracked, None).rows if not row.cached]
 
 
 def fetch(

@@ -1,0 +1,60 @@
+"""`mlops ls`: what is tracked, and what lies in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.workspace import listing, track, tracked
+from mlops_cli.workspace.listing import Listed
+
+
+def command(
+    path: Annotated[
+        str | None, typer.Argument(help="A tracked path or a folder inside one; all.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--rev", help="At this commit instead of the work tree.")
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.")] = False,
+) -> int:
+    """List tracked data, or what lies in a tracked folder, without checking it out."""
+    ctx = context.current()
+    project = ctx.project()
+    git = project.git
+    every = tracked.tracked_at(git, revision) if revision else tracked.tracked(project.root, git)
+    where = track.relative(project.root, ctx.cwd, path) if path else ""
+    found = listing.listing(every, where, cache=project.cache, recursive=recursive)
+    data = {"entries": [_plain(one) for one in found]}
+    return ctx.show(data, "mlops.ls/1", lambda: _page(found))
+
+
+def _plain(one: Listed) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "mode": one.mode,
+        "digest": one.digest,
+        "size": one.size,
+        "files": one.files,
+        "source": one.source,
+        "step": one.step,
+    }
+
+
+def _page(found: list[Listed]) -> str:
+    if not found:
+        return "Nothing is tracked yet: mlops add data"
+    rows = [
+        (
+            one.path + ("/" if one.mode == "dir" else ""),
+            text.count(one.files, "file") if one.mode == "dir" else "",
+            text.size(one.size),
+            text.short(one.digest),
+            f"step {one.step}" if one.step else "",
+        )
+        for one in found
+    ]
+    return text.table(rows, align="lrrll")
