@@ -19,8 +19,13 @@ METRICS: dict[str, str] = {
     for name in ("roc_auc", "log_loss", "brier", "accuracy", "rmse", "mae")
 }
 TARGETS: dict[str, str] = {"local": "mlops_cli.serving.targets.local:LocalTarget"}
+ACTIONS: dict[str, str] = {
+    "register": "mlops_cli.training.action:register",
+    "deploy": "mlops_cli.serving.action:deploy",
+}
 TABLES: dict[str, dict[str, str]] = {
     "mlops.steps": STEPS,
+    "mlops.actions": ACTIONS,
     "mlops.metrics": METRICS,
     "mlops.targets": TARGETS,
 }

@@ -1,0 +1,98 @@
+"""`mlops promote`: an alias moves to another version if its gates are open."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlops_cli.cli import context
+from mlops_cli.cli.render import text
+from mlops_cli.errors import StateRefused, UsageError
+from mlops_cli.pipeline.load import load
+from mlops_cli.training.action import work
+from mlops_cli.training.promote import Promotion, promote
+
+Model = Annotated[str, typer.Argument(metavar="MODEL[@vN]", help="delay, or delay@v3.")]
+Alias = Annotated[str, typer.Argument(help="An alias of the model in pipeline.yaml: production.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Judge and tell; move nothing.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+
+
+def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason = "") -> int:
+    """Move ALIAS to the version, the newest one if none is named, and show every gate.
+
+    The evidence is gathered now: the golden rows are tried again, and where a gate says
+    better_than, both models answer the rows that the challenger was tested on. A closed gate is
+    refused (exit 30, gate-refused), or answered with 1 under --dry-run; there is no --force.
+    """
+    ctx = context.current()
+    project = ctx.project()
+    name, version = _version(model)
+    answer = promote(
+        work(project),
+        load(project.root),
+        name,
+        alias,
+        version,
+        now=ctx.now(),
+        reason=reason,
+        dry_run=dry_run,
+    )
+    data = answer.to_plain() | {"dry_run": dry_run}
+    if not answer.verdict.passed and not dry_run:
+        raise _refused(answer, data)
+    return ctx.show(
+        data,
+        "mlops.promote/1",
+        lambda: screen(data),
+        code=0 if answer.verdict.passed else 1,
+    )
+
+
+def _version(text_: str) -> tuple[str, int | None]:
+    model, at, which = text_.partition("@")
+    number = which.removeprefix("v")
+    if not at:
+        return model, None
+    if not number.isdecimal():
+        raise UsageError(
+            f"{text_!r} is not a version",
+            code="bad-version",
+            hint=f"write {model}, or {model}@v3; then the alias: mlops promote {model} production",
+        )
+    return model, int(number)
+
+
+def _refused(answer: Promotion, data: dict[str, Any]) -> StateRefused:
+    closed = [rule for rule in answer.verdict.rules if not rule.passed]
+    name = answer.version.name
+    return StateRefused(
+        f"{name} may not become {answer.alias}: "
+        + "; ".join(f"{rule.name} ({rule.why})" for rule in closed),
+        code="gate-refused",
+        hint=f"mlops promote {name} {answer.alias} --dry-run",
+        details=data,
+    )
+
+
+def screen(data: dict[str, Any]) -> str:
+    """Return what a person reads: each gate with its evidence, then what came of it."""
+    rows = [
+        (
+            text.style("open", "green") if rule["passed"] else text.style("closed", "red"),
+            rule["name"],
+            rule["why"],
+        )
+        for rule in data["rules"]
+    ]
+    name = f"{data['model']}@v{data['version']}"
+    before = f"v{data['former']}" if data["former"] else "nothing"
+    if data["dry_run"]:
+        could = "could become" if data["passed"] else "may not become"
+        last = f"{name} {could} {data['alias']}, which is {before} now."
+    elif data["moved"]:
+        last = f"{data['model']}@{data['alias']} is v{data['version']} now; it was {before}."
+    else:
+        last = f"{data['model']}@{data['alias']} is v{data['version']} already."
+    return text.table(rows, indent="  ") + "\n" + last

@@ -1,0 +1,50 @@
+"""The action `register.NAME` of the graph: what `mlops run register.NAME` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mlops_cli.ledger.append import Ledger, open_ledger
+from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.parts import Opened, RunParts
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.cache import Cache
+from mlops_cli.training import register as registration
+from mlops_cli.vcs.repo import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The parts of an open project, as `training.parts.Parts` wants them."""
+
+    root: Path
+    git: Git
+    cache: Cache
+    ledger: Ledger
+
+
+def work(project: Opened) -> Work:
+    """Return the parts of an open project."""
+    return Work(project.root, project.git, project.cache, open_ledger(project.git))
+
+
+def register(
+    project: Opened, name: str, *, now: Callable[[], datetime], progress: Progress = SILENT
+) -> Mapping[str, Any]:
+    """Register the model `name` of pipeline.yaml and return the facts of its version."""
+    run = RunParts.of(project, os.environ)  # variables that steps declare are part of their keys
+    version = registration.register(work(project), run, load(project.root), name, now=now())
+    progress.say(f"{version.name} is registered.")
+    return {
+        "model": version.model,
+        "version": version.number,
+        "digest": version.digest,
+        "bundle": version.bundle,
+        "tag": version.tag,
+        "sentence": f"{version.name} is registered",
+    }

@@ -1,0 +1,197 @@
+"""A trained model becomes a numbered version: bundle, tag, record; the version or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_cli import encode
+from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
+from mlops_cli.fsio import inside
+from mlops_cli.ledger.index import open_index
+from mlops_cli.ledger.record import record, timestamp
+from mlops_cli.pipeline import graph as graphs
+from mlops_cli.pipeline.lock import Lock, path_of, read_locks
+from mlops_cli.pipeline.model import Model, Pipeline
+from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.prospect import prospect
+from mlops_cli.registry import formats
+from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
+from mlops_cli.store.digest import Digest
+from mlops_cli.training import bundle as bundles
+from mlops_cli.training import golden, provenance
+from mlops_cli.training.bundle import Bundle
+from mlops_cli.training.parts import Parts
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
+
+
+def register(
+    parts: Parts, run: RunParts, pipeline: Pipeline, name: str, *, now: datetime
+) -> Version:
+    """Make the model that `train.T` made last the next version of `name`, and return it.
+
+    The same model.onnx again is the version it is already. Order of writes: objects, tree, tag,
+    record; a crash in between is mended by calling again.
+    Raises StateRefused ("stale", "format-not-allowed", "no-commit"), IntegrityError
+    ("golden-mismatch"), NotFound ("unknown-model", "incomplete-bundle", "missing-object").
+    """
+    model = declared(pipeline, name)
+    train = model.source.removeprefix("train.")
+    locks = _fresh_locks(run, pipeline, name, train)
+    made = bundles.gathered(parts.cache, locks, train)
+    what = formats.of_bytes(made.read(bundles.MODEL)[:16])
+    if what not in formats.ALLOWED:
+        raise StateRefused(
+            f"model.onnx is {what}, which may not be registered as a model",
+            code="format-not-allowed",
+            hint=f"allowed are {', '.join(formats.ALLOWED)}; mlops train exports to ONNX",
+        )
+    checked = _golden(made)
+    trained_by = _run_record(parts.git, locks, train)
+    more = {"provenance.json": _provenance(parts.git, made, locks, train, trained_by)}
+    if model.card:
+        more["card.md"] = _card(parts, model.card)
+    tree = bundles.stored(made, more)
+    schema = made.json("schema.json")
+    actor = str(parts.git.identity())
+    payload = {
+        "digest": made.digest(bundles.MODEL),
+        "bundle": tree,
+        "format": what,
+        "inputs": [{"name": item["name"], "dtype": item["dtype"]} for item in schema["inputs"]],
+        "outputs": schema["outputs"],
+        "train": model.source,
+        "run": trained_by,
+        "lock": Digest.of((parts.root / path_of(f"evaluate.{train}")).read_bytes()),
+        "dataset": locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"],
+        "metrics": made.json("metrics.json")["metrics"],
+        "parity": made.json("training.json")["parity"],
+        "golden": checked.to_plain(),
+        "card": Digest.of(more["card.md"]) if "card.md" in more else None,
+        "card_path": model.card,
+        "dirty": parts.git.dirty(behind(pipeline, locks, model)),
+        "created": timestamp(now),
+        "actor": actor,
+    }
+    version = Registry(parts.git).create(name, payload)
+    _record(parts, version, now=now, actor=actor)
+    return version
+
+
+def declared(pipeline: Pipeline, name: str) -> Model:
+    """Return the section of the model. Raises NotFound ("unknown-model")."""
+    if name not in pipeline.models:
+        known = ", ".join(pipeline.models) or "none"
+        raise NotFound(
+            f"pipeline.yaml has no model {name!r}",
+            code="unknown-model",
+            hint=f"models in pipeline.yaml: {known}",
+        )
+    return pipeline.models[name]
+
+
+def behind(pipeline: Pipeline, locks: Mapping[str, Lock], model: Model) -> tuple[str, ...]:
+    """Return the files in git of which the model was made: what `clean_tree` asks about."""
+    graph = graphs.of_pipeline(pipeline)
+    found: dict[str, None] = dict.fromkeys(["pipeline.yaml"])
+    for name, lock in locks.items():
+        found |= dict.fromkeys(lock.parts.get("code", {}))
+        found |= dict.fromkeys(param.partition(":")[0] for param in graph.steps[name].params)
+        found |= dict.fromkeys(f"{path}.mlops" for path in graph.steps[name].deps)
+        found[path_of(name)] = None
+    if pipeline.env.lock:
+        found[pipeline.env.lock] = None
+    if model.card:
+        found[model.card] = None
+    return tuple(found)
+
+
+def _fresh_locks(run: RunParts, pipeline: Pipeline, name: str, train: str) -> dict[str, Lock]:
+    """Return the locks of all steps up to evaluate, in order. Raises StateRefused ("stale")."""
+    found = prospect(run, pipeline, [f"evaluate.{train}"])
+    if stale := found.plan.stale:
+        reason = next((each.sentence() for each in stale[0].because), "it never ran")
+        raise StateRefused(
+            f"{name} cannot be registered: {stale[0].step.name} is stale ({reason.rstrip('.')})",
+            code="stale",
+            hint=f"mlops run evaluate.{train}",
+            details={"steps": [item.step.name for item in stale]},
+        )
+    steps = [item.step.name for item in found.plan.items]
+    locks = read_locks(run.root, steps)
+    return {step: locks[step] for step in steps}
+
+
+def _golden(made: Bundle) -> golden.Agreement:
+    allowed = float(made.json("training.json")["parity"]["allowed"])
+    checked = golden.check(made.read(bundles.MODEL), made.read("golden.arrow"), allowed=allowed)
+    if not checked.passed:
+        raise IntegrityError(
+            f"model.onnx does not give its golden answers: off by {checked.max_abs:.3g} on "
+            f"{checked.rows} rows, {allowed:g} allowed",
+            code="golden-mismatch",
+            hint="another version of onnxruntime? mlops run --force, then register again",
+            details=checked.to_plain(),
+        )
+    return checked
+
+
+def _run_record(git: Git, locks: Mapping[str, Lock], train: str) -> str | None:
+    """Return the digest of the record of the run that made the model, the one that did the work."""
+    step, out = f"train.{train}", f"out/{train}/model"
+    wanted = locks[step].outputs[out].digest
+    cached = None
+    with open_index(git) as index:
+        for each in index.newest("run", step=step):
+            if (each["outputs"] or {}).get(out) != wanted:
+                continue
+            if each["status"] == "done":
+                return str(each.digest)
+            cached = cached or str(each.digest)
+    return cached
+
+
+def _provenance(
+    git: Git, made: Bundle, locks: Mapping[str, Lock], train: str, run: str | None
+) -> bytes:
+    value = provenance.statement(
+        made.digest(bundles.MODEL), locks, train=train, commit=git.head().commit, run=run
+    )
+    return encode.readable_json(value).encode()
+
+
+def _card(parts: Parts, card: str) -> bytes:
+    path = inside(parts.root, card)
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no {card}, which pipeline.yaml names as the card",
+            code="card-missing",
+            hint=f"write {card}: what the model is for, what it is not for, who owns it",
+        )
+    return path.read_bytes()
+
+
+def _record(parts: Parts, version: Version, *, now: datetime, actor: str) -> None:
+    """Append the record of the registration, unless an earlier call got that far."""
+    with open_index(parts.git) as index:
+        named = {"model": version.model, "number": version.number}
+        if any(index.newest("register", limit=1, **named)):
+            return
+    parts.ledger.append(
+        record(
+            "register",
+            time=now,
+            actor=actor,
+            run=version.run,
+            model=version.model,
+            version=version.number,
+            digest=version.digest,
+            bundle=version.bundle,
+            metrics=version.payload["metrics"],
+            tag=version.tag,
+        )
+    )
