@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from mlops_cli.store.packer import Packer
 from mlops_cli.store.packs import PackStore, Place
 
 PACK_BELOW = 128 << 10  # smaller ones go together; larger ones gain nothing from it
+_ABANDONED_AFTER = 3600.0  # seconds since anything was written to it
 _COPIES = 16  # of one object in different packs; concurrent writers may leave a few
 LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
 
@@ -155,6 +157,7 @@ class Cache:
     @contextlib.contextmanager
     def writer(self) -> Iterator[BatchWriter]:
         """Take many small objects into one pack, sealed at the end; an exception leaves nothing."""
+        self._sweep()
         writer = BatchWriter(self)
         try:
             yield writer
@@ -182,6 +185,15 @@ class Cache:
             hint="mlops pull",
             details={"digest": digest},
         )
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left: an hour old, for a process of another machine that
+        shares this cache cannot be asked whether it lives."""
+        for name in listing(self.root / "tmp"):
+            path = self.root / "tmp" / name
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                    path.unlink()
 
     def _set_aside(self, digest: Digest, data: bytes = b"", pack: Path | None = None) -> bool:
         """Take damaged bytes out of use; return whether this cache lets itself be changed."""

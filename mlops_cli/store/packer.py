@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from io import BufferedWriter, FileIO
 from pathlib import Path
 
 from mlops_cli import fsio
-from mlops_cli.store import packs
+from mlops_cli.store import hashing, packs
+
+_FLUSH_BYTES = 1 << 20
+_FLUSH_PIECES = 1000  # what the kernel takes at a time is 1024
 
 
 class Packer:
@@ -16,8 +18,10 @@ class Packer:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._rows: dict[bytes, tuple[int, int]] = {}
-        self._stream: BufferedWriter | None = None
         self._path: Path | None = None
+        self._handle = -1
+        self._pieces: list[bytes] = []  # not yet written
+        self._pending = 0
         self._end = 0
 
     def __len__(self) -> int:
@@ -27,50 +31,36 @@ class Packer:
         """Return whether the object waits in the open pack."""
         return raw in self._rows
 
-    def size(self, raw: bytes) -> int | None:
-        """Return the length of an object that waits in the open pack."""
-        row = self._rows.get(raw)
-        return None if row is None else row[1]
-
     def add(self, raw: bytes, data: bytes) -> None:
         """Append one object. Raises OutsideWorld ("disk-full")."""
         if raw in self._rows:
             return
         if self._end >= packs.SEAL_AT:
             self.seal()
-        stream = self._stream or self._begin()
-        try:
-            stream.write(packs.RECORD.pack(raw, len(data)))
-            stream.write(data)
-        except OSError as exc:
-            with fsio.translated(self._path or self._root):
-                raise exc
-        self._rows[raw] = (self._end + packs.RECORD.size, len(data))
-        self._end += packs.RECORD.size + len(data)
-
-    def read(self, raw: bytes) -> bytes | None:
-        """Return the bytes of an object that waits in the open pack."""
-        row = self._rows.get(raw)
-        if row is None or self._stream is None:
-            return None
-        self._stream.flush()
-        return os.pread(self._stream.fileno(), row[1], row[0])
+        if self._path is None:
+            self._begin()
+        length = len(data)
+        self._pieces += (packs.RECORD.pack(raw, length), data)
+        self._rows[raw] = (self._end + packs.RECORD.size, length)
+        self._end += packs.RECORD.size + length
+        self._pending += packs.RECORD.size + length
+        if self._pending >= _FLUSH_BYTES or len(self._pieces) >= _FLUSH_PIECES:
+            self._flush()
 
     def seal(self) -> Path | None:
         """Flush the pack and give pack and index their name; return the index, None when empty.
 
         The pack is in place before its index, so an index never names bytes that are not there.
         """
-        if self._stream is None or self._path is None:
+        if self._path is None:
             return None
         index = packs.write_index(self._rows)
         target = self._root / "packs" / f"{packs.index_name(index)}.pack"
-        path = self._path
         try:
+            self._flush()
             with fsio.translated(target):
-                self._stream.close()
                 target.parent.mkdir(parents=True, exist_ok=True)
-                fsio.publish(path, target, mode=packs.READ_ONLY)
+                fsio.publish(self._path, target, mode=packs.READ_ONLY)
             fsio.write_atomic(target.with_suffix(".idx"), index, mode=packs.READ_ONLY)
         finally:
             self.abandon()
@@ -78,18 +68,25 @@ class Packer:
 
     def abandon(self) -> None:
         """Forget the open pack; nothing refers to its bytes."""
-        stream, path = self._stream, self._path
-        self._stream, self._path, self._rows, self._end = None, None, {}, 0
-        if stream is not None and not stream.closed:
-            # closing the buffer would try to write the rest to a disk that may be full
-            stream.detach().close()
-        if path is not None:
-            path.unlink(missing_ok=True)
+        if self._path is None:
+            return
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._path.unlink(missing_ok=True)
+        self._path, self._handle, self._rows, self._end = None, -1, {}, 0
+        self._pieces, self._pending = [], 0
 
-    def _begin(self) -> BufferedWriter:
+    def _begin(self) -> None:
         self._path = fsio.temporary_beside(self._root / "tmp" / "pack")
         with fsio.translated(self._path):
-            self._stream = BufferedWriter(FileIO(str(self._path), "x+"), 1 << 20)
-            self._stream.write(packs.PACK_MAGIC)
-        self._end = len(packs.PACK_MAGIC)
-        return self._stream
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._handle = os.open(self._path, flags, 0o600)
+        self._pieces = [packs.PACK_MAGIC]
+        self._end = self._pending = len(packs.PACK_MAGIC)
+
+    def _flush(self) -> None:
+        with fsio.translated(self._path or self._root):
+            written = os.writev(self._handle, self._pieces)
+            if written < self._pending:
+                hashing.write_all(self._handle, b"".join(self._pieces)[written:])
+        self._pieces, self._pending = [], 0

@@ -115,7 +115,7 @@ class PackStore:
     root: Path  # the cache, not its packs/ folder
     _open: dict[str, _Index] = field(default_factory=dict)
     _seen: int = _NEVER
-    _handles: dict[Path, int] = field(default_factory=dict)
+    _handles: dict[Path, tuple[int, int]] = field(default_factory=dict)  # handle, length
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -175,18 +175,21 @@ class PackStore:
         from it: look for the object again.
         """
         with self._lock:  # else another thread might close the handle in between
-            handle = self._handles.get(place.pack)
-            if handle is None:
+            opened = self._handles.get(place.pack)
+            if opened is None:
                 handle = os.open(place.pack, os.O_RDONLY | os.O_CLOEXEC)
                 if len(self._handles) >= _HANDLES:
                     self._close(next(iter(self._handles)))
-                self._handles[place.pack] = handle
+                opened = self._handles[place.pack] = (handle, os.fstat(handle).st_size)
+            handle, end = opened
+            if place.offset + place.length > end:
+                return b""  # a damaged index may promise more bytes than there is memory
             return os.pread(handle, place.length, place.offset)
 
     def _close(self, pack: Path) -> None:
-        handle = self._handles.pop(pack, None)
-        if handle is not None:
-            os.close(handle)
+        opened = self._handles.pop(pack, None)
+        if opened is not None:
+            os.close(opened[0])
 
     def forget(self, pack: Path) -> None:
         """Take note that `pack` is gone: the folder is looked at again with the next question."""

@@ -66,26 +66,32 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 def main(root: str) -> None:
     """Serve batches until told to seal; if the parent dies instead, drop what was packed."""
     # what the parent reads is not to be mixed with what a library might print
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to flush when it breaks
     os.dup2(2, 1)
     writer = BatchWriter(open_cache(Path(root)), pack_always=True) if root else None
     reader = Reader(writer)
     try:
         while (order := receive(sys.stdin.buffer)) is not None:
-            try:
-                if order == "seal":
-                    if writer is not None:
-                        writer.close()
-                    send(answers, ("sealed", None))
-                    return
-                number, folder, names, sizes = order
-                send(answers, (number, reader.take(folder, names, sizes)))
-            except MlopsError as exc:
-                send(answers, ("error", (type(exc).__name__, exc.message, exc.code, exc.hint)))
-                return
-            except OSError as exc:
-                send(answers, ("oserror", (exc.errno, exc.strerror, str(exc.filename or ""))))
-                return
+            answer = _carry_out(order, reader, writer)
+            send(answers, answer)
+            if not isinstance(answer[0], int):
+                break
+    except BrokenPipeError:
+        pass  # the parent has stopped listening; it says why
     finally:
         if writer is not None:
             writer.packer.abandon()
+
+
+def _carry_out(order: Any, reader: Reader, writer: BatchWriter | None) -> tuple[Any, Any]:
+    try:
+        if order == "seal":
+            if writer is not None:
+                writer.close()
+            return ("sealed", None)
+        number, folder, names, sizes = order
+        return (number, reader.take(folder, names, sizes))
+    except MlopsError as exc:
+        return ("error", (type(exc).__name__, exc.message, exc.code, exc.hint))
+    except OSError as exc:
+        return ("oserror", (exc.errno, exc.strerror, str(exc.filename or "")))

@@ -21,7 +21,8 @@ Batch = tuple[str, list[str], list[int]]  # folder, names in it, their sizes
 
 _AHEAD = 2  # batches a worker holds: one in hand and one in the pipe
 _START = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
+    # an interrupt reaches the whole group; the parent takes it and closes the pipe
+    "import sys, _signal; _signal.signal(2, _signal.SIG_IGN); sys.path.insert(0, sys.argv[1]);"
     "from mlops_cli.store.worker import main; main(sys.argv[2])"
 )
 

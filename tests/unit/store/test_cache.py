@@ -175,3 +175,17 @@ def test_threads_may_share_a_cache(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_what_a_killed_process_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "cache")
+    (tmp_path / "cache/tmp").mkdir(parents=True)
+    old, young = tmp_path / "cache/tmp/.tmp-mlops-1-a", tmp_path / "cache/tmp/.tmp-mlops-1-b"
+    for path in (old, young):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    cache.put(b"single objects do not look")
+    assert old.exists()
+    many(cache)
+    assert not old.exists()
+    assert young.exists()
