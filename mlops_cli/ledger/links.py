@@ -39,10 +39,11 @@ def serving_key(environment: Any, digest: Any) -> str:
 def edges(record: Record) -> list[Edge]:
     """Return the edges that `record` tells of."""
     me = str(record.digest)
-    found = [Edge(parent, me, "caused") for parent in record["parents"] or ()]
     reader = _BY_KIND.get(record.kind)
-    if reader is not None:
-        found += reader(record, me)
+    found = list(reader(record, me)) if reader is not None else []
+    known = {edge.source for edge in found}
+    parents = [str(parent) for parent in record["parents"] or ()]
+    found += [Edge(parent, me, "caused") for parent in parents if parent not in known]
     return list(dict.fromkeys(edge for edge in found if edge.source and edge.target))
 
 

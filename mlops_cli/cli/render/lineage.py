@@ -9,7 +9,7 @@ from mlops_cli.cli.render.runs import figures, moment
 from mlops_cli.cli.render.text import count, short, style
 from mlops_cli.ledger.graph import Graph, Node
 
-AFTER = ("promotion", "deployment", "predictions", "check", "decision")
+AFTER = ("evaluation", "promotion", "deployment", "predictions", "check", "decision")
 _HIDDEN = ("segment", "report")
 _MOST = 4  # links of one kind in a row that are shown one by one
 
@@ -69,6 +69,7 @@ def chapters(graph: Graph) -> Iterator[tuple[Node | None, list[Node], set[str]]]
         used = reach(version.id, effects, ("run", "version"))
         for check in [name for name in used if graph.nodes[name].kind == "check"]:
             used |= {name for name in causes[check] if name not in taken}
+        used |= {e.target for e in graph.edges if e.relation == "challenger" and e.source in mine}
         mine |= used - taken
         above = {cause for name in mine for cause in causes[name] if cause in taken}
         taken |= mine
