@@ -11,7 +11,7 @@ from mlops_cli.pipeline import check_serving
 from mlops_cli.pipeline.document import Place, refuse
 from mlops_cli.pipeline.load import meant
 from mlops_cli.pipeline.model import Pipeline
-from mlops_cli.pipeline.names import Where, fitting_metric, known
+from mlops_cli.pipeline.names import Where, fitting_metric, known, near_miss
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
@@ -31,7 +31,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _paths(pipeline, at, root)
     _data(pipeline, at)
     _features(pipeline, at)
-    _steps(pipeline, at, root)
+    _steps(pipeline, at)
     _train(pipeline, at)
     check_serving.check(pipeline, at)
     _triggers(pipeline, at)
@@ -143,16 +143,15 @@ def _no_function(code: str, place: Place) -> ConfigError:
     )
 
 
-def _steps(pipeline: Pipeline, at: Where, root: Path) -> None:
-    made = {out for step in pipeline.steps.values() for out in (*step.outs, *step.metrics)}
+def _steps(pipeline: Pipeline, at: Where) -> None:
     for name, step in pipeline.steps.items():
         if not step.cmd or not all(line.strip() for line in _lines(step.cmd)):
             raise refuse(
                 at("steps", name, "cmd"), f"the command of step {name} is empty", code="wrong-value"
             )
         for n, dep in enumerate(step.deps):
-            # data.txt may be a source called txt, or a file
-            if dep.startswith("data.") and dep not in made and not (root / dep).exists():
+            # data.txt may be a file: only what is nearly the name of a source is refused
+            if dep.startswith("data.") and near_miss(dep, "data.", pipeline.data):
                 known(dep, "data.", pipeline.data, at("steps", name, "deps", n), "the source")
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_cli.pipeline.lock import FOLDER
 from mlops_cli.pipeline.paths import under
 from mlops_cli.pipeline.step import Step
 
@@ -61,12 +60,12 @@ def ignore_outputs(git: Git, root: Path, steps: Collection[Step]) -> list[str]:
     return changed
 
 
-def commit(git: Git, run_id: str, deeds: Deeds, others: Sequence[str]) -> str | None:
-    """Commit the locks and those of `others` that differ from HEAD; None when nothing does.
+def commit(git: Git, run_id: str, deeds: Deeds, paths: Sequence[str]) -> str | None:
+    """Commit those of `paths` that differ from HEAD; None when nothing does.
 
-    Locks that an earlier run left uncommitted, because it was killed or told so, are taken too.
+    What an earlier run left uncommitted, because it was killed or told so, is taken too.
     """
-    changed = git.dirty([FOLDER, *others])
+    changed = git.dirty(paths)
     if not changed:
         return None
     from mlops_cli.vcs.commit import commit_paths

@@ -19,6 +19,10 @@ _WORDS = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
 _STANDARD = "tag:yaml.org,2002:"
+_TAGS = frozenset(
+    _STANDARD + word
+    for word in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp", "merge")
+)
 _DEPTH = 60
 
 
@@ -122,7 +126,7 @@ def _node(raw: Any, name: str, depth: int) -> Node:
     place = Place(name, raw.start_mark.line + 1, raw.start_mark.column + 1)
     if depth > _DEPTH:
         raise refuse(place, "this nests too deeply", code="malformed-yaml")
-    if not raw.tag.startswith(_STANDARD):
+    if raw.tag not in _TAGS:
         raise refuse(
             place, f"the tag {raw.tag} is not known here", code="malformed-yaml", hint="remove it"
         )

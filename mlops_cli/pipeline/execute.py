@@ -68,7 +68,7 @@ def run(
     with fsio.lock(parts.root / MUTEX, what="mlops run", wait=wanted), interruptible():
         left = marker.left(parts.root)
         found = None if left else prospect(parts, pipeline, targets, force=force)
-        if found and not found.plan.stale and not (commit and parts.git.dirty([FOLDER])):
+        if found and not found.plan.stale and not (commit and parts.git.dirty(_kept(found))):
             return RunResult("", found.plan.items)
         return _run(
             parts,
@@ -126,9 +126,8 @@ def _run(
         settling.flush()
         ledger.flush()
         if commit:
-            metrics = [path for n in session.deeds.done for path in session.items[n].step.metrics]
-            others = [*metrics, *session.ignored]
-            revision = conclude.commit(parts.git, teller.run_id, session.deeds, others)
+            paths = [*_kept(found), *session.ignored]
+            revision = conclude.commit(parts.git, teller.run_id, session.deeds, paths)
     if error is not None:
         error.details.setdefault("run", teller.run_id)
         raise error
@@ -142,6 +141,11 @@ def _run(
         deeds.metrics,
         revision,
     )
+
+
+def _kept(found: Prospect) -> list[str]:
+    """Return what a run may leave in git: locks, and metrics files that git does not ignore."""
+    return [FOLDER, *(path for item in found.plan.items for path in item.step.metrics)]
 
 
 @contextlib.contextmanager

@@ -42,3 +42,11 @@ def fitting_metric(pipeline: Pipeline, metric: str, place: Place) -> None:
             metric=metric,
             task=task,
         )
+
+
+def near_miss(name: str, prefix: str, names: Iterable[str]) -> bool:
+    """Return whether `name` is no "prefix.name" and so like one that it was surely meant."""
+    import difflib
+
+    words = [f"{prefix}{item}" for item in names]
+    return name not in words and bool(difflib.get_close_matches(name, words, n=1, cutoff=0.75))
