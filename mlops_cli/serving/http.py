@@ -46,7 +46,11 @@ class Rsgi:
             response = too_large(core)
         else:
             request = Request(scope.method, scope.path, scope.headers.get, body)
-            response = await answer(core, request, self._pool)
+            response = (
+                handle(core, request)
+                if len(body) <= _INLINE
+                else await answer(core, request, self._pool)
+            )
         headers = [("content-type", response.content_type), *response.headers]
         protocol.response_bytes(response.status, headers, response.body)
 
@@ -132,6 +136,8 @@ def load(root: str, environment: str, parent: int) -> Rsgi:
     """Return the application of one granian worker; called inside its process."""
     from mlops_cli.serving.worker import Worker
 
+    # requests must not wait 5 ms each time for the thread that writes the log
+    sys.setswitchinterval(0.0005)
     worker = Worker(Path(root), environment, parent=parent)
     return Rsgi(worker.core, stop=worker.stop)
 

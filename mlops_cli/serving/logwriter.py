@@ -89,18 +89,20 @@ class LogWriter:
 
     def _write_all(self, taken: Sequence[Entry | threading.Event]) -> None:
         group: list[Entry] = []
+        rows = 0
         for item in [*taken, None]:
-            ends = item is None or isinstance(item, threading.Event) or _splits(group, item)
-            if group and ends:
-                self._write(group)
-                group = []
-            if isinstance(item, threading.Event):
+            entry = item if isinstance(item, Entry) else None
+            if group and (entry is None or rows >= _BATCH or _splits(group[-1], entry)):
+                self._write(group, rows)
+                group, rows = [], 0
+            if entry is not None:
+                group.append(entry)
+                rows += entry.call.rows
+            elif isinstance(item, threading.Event):
                 self._patiently(self._close_segment)
                 item.set()
-            elif item is not None:
-                group.append(item)
 
-    def _write(self, group: list[Entry]) -> None:
+    def _write(self, group: list[Entry], rows: int) -> None:
         try:
             batch = logbatch.batch([x for entry in group for x in self._parts(entry)], self.policy)
             if batch is not None:
@@ -108,7 +110,7 @@ class LogWriter:
         except Exception:  # what cannot be written must not end the log
             _LOG.exception("predictions could not be logged")
         with self._lock:
-            self._pending -= sum(entry.call.rows for entry in group)
+            self._pending -= rows
             self._lock.notify_all()
 
     def _patiently(self, write: Any) -> None:
@@ -188,13 +190,10 @@ class _Segment:
         self.size += len(data)
 
 
-def _splits(group: list[Entry], entry: Entry) -> bool:
-    if not group:
-        return False
-    last = group[-1]
+def _splits(last: Entry, entry: Entry) -> bool:
+    """Return whether `entry` has other columns than `last`, so that it needs another batch."""
     return (
         last.inputs is not entry.inputs
         or last.score.ndim != entry.score.ndim
         or last.score.dtype != entry.score.dtype
-        or sum(item.call.rows for item in group) >= _BATCH
     )

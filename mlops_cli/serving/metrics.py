@@ -6,7 +6,9 @@ So a snapshot is a plain mapping, and the counts of several workers are added by
 
 from __future__ import annotations
 
+import functools
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +25,7 @@ _HELP = {
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
+@functools.lru_cache(1024)  # a request names a few, always the same
 def series(family: str, **labels: str) -> str:
     """Return the name of a series: `family{a="x"}`."""
     inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
@@ -34,6 +37,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._counts: dict[str, float] = {}
+        self._seconds: dict[str, list[float]] = {}  # endpoint → a count a bucket, then the sum
         self._lock = threading.Lock()
 
     def add(self, name: str, amount: float = 1.0) -> None:
@@ -43,16 +47,26 @@ class Counters:
     def observe(self, endpoint: str, seconds: float) -> None:
         """Put `seconds` into the histogram of `endpoint`."""
         with self._lock:
-            counts = self._counts
-            for name, bound in _bucket_names(endpoint):
-                counts[name] = counts.get(name, 0.0) + (seconds <= bound)
-            for suffix, amount in (("sum", seconds), ("count", 1.0)):
-                name = f'mlops_request_seconds_{suffix}{{endpoint="{endpoint}"}}'
-                counts[name] = counts.get(name, 0.0) + amount
+            buckets = self._seconds.get(endpoint)
+            if buckets is None:
+                buckets = self._seconds[endpoint] = [0.0] * (len(_BUCKETS) + 2)
+            buckets[bisect_left(_BUCKETS, seconds)] += 1
+            buckets[-1] += seconds
 
     def snapshot(self) -> dict[str, float]:
         with self._lock:
-            return dict(self._counts)
+            counts = dict(self._counts)
+            measured = {endpoint: list(buckets) for endpoint, buckets in self._seconds.items()}
+        for endpoint, buckets in measured.items():
+            below = 0.0
+            for bound, count in zip((*_BUCKETS, "+Inf"), buckets, strict=False):
+                below += count
+                counts[series("mlops_request_seconds_bucket", endpoint=endpoint, le=str(bound))] = (
+                    below
+                )
+            counts[series("mlops_request_seconds_sum", endpoint=endpoint)] = buckets[-1]
+            counts[series("mlops_request_seconds_count", endpoint=endpoint)] = below
+        return counts
 
 
 def add_up(snapshots: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -81,24 +95,6 @@ def render(counts: Mapping[str, float]) -> bytes:
             lines += [f"# HELP {family} {text}", f"# TYPE {family} {kind}"]
             lines += [f"{name} {_number(counts[name])}" for name in found]
     return ("\n".join(lines) + "\n").encode()
-
-
-_names: dict[str, tuple[tuple[str, float], ...]] = {}
-
-
-def _bucket_names(endpoint: str) -> tuple[tuple[str, float], ...]:
-    found = _names.get(endpoint)
-    if found is None:
-        bounds = (*_BUCKETS, float("inf"))
-        found = _names[endpoint] = tuple(
-            (
-                f'mlops_request_seconds_bucket{{endpoint="{endpoint}",'
-                f'le="{"+Inf" if bound == float("inf") else bound}"}}',
-                bound,
-            )
-            for bound in bounds
-        )
-    return found
 
 
 def _parts(family: str) -> tuple[str, ...]:

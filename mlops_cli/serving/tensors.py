@@ -20,6 +20,8 @@ _WANTED = {
     "BOOL": "true or false",
     "BYTES": "a string",
 }
+_FEW = 16  # so many values are checked faster one by one than by numpy
+_LARGEST = {"FP32": 3.4e38, "FP64": 1.79e308}  # a little less than what still fits
 _LENGTH = struct.Struct("<I")
 
 
@@ -36,6 +38,8 @@ def from_values(column: Column, values: list[Any]) -> Array:
     if column.dtype in FLOATS:
         if not kinds <= _FLOAT_KINDS:
             raise _wrong_kind(column, values, _FLOAT_KINDS)
+        if len(values) <= _FEW and _all_plain(values, _LARGEST[column.dtype]):
+            return np.array(values, dtype=NUMPY[column.dtype])
         return _finite(column, np.array(values, dtype=np.float64))
     if column.dtype == "BYTES":
         if not kinds <= {str}:
@@ -89,6 +93,14 @@ def _finite(column: Column, array: Array) -> Array:
             row = int(np.argmax(np.isnan(narrow)))
             raise Refused(f"input {column.name!r} is null in row {row}")
     return narrow
+
+
+def _all_plain(values: list[Any], largest: float) -> bool:
+    """Return whether all are numbers that fit; anything else is looked at more closely."""
+    for value in values:  # noqa: SIM110 - a generator costs more than the few values
+        if value is None or not -largest < value < largest:
+            return False
+    return True
 
 
 def _strings(column: Column, blob: bytes, rows: int) -> Array:
