@@ -28,6 +28,7 @@ values = some.recursive(
 
 
 @given(values)
+@settings(deadline=None)
 def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
     made = record("claim", time=WHEN, actor="Ada", value=value)
     read = parse_record(made.data, name=made.digest, source="here")
@@ -38,6 +39,7 @@ def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
 
 
 @given(some.dictionaries(text, values, max_size=5), some.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_the_order_of_fields_does_not_matter(fields: dict[str, Any], chance: Any) -> None:
     names = list(fields)
     chance.shuffle(names)
@@ -51,6 +53,7 @@ def test_the_order_of_fields_does_not_matter(fields: dict[str, Any], chance: Any
     some.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2100, 1, 1)),
     some.integers(-12, 12),
 )
+@settings(deadline=None)
 def test_times_sort_as_their_text(one: datetime, two: datetime, hours: int) -> None:
     zone = timezone(timedelta(hours=hours))
     earlier, later = sorted([one.replace(tzinfo=UTC), two.replace(tzinfo=zone)])
@@ -58,6 +61,7 @@ def test_times_sort_as_their_text(one: datetime, two: datetime, hours: int) -> N
 
 
 @given(kind=some.sampled_from(sorted(KINDS)), data=some.data())
+@settings(deadline=None)
 def test_edges_of_any_record_are_pairs_of_names(kind: str, data: Any) -> None:
     fields = {name: data.draw(values) for name in KINDS[kind] if name != "run"}
     try:
@@ -69,7 +73,9 @@ def test_edges_of_any_record_are_pairs_of_names(kind: str, data: Any) -> None:
 
 
 @given(some.lists(values, max_size=8), some.binary(max_size=60))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 def test_a_spool_gives_back_all_whole_lines_whatever_follows(
     tmp_path_factory: Any, items: list[Any], torn: bytes
 ) -> None:
@@ -100,6 +106,7 @@ names = some.text("abc._-/", min_size=1, max_size=8)
 
 
 @given(names, some.one_of(some.integers(), some.floats(allow_nan=False, allow_infinity=False)))
+@settings(deadline=None)
 def test_a_number_equals_itself_and_orders_like_numbers(name: str, number: float) -> None:
     facts = {name: number}
     written = json.dumps(number)
@@ -110,6 +117,7 @@ def test_a_number_equals_itself_and_orders_like_numbers(name: str, number: float
 
 
 @given(some.dictionaries(names, some.dictionaries(names, some.integers()), max_size=4))
+@settings(deadline=None)
 def test_every_path_of_a_record_can_be_looked_up(facts: dict[str, dict[str, int]]) -> None:
     for outer, inner in facts.items():
         for name in inner:
