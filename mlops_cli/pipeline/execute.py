@@ -114,6 +114,7 @@ def _run(
             marker.put_back(parts.root, one)
             progress.say(f"{one.step} was interrupted; its former outputs are back.")
         settling.flush()
+    marker.sweep(parts.root)
     found = found or look_again()
     if found.plan.stale:
         refuse_before(parts, found, commit=commit)

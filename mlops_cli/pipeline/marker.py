@@ -93,6 +93,13 @@ def left(root: Path) -> list[Marker]:
     return found
 
 
+def sweep(root: Path) -> None:
+    """Remove what dead processes left beside the markers. Only for the one run under way."""
+    folder = root / FOLDER
+    for name in os.listdir(folder) if folder.is_dir() else ():
+        remove(folder / name)
+
+
 def end_survivors(attempts: set[str]) -> int:
     """Kill the processes of attempts whose mlops is dead; return how many there were.
 
