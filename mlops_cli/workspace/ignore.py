@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mlops_cli import fsio
+
 NAME = ".mlopsignore"
 
 Ignored = Callable[[str, bool], bool]
@@ -63,6 +65,13 @@ def ignored_in(root: Path, data: str) -> Ignored | None:
         return False
 
     return ignored
+
+
+def hide(cache_root: Path) -> None:
+    """Keep the cache out of git, also in a project where `mlops init` was never called."""
+    sign = cache_root / ".gitignore"
+    if not sign.exists():
+        fsio.write_atomic(sign, "*\n", durable=False)
 
 
 def _pattern(line: str) -> Pattern | None:

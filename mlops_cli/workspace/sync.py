@@ -13,7 +13,7 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import closure
 from mlops_cli.store.remote import Remote, check_format
 from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
-from mlops_cli.workspace import completeness
+from mlops_cli.workspace import completeness, ignore
 from mlops_cli.workspace.tracked import Tracked
 
 
@@ -94,6 +94,7 @@ def fetch(
     progress: Progress = SILENT,
 ) -> fetching.Fetched:
     """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
+    ignore.hide(cache.root)
     check_format(remote, create=False)
     index = refresh(remote, memory(cache.root, remote.id), now=now)
     return fetching.fetch(cache, remote, index, [one.root for one in tracked], progress=progress)

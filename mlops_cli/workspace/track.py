@@ -91,7 +91,7 @@ def add(
             if other.startswith(one + "/"):
                 raise _inside(other, one)
     _refuse_in_git(git, paths)
-    _hide(root, cache)
+    ignore.hide(cache.root)
     return [_add(root, path, cache=cache, stats=stats, progress=progress) for path in paths]
 
 
@@ -108,13 +108,6 @@ def _add(root: Path, path: str, *, cache: Cache, stats: StatCache, progress: Pro
     # before the pointer: a crash between the two must not leave data that `git add .` takes
     gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
     return Added(pointer, write_pointer(root, pointer))
-
-
-def _hide(root: Path, cache: Cache) -> None:
-    """Keep a cache inside the project out of git, also where `mlops init` was never called."""
-    sign = cache.root / ".gitignore"
-    if cache.root.is_relative_to(root) and not sign.exists():
-        fsio.write_atomic(sign, "*\n")
 
 
 def _refuse(root: Path, path: str, known: list[Tracked]) -> None:

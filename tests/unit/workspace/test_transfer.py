@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
@@ -265,7 +263,7 @@ def test_a_hostile_tree_from_a_remote_is_refused(tmp_path: Path, remote: Remote)
 
 
 def flip_a_byte(path: Path, at: int = 0) -> None:
-    os.chmod(path, 0o644)
+    path.chmod(0o644)
     with path.open("r+b") as file:
         file.seek(at)
         byte = file.read(1)
@@ -287,9 +285,7 @@ def test_an_object_of_many_parts_is_streamed_both_ways(tmp_path: Path, remote: R
 
 
 @pytest.fixture(autouse=True)
-def no_profile_of_the_machine(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[None]:
+def no_profile_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,0 +1,126 @@
+"""`mlops pull`: another clone gets the same bytes, or is told which are wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.parts and ".mlops" not in path.parts
+    }
+
+
+@pytest.fixture
+def pushed(repo: Path, mlops: Any, git: Any) -> Path:
+    """A committed repository whose data is on the remote `origin`, a folder."""
+    (repo / "data/deep").mkdir(parents=True)
+    for number in range(30):
+        (repo / "data/deep" / f"{number}.csv").write_text(f"{number}\n")
+    (repo / "big.bin").write_bytes(os.urandom(1 << 20))
+    mlops("add", "data", "big.bin", code=0)
+    mlops("remote", "add", "origin", "../remote", code=0)
+    git("add", "-A")
+    git("commit", "-qm", "data")
+    mlops("push", code=0)
+    return repo
+
+
+def clone_of(repo: Path, git: Any) -> Path:
+    clone = repo.parent / "clone"
+    git("clone", "-q", str(repo), str(clone))
+    return clone
+
+
+def test_a_clone_gets_the_same_bytes(pushed: Path, mlops: Any, git: Any, assert_valid: Any) -> None:
+    clone = clone_of(pushed, git)
+
+    result = mlops("pull", "--json", cwd=clone, code=0)
+
+    assert_valid(result.json)
+    assert result.data["lacking"] == ["big.bin", "data"]
+    assert fingerprints(clone) == fingerprints(pushed)
+    again = mlops("pull", "--json", cwd=clone, code=0).data
+    assert (again["objects"], again["lacking"]) == (0, [])
+    assert git("status", "--porcelain", cwd=clone) == ""
+
+
+def test_a_clone_gets_the_same_bytes_from_s3(pushed: Path, mlops: Any, git: Any, s3: Any) -> None:
+    mlops("remote", "add", "cloud", s3.url(), "--endpoint", s3.endpoint, "--default", code=0)
+    mlops("push", env=s3.env, code=0)
+    git("commit", "-qam", "remote")
+    clone = clone_of(pushed, git)
+
+    mlops("pull", cwd=clone, env=s3.env, code=0)
+
+    assert fingerprints(clone) == fingerprints(pushed)
+
+
+def test_fetching_leaves_the_workspace_alone(pushed: Path, mlops: Any, git: Any) -> None:
+    clone = clone_of(pushed, git)
+
+    mlops("pull", "--no-checkout", cwd=clone, code=0)
+
+    assert not (clone / "big.bin").exists()
+    mlops("checkout", cwd=clone, code=0)
+    assert fingerprints(clone) == fingerprints(pushed)
+
+
+def test_wrong_bytes_of_the_remote_are_named_and_the_rest_arrives(
+    pushed: Path, mlops: Any, git: Any
+) -> None:
+    (large,) = [path for path in (pushed.parent / "remote/objects").rglob("*") if path.is_file()]
+    data = bytearray(large.read_bytes())
+    data[1000] ^= 1
+    large.write_bytes(data)
+    clone = clone_of(pushed, git)
+
+    result = mlops("pull", "--json", cwd=clone)
+
+    assert (result.code, result.error["code"]) == (40, "damaged-object")
+    assert result.error["details"]["damaged"][0]["path"] == "big.bin"
+    assert not (clone / "big.bin").exists()
+    assert len(list((clone / "data/deep").iterdir())) == 30
+    mlops("push", "--force", "big.bin", code=0)
+    mlops("pull", cwd=clone, code=0)
+    assert fingerprints(clone) == fingerprints(pushed)
+
+
+def test_what_the_remote_lost_is_named(pushed: Path, mlops: Any, git: Any) -> None:
+    (large,) = [path for path in (pushed.parent / "remote/objects").rglob("*") if path.is_file()]
+    large.unlink()
+    clone = clone_of(pushed, git)
+
+    result = mlops("pull", "--json", cwd=clone)
+
+    assert (result.code, result.error["code"]) == (20, "missing-object")
+    assert result.error["details"]["missing"][0]["path"] == "big.bin"
+    # the clone that has it notices on its next push
+    assert mlops("push", "--json", code=0).data["objects"] == 1
+    mlops("pull", cwd=clone, code=0)
+
+
+def test_unsaved_bytes_are_not_overwritten(pushed: Path, mlops: Any, git: Any) -> None:
+    clone = clone_of(pushed, git)
+    (clone / "big.bin").write_text("precious")
+
+    result = mlops("pull", "--json", cwd=clone)
+
+    assert (result.code, result.error["code"]) == (30, "unsaved-bytes")
+    assert (clone / "big.bin").read_text() == "precious"
+
+
+def test_a_dry_run_fetches_nothing(pushed: Path, mlops: Any, git: Any) -> None:
+    clone = clone_of(pushed, git)
+
+    data = mlops("pull", "--dry-run", "--json", cwd=clone, code=0).data
+
+    assert data["lacking"] == ["big.bin", "data"]
+    assert not (clone / ".mlops/cache/objects").exists()
