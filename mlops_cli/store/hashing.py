@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from queue import SimpleQueue
 
 from mlops_cli.store.digest import Digest
 
@@ -74,6 +72,9 @@ def _copy_plainly(source: int, target: int | None) -> tuple[Digest, int]:
 
 
 def _copy_overlapped(source: int, target: int | None) -> tuple[Digest, int]:
+    import threading
+    from queue import SimpleQueue
+
     state = hashlib.sha256()
     free: SimpleQueue[bytearray] = SimpleQueue()
     full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()

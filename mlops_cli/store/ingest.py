@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +14,7 @@ from mlops_cli.store.digest import RAW_LENGTH, Digest
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
 from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
 from mlops_cli.store.tree import Row, write_rows
-from mlops_cli.store.worker import Reader
-from mlops_cli.store.workers import Batch, Done, Workers, count, unreadable
+from mlops_cli.store.worker import Batch, Done, Reader, unreadable
 
 BATCH_FILES = 256
 BATCH_BYTES = 4 << 20
@@ -45,7 +45,8 @@ def ingest(
 
     Objects come first, then trees, so that a crash leaves objects without a name and never a name
     without its objects. Empty folders, links and the executable bit are kept; names must be UTF-8.
-    `ignored` is asked with the path relative to `path` and whether it is a folder.
+    `ignored` is asked with the path relative to `path` and whether it is a folder. `jobs` is the
+    number of processes for many small files; 0 is one for each core, up to eight.
     Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name",
     "name-not-utf8", "is-a-link", "file-changed"), OutsideWorld ("disk-full", "cannot-read").
     """
@@ -148,7 +149,7 @@ def _read(found: Scan, *, writer: BatchWriter | None, progress: Progress, jobs: 
     files = sum(len(batch[1]) for batch, _ in batches)
     volume = sum(sum(batch[2]) for batch, _ in batches)
     worth = files >= PROCESSES_FROM or (volume >= PROCESSES_FROM << 15 and len(batches) > 8)
-    workers = count(jobs) if worth else 1
+    workers = _processes(jobs) if worth else 1
     label = "storing" if writer else "hashing"
     with progress.task(label, total=files + len(alone), unit="files") as task:
         try:
@@ -170,11 +171,17 @@ def _read(found: Scan, *, writer: BatchWriter | None, progress: Progress, jobs: 
 def _read_by_processes(
     batches: list[tuple[Batch, Done]], workers: int, writer: BatchWriter | None, task: Task
 ) -> None:
+    from mlops_cli.store.workers import Workers  # brings subprocess, which most commands never need
+
     root = writer.cache.root if writer else None
     with Workers(workers, root=root) as pool:
         for batch, done in batches:
             pool.submit(batch, _both(done, task))
         pool.finish()
+
+
+def _processes(jobs: int) -> int:
+    return jobs if jobs > 0 else min(len(os.sched_getaffinity(0)), 8)
 
 
 def _both(done: Done, task: Task) -> Done:

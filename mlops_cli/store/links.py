@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 from pathlib import Path
 
 from mlops_cli.fsio import TEMPORARY_PREFIX
@@ -48,7 +47,7 @@ def reflink(source: int, target: int) -> bool:
 
 def probe(folder: Path) -> dict[str, bool]:
     """Return which kinds of link the disk under `folder` (which exists) can make."""
-    base = folder / f"{TEMPORARY_PREFIX}probe-{secrets.token_hex(6)}"
+    base = folder / f"{TEMPORARY_PREFIX}probe-{os.urandom(6).hex()}"
     answers = dict.fromkeys(KINDS, False)
     names = {kind: base.with_name(f"{base.name}-{kind}") for kind in KINDS}
     try:

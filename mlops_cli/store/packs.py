@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import hashlib
 import mmap
@@ -29,6 +28,7 @@ INDEX_START = len(INDEX_MAGIC) + 4 + FANOUT.size
 SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
 READ_ONLY = 0o444
 
+_SEARCHED = 128  # rows
 _HANDLES = 64  # packs held open at a time
 _TICK = 50_000_000  # ns
 _NEVER, _RECENTLY = -2, -1  # beside the times at which the folder was looked at
@@ -90,21 +90,23 @@ class _Index:
         self.pack = path.with_suffix(".pack")
 
     def find(self, raw: bytes) -> tuple[int, int] | None:
-        first = raw[0]
-        low, high = self.fanout[first], self.fanout[first + 1]
-        if low == high:
-            return None
-        rows = self.rows
-        step = ROW.size
-
-        def key(number: int) -> bytes:
-            start = INDEX_START + number * step
-            return rows[start : start + RAW_LENGTH]
-
-        at = bisect.bisect_left(range(high), raw, low, key=key)
-        if at == high or key(at) != raw:
-            return None
-        _, offset, length = ROW.unpack_from(rows, INDEX_START + at * step)
+        low, high = self.fanout[raw[0]], self.fanout[raw[0] + 1]
+        rows, step = self.rows, ROW.size
+        while high - low > _SEARCHED:
+            middle = (low + high) // 2
+            start = INDEX_START + middle * step
+            if rows[start : start + RAW_LENGTH] <= raw:
+                low = middle
+            else:
+                high = middle
+        # among the last hundred, one search in C beats six more steps in Python
+        part = rows[INDEX_START + low * step : INDEX_START + high * step]
+        at = part.find(raw)
+        while at % step:  # not found, or found across two rows
+            if at < 0:
+                return None
+            at = part.find(raw, at + 1)
+        _, offset, length = ROW.unpack_from(part, at)
         return offset, length
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -172,7 +170,7 @@ class Placer:
 @contextlib.contextmanager
 def scratch(handle: int) -> Iterator[str]:
     """Offer a fresh name in the folder; whatever still has it afterwards is removed."""
-    name = f"{fsio.TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+    name = f"{fsio.TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
     try:
         yield name
     finally:
@@ -186,6 +184,8 @@ def discard(handle: int, name: str) -> None:
     except FileNotFoundError:
         pass
     except (IsADirectoryError, PermissionError):
+        import shutil  # brings three compressors
+
         shutil.rmtree(name, dir_fd=handle, ignore_errors=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, NoReturn, cast
+from operator import lt
+from typing import Literal, NamedTuple, NoReturn
 
 from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.store.digest import PREFIX, Digest
@@ -16,7 +17,7 @@ HEADER = b"mlops.tree/1\n"
 RESERVED = (".git",)  # whatever its case: some disks do not tell .GIT from .git
 
 _ENTRY = re.compile(
-    rb"(file|exec|link|dir) ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) ([^\0]*)\0"
+    r"(file|exec|link|dir) ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) ([^\0]*)\0"
 )
 
 
@@ -63,34 +64,29 @@ def parse_tree(data: bytes) -> tuple[Entry, ...]:
     """
     if not data.startswith(HEADER):
         raise _malformed("it does not begin with its header")
-    found = _ENTRY.findall(data, len(HEADER))
-    entries = []
-    length = len(HEADER)
-    former = b""
-    for mode, digits, size, files, raw in found:
-        # five separators and the digest; what the pattern skipped shows in the sum
-        length += len(mode) + len(size) + len(files) + len(raw) + 69
-        if raw <= former and raw:
-            raise _malformed("its names are not sorted, or one stands there twice")
-        former = raw
-        try:
-            name = raw.decode()
-        except UnicodeDecodeError:
-            raise _malformed("a name is not UTF-8") from None
-        if why := refusal(name):
-            raise IntegrityError(
-                f"a tree holds the name {name!r}: {why}",
-                code="hostile-tree",
-                hint="do not use this tree; whoever made it did not use mlops",
-                details={"name": name},
-            )
-        word = cast(Mode, mode.decode())
-        if word != "dir" and files != b"1":
-            raise _malformed(f"{name!r} counts {int(files)} files")
-        entries.append(Entry(name, word, Digest(PREFIX + digits.decode()), int(size), int(files)))
-    if length != len(data):
+    try:
+        text = data[len(HEADER) :].decode()
+    except UnicodeDecodeError:
+        raise _malformed("a name is not UTF-8") from None
+    found = _ENTRY.findall(text)
+    lines = [
+        f"{mode} {digits} {size} {files} {name}\0" for mode, digits, size, files, name in found
+    ]
+    if "".join(lines) != text:
         raise _malformed("there are bytes between or after its entries")
-    return tuple(entries)
+    names = [name for _, _, _, _, name in found]
+    if not all(map(lt, names, names[1:])):
+        raise _malformed("its names are not sorted, or one stands there twice")
+    if any(map(refusal, names)):
+        raise _hostile(next(name for name in names if refusal(name)))
+    if any(mode != "dir" and files != "1" for mode, _, _, files, _ in found):
+        raise _malformed("a file counts as one file")
+    return tuple(
+        [
+            Entry(name, mode, Digest(PREFIX + digits), int(size), int(files))
+            for mode, digits, size, files, name in found
+        ]
+    )
 
 
 def totals(entries: Iterable[Entry]) -> tuple[int, int]:
@@ -128,6 +124,15 @@ def _refuse(names: list[str]) -> NoReturn:
                 details={"name": ascii(name)},
             )
     raise AssertionError(names)
+
+
+def _hostile(name: str) -> IntegrityError:
+    return IntegrityError(
+        f"a tree holds the name {name!r}: {refusal(name)}",
+        code="hostile-tree",
+        hint="do not use this tree; whoever made it did not use mlops",
+        details={"name": name},
+    )
 
 
 def _malformed(why: str) -> IntegrityError:

@@ -11,13 +11,17 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mlops_cli.errors import MlopsError
+from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
 from mlops_cli.store import hashing
 from mlops_cli.store.cache import PACK_BELOW, BatchWriter, open_cache
+
+Batch = tuple[str, list[str], list[int]]  # folder, names in it, their sizes
+Done = Callable[[list[bytes]], None]
 
 
 class Reader:
@@ -95,3 +99,20 @@ def _carry_out(order: Any, reader: Reader, writer: BatchWriter | None) -> tuple[
         return ("error", (type(exc).__name__, exc.message, exc.code, exc.hint))
     except OSError as exc:
         return ("oserror", (exc.errno, exc.strerror, str(exc.filename or "")))
+
+
+def unreadable(exc: OSError) -> MlopsError:
+    """Return the error for a file that could not be read."""
+    if isinstance(exc, FileNotFoundError):
+        return StateRefused(
+            f"{exc.filename} went away while it was read",
+            code="file-changed",
+            hint="run the same command again when nothing writes there",
+            details={"path": exc.filename},
+        )
+    return OutsideWorld(
+        f"cannot read {exc.filename}: {exc.strerror}",
+        code="cannot-read",
+        hint="check its permissions and run the same command again",
+        details={"path": exc.filename},
+    )

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlops_cli
 from mlops_cli import errors
-from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
-from mlops_cli.store.worker import receive, send
-
-Done = Callable[[list[bytes]], None]
-Batch = tuple[str, list[str], list[int]]  # folder, names in it, their sizes
+from mlops_cli.errors import MlopsError, OutsideWorld
+from mlops_cli.store.worker import Batch, Done, receive, send, unreadable
 
 _AHEAD = 2  # batches a worker holds: one in hand and one in the pipe
 _START = (
@@ -120,28 +115,6 @@ class Workers:
                     pass
         for process in self._processes:
             process.wait()
-
-
-def count(jobs: int) -> int:
-    """Return how many processes `jobs` means; 0 is as many as there are cores, up to eight."""
-    return jobs if jobs > 0 else min(len(os.sched_getaffinity(0)), 8)
-
-
-def unreadable(exc: OSError) -> MlopsError:
-    """Return the error for a file that could not be read."""
-    if isinstance(exc, FileNotFoundError):
-        return StateRefused(
-            f"{exc.filename} went away while it was read",
-            code="file-changed",
-            hint="run the same command again when nothing writes there",
-            details={"path": exc.filename},
-        )
-    return OutsideWorld(
-        f"cannot read {exc.filename}: {exc.strerror}",
-        code="cannot-read",
-        hint="check its permissions and run the same command again",
-        details={"path": exc.filename},
-    )
 
 
 def _died(process: subprocess.Popen[bytes]) -> OutsideWorld:
