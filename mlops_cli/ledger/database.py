@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+MEMORY = ":memory:"
 VERSION = 1
 SCHEMA = """
 create table refs (ref text primary key, tip text not null);
@@ -31,6 +32,9 @@ class OtherVersion(Exception):
 
 def candidates(path: Path) -> Iterator[sqlite3.Connection]:
     """Yield connections until the caller is content: the file, the file made anew, memory."""
+    if str(path) == MEMORY:
+        yield connect(MEMORY)
+        return
     with contextlib.suppress(sqlite3.Error, OSError, OtherVersion):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield connect(str(path))
@@ -38,7 +42,7 @@ def candidates(path: Path) -> Iterator[sqlite3.Connection]:
         for end in ("", "-wal", "-shm"):
             path.with_name(path.name + end).unlink(missing_ok=True)
         yield connect(str(path))
-    yield connect(":memory:")
+    yield connect(MEMORY)
 
 
 def connect(name: str) -> sqlite3.Connection:

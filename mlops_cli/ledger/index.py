@@ -179,9 +179,12 @@ def open_index(git: Git, path: Path | None = None) -> Index:
     """Return the index of the repository, up to date with the refs that are here.
 
     The file is made anew when it is absent, damaged or of another version of this program; where
-    it cannot be written, the index lives in memory for this one time.
+    it cannot be written, or nothing of ours is there yet, the index lives in memory this once.
     """
+    at_home = path is None
     path = path or git.root / INDEX
+    if at_home and not path.parent.is_dir():
+        path = Path(database.MEMORY)  # not a project yet: asking leaves no trace
     for connection in database.candidates(path):
         index = Index(path, connection)
         try:

@@ -180,11 +180,12 @@ class Registry:
         name = f"mlops/{model}/@{alias}/{at + 1}"
         commit = target.commit if target else "HEAD"
         won = tags.create(self.git, name, payload, subject=subject, time=time, target=commit)
-        present = self.alias(model, alias)
-        if not won and present is not None:
-            raise _moved(present)
+        events = self.of(model).aliases.get(alias, ())
+        present = next((event for event in events if event.number == at + 1), None)
         if present is None:
             raise _contended(name)
+        if not won:
+            raise _moved(present)
         return present
 
     def resolve(self, text: str) -> Version:
