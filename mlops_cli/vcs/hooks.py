@@ -17,9 +17,9 @@ _SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 def install(git: Git, hooks: Mapping[str, str]) -> list[Path]:
     """Make each hook run its command first, and return the files that changed.
 
-    `hooks` is name → shell command; a command that fails stops git where the hook can. core.hooksPath
-    is honoured. Raises StateRefused ("hook-in-the-way") for a hook that is no shell script, before
-    any file is written.
+    `hooks` is name → shell command; a command that fails stops git where the hook can.
+    core.hooksPath is honoured. Raises StateRefused ("hook-in-the-way") for a hook that is no
+    shell script, before any file is written.
     """
     folder = hooks_folder(git)
     texts = {name: _text(folder / name) for name in hooks}
@@ -37,11 +37,7 @@ def uninstall(git: Git) -> list[Path]:
     """Take our lines out of every hook, and return the files that changed or went."""
     changed = []
     for path in sorted(hooks_folder(git).glob("*")):
-        if (
-            path.suffix == ".sample"
-            or not path.is_file()
-            or BEGIN.encode() not in path.read_bytes()
-        ):
+        if not path.is_file() or BEGIN.encode() not in path.read_bytes():
             continue
         rest = _without_block(path.read_text())
         if rest.partition("\n")[2].strip():

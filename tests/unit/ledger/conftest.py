@@ -11,10 +11,9 @@ from mlops_cli.vcs.repo import Git
 @pytest.fixture
 def git(tmp_path: Path) -> Git:
     made = Git.init(tmp_path / "repo")
-    made.run("config", "user.name", "Ada")
-    made.run("config", "user.email", "ada@example.com")
-    made.run("config", "commit.gpgsign", "false")
-    made.run("config", "tag.gpgsign", "false")
+    with open(made.git_dir / "config", "a") as config:
+        config.write("[user]\n name = Ada\n email = ada@example.com\n")
+        config.write("[commit]\n gpgsign = false\n[tag]\n gpgsign = false\n")
     made.run("symbolic-ref", "HEAD", "refs/heads/main")
     made.run("commit", "-q", "--allow-empty", "-m", "first")
     return made
