@@ -136,6 +136,10 @@ def load(
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             continue
+        except UnicodeDecodeError as exc:
+            raise ConfigError(
+                f"{path} is not UTF-8 text", code="bad-settings-file", hint=f"edit {path}"
+            ) from exc
         shown = os.path.relpath(path, root) if root and layer != "user" else str(path)
         for name, raw, line in entries(text, source=shown):
             place = f"{shown}:{line}"

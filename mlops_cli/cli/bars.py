@@ -88,10 +88,10 @@ class Reporter:
         while True:
             time.sleep(0.1 if self._bars else 0.5)
             now = time.monotonic()
-            if self._bars:
-                self._draw(now)
-            else:
-                self._beat(now)
+            try:
+                self._draw(now) if self._bars else self._beat(now)
+            except Exception:  # a picture of the work is no reason to disturb the work
+                return
 
     def _beat(self, now: float) -> None:
         with self.lock:
@@ -113,7 +113,9 @@ class Reporter:
                 display.start()
             for task in self._tasks:
                 if task.bar is None and now - task.started >= FIRST_BAR:
-                    task.bar = display.add_task(task.label, total=task.total)
+                    task.bar = display.add_task(
+                        task.label, figures=task.line(now), total=task.total
+                    )
                 if task.bar is not None:
                     display.update(
                         task.bar, completed=task.done, total=task.total, figures=task.line(now)
@@ -136,6 +138,7 @@ def _display() -> Any:
         TextColumn("{task.fields[figures]}", markup=False),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # stdout is the result
     )
 
 

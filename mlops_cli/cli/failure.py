@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from mlops_cli.cli.extras import extra_of
-from mlops_cli.errors import MissingExtra, MlopsError, UsageError
+from mlops_cli.cli.options import nearest
+from mlops_cli.errors import MissingExtra, MlopsError, OutsideWorld, UsageError
 
 
 class Interrupted(MlopsError):
@@ -34,7 +36,26 @@ def translate(problem: Exception, words: list[str]) -> MlopsError:
         extra = extra_of(problem.name)
         if extra is not None:
             return MissingExtra.of(problem.name.partition(".")[0], extra)
+    if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
+        code, hint = _OUTSIDE[problem.errno]
+        return OutsideWorld(str(problem.strerror) + _of(problem), code=code, hint=hint)
     return _bug(problem, words)
+
+
+_OUTSIDE = {
+    errno.ENOSPC: ("disk-full", "free some space and run the same command again"),
+    errno.EDQUOT: ("disk-full", "free some space and run the same command again"),
+    errno.EACCES: ("no-permission", "check owner and permissions: ls -ld"),
+    errno.EPERM: ("no-permission", "check owner and permissions: ls -ld"),
+    errno.EROFS: ("read-only-disk", "work on a disk that can be written to"),
+    errno.EMFILE: ("too-many-open-files", "ulimit -n 4096, and run the same command again"),
+    errno.EIO: ("disk-error", "the disk failed; save what is on it"),
+}
+
+
+def _of(problem: OSError) -> str:
+    name = problem.filename
+    return f": {os.fsdecode(name)}" if isinstance(name, str | bytes) else ""
 
 
 def _usage(problem: Any) -> UsageError:
@@ -52,6 +73,8 @@ def _usage(problem: Any) -> UsageError:
     if possible:
         message = problem.message
         hint = f"did you mean: {' or '.join(sorted(possible))}"
+    elif hasattr(problem, "option_name") and nearest(problem.option_name):
+        hint = f"did you mean: {nearest(problem.option_name)}"
     code = _CODES.get(type(problem).__name__, "usage")
     message = message[:1].lower() + message[1:].rstrip(".")
     if message.startswith("no such command"):

@@ -10,7 +10,7 @@ import typer.core
 import typer.main
 
 from mlops_cli.cli.catalog import COMMANDS
-from mlops_cli.cli.options import HELP
+from mlops_cli.cli.options import HELP, nearest
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 
@@ -86,7 +86,9 @@ def unknown_command(name: str) -> UsageError:
     """Return the error for a word that is no command, with the nearest one that is."""
     if name.startswith("-"):
         return UsageError(
-            f"there is no option {name!r}", code="unknown-option", hint="mlops --help"
+            f"there is no option {name!r}",
+            code="unknown-option",
+            hint=f"did you mean: {nearest(name)}" if nearest(name) else "mlops --help",
         )
     near = text.nearest(name, COMMANDS)
     hint = f"did you mean: mlops {near}" if near else "mlops --help lists the commands"

@@ -62,3 +62,12 @@ def take(arguments: Sequence[str]) -> tuple[Options, list[str]]:
         else:
             rest.append(word)
     return Options(directory, quiet, verbose, json, color, progress), rest
+
+
+def nearest(word: str) -> str | None:
+    """Return the option for every command that `word` was probably meant to be."""
+    import difflib
+
+    known = [each for words, _ in HELP for each in words.split(", ") if each.startswith("--")]
+    near = difflib.get_close_matches(word, [*known, "--help", "--version"], n=1)
+    return near[0] if near else None

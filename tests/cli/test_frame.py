@@ -55,6 +55,11 @@ def test_an_unknown_option_is_answered_with_the_nearest_one(mlops):
     assert "hint: did you mean: --list" in result.stderr
 
 
+def test_an_option_of_every_command_that_is_mistyped_is_known_too(mlops):
+    for words in (["--jsno", "schema"], ["schema", "--jsno"]):
+        assert "hint: did you mean: --json" in mlops(*words, code=2).stderr
+
+
 def test_an_unknown_subcommand_is_answered_with_the_nearest_one(mlops):
     result = mlops("config", "lsit", code=2)
     assert "no such command 'lsit' [unknown-command]" in result.stderr
@@ -136,6 +141,23 @@ def test_our_own_bug_writes_a_crash_file_and_no_traceback(mlops, repo, assert_va
     document = mlops("config", "list", "--json", code=70).json
     assert_valid(document)
     assert document["error"]["code"] == "internal-error"
+
+
+def test_what_the_disk_refuses_is_the_outside_world_and_no_bug_of_ours(mlops, repo, tmp_path):
+    from mlops_cli.cli.failure import translate
+
+    for number, code in ((13, "no-permission"), (28, "disk-full"), (30, "read-only-disk")):
+        error = translate(OSError(number, "said so", "/data/x"), ["add", "x"])
+        assert (error.code, error.exit_code) == (code, 50)
+        assert error.message == "said so: /data/x"
+
+
+def test_a_missing_package_is_answered_with_the_extra_that_brings_it():
+    from mlops_cli.cli.failure import translate
+
+    error = translate(ModuleNotFoundError("No module named 'torch'", name="torch.nn"), ["train"])
+    assert (error.code, error.exit_code) == ("missing-extra", 80)
+    assert error.hint == "pip install 'mlops-cli[torch]'"
 
 
 def test_outside_of_a_project_the_crash_file_goes_to_the_folder_for_temporary_files(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -53,6 +55,34 @@ def test_the_answers_stand_in_the_project_section(mlops, repo):
         "task": "regression",
         "owners": {"science": "ada", "ops": "grace"},
     }
+
+
+def test_on_a_terminal_it_asks_and_an_empty_answer_keeps_what_the_template_says(
+    console_script, environment, repo
+):
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [console_script, "init"], cwd=repo, env=environment, stdin=terminal, stdout=terminal,
+        stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    for question, reply in (("Name", "days"), ("Goal", ""), ("KPI", "mae <= 0.2"), ("Owner", "")):
+        while not shown.rstrip().endswith(b":") or question.encode() not in shown:
+            shown += os.read(controller, 1024)
+        os.write(controller, f"{reply}\n".encode())
+        shown = b""
+    try:
+        while os.read(controller, 1024):
+            pass
+    except OSError:  # how Linux says that the other side is closed
+        pass
+    os.close(controller)
+    assert process.wait(timeout=60) == 0
+    project = yaml.safe_load((repo / "pipeline.yaml").read_text())["project"]
+    assert project["name"] == "days"
+    assert project["goal"].startswith("Tell from the weather")
+    assert project["kpi"] == {"metric": "mae", "at_most": 0.2}
 
 
 @pytest.mark.parametrize(
