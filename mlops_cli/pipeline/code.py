@@ -13,7 +13,7 @@ from typing import Any
 
 TOP_LEVEL = "the top level"
 
-Units = Mapping[str, str]  # "function weather" → digest of its syntax
+Units = Mapping[str, str]  # "function weather", "class Net", "LIMIT" → digest of its syntax
 
 
 def closure(
@@ -58,7 +58,7 @@ def _facts(data: bytes, file: str, cache: Path | None) -> dict[str, Any]:
         return {"units": {TOP_LEVEL: _digest(data)}, "imports": []}
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     facts: dict[str, Any] = remembered(
-        data, lambda: _parse(data), maker=f"code {version} 1", cache=cache
+        data, lambda: _parse(data), maker=f"code {version} 2", cache=cache
     )
     return facts
 
@@ -95,6 +95,11 @@ def _definition(statement: Any) -> str | None:
         return f"function {statement.name}"
     if isinstance(statement, ast.ClassDef):
         return f"class {statement.name}"
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    if isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    if len(targets) == 1 and isinstance(targets[0], ast.Name):
+        return str(targets[0].id)
     return None
 
 

@@ -85,7 +85,11 @@ def commit(git: Git, run_id: str, deeds: Deeds, paths: Sequence[str]) -> str | N
 
 def shown(metrics: Mapping[str, float]) -> str:
     """Return up to three metrics as people read them: ", roc_auc 0.703"."""
-    return "".join(f", {name} {value:.4g}" for name, value in list(metrics.items())[:3])
+    return "".join(f", {name} {_figure(value)}" for name, value in list(metrics.items())[:3])
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 def _line(name: str, deeds: Deeds) -> str:

@@ -40,7 +40,9 @@ def read_answer(path: Path) -> Outcome | errors.MlopsError | None:
             error["message"], code=error["code"], hint=error["hint"], details=error["details"]
         )
         return failure
-    return Outcome(value["metrics"], value["facts"])
+    # a metric that is no number (NaN) is none
+    metrics = {name: number for name, number in value["metrics"].items() if number is not None}
+    return Outcome(metrics, value["facts"])
 
 
 def main(arguments: list[str]) -> int:

@@ -72,14 +72,22 @@ def _paths(graph: Graph, first: str, name: str) -> list[str]:
 
 
 def tree(graph: Graph, names: list[str]) -> str:
-    """Return one line a step, in the order in which they can run, with what comes before it."""
-    rows = []
+    """Return the steps in an order in which they can run: what each makes, what comes before."""
+    import textwrap
+
+    width = max((len(name) for name in names), default=0)
+    lines: list[str] = []
     for name in names:
         step = graph.steps[name]
-        first = [earlier for earlier in graph.before[name] if earlier in names]
-        made = ", ".join(step.outs) if step.outs else text.style(f"({step.kind})", "dim")
-        rows.append((name, "← " + ", ".join(_nearest(graph, first)) if first else "", made))
-    return text.table(rows, ("step", "after", "makes"))
+        made = ", ".join(step.outs) if step.outs else "runs only when named"
+        lines.append(f"{text.style(f'{name:<{width}}', 'bold')}  → {made}")
+        first = _nearest(graph, [earlier for earlier in graph.before[name] if earlier in names])
+        if first:
+            wrapped = textwrap.wrap(
+                ", ".join(first), 80, initial_indent="    ← ", subsequent_indent="      "
+            )
+            lines += [text.style(line, "dim") for line in wrapped]
+    return "\n".join(lines)
 
 
 def _nearest(graph: Graph, first: list[str]) -> list[str]:

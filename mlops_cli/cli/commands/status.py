@@ -107,6 +107,8 @@ def _pipeline(project: Project, found: Prospect | None) -> Answer:
     if not stale:
         return Answer(title, f"{text.count(count, 'step')}, all up to date.", ())
     sentence = f"{len(stale)} of {text.count(count, 'step')} stale."
+    if restorable := sum(item.action == "restore" for item in stale):
+        sentence += f" {restorable} can be restored without running."
     if busy(project.root):
         sentence += " A run is under way."
     return Answer(title, sentence, tuple(_stale(item, project) for item in stale))

@@ -60,6 +60,15 @@ def test_a_change_names_the_function(tmp_path: Path) -> None:
     assert changed(before, None) is None
 
 
+def test_a_changed_constant_is_named_too(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text("LIMIT = 3\nother: int = 2\nprint(LIMIT)\n")
+    before = closure(tmp_path, ["f.py"])["f.py"]
+    (tmp_path / "f.py").write_text("LIMIT = 4\nother: int = 2\nprint(LIMIT)\n")
+    assert changed(before, closure(tmp_path, ["f.py"])["f.py"]) == "LIMIT"
+    (tmp_path / "f.py").write_text("LIMIT = 3\nother: int = 2\nprint(LIMIT + 1)\n")
+    assert changed(before, closure(tmp_path, ["f.py"])["f.py"]) == "the top level"
+
+
 def test_imports_inside_the_project_are_followed(tmp_path: Path) -> None:
     (tmp_path / "src" / "package").mkdir(parents=True)
     (tmp_path / "src" / "train.py").write_text(
