@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,7 @@ class StatCache:
 
     path: Path
     _connection: sqlite3.Connection | None = field(default=None, repr=False)
-    _broken: bool = field(default=False, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def load(self, root: str) -> dict[str, Known]:
         """Return what is known of the folder `root` (absolute) and all below it, by one query."""
@@ -149,23 +150,26 @@ class StatCache:
     @contextlib.contextmanager
     def _database(self, *, write: bool = False) -> Iterator[sqlite3.Connection | None]:
         """Offer the open database, or None when there is none to be had: a cache may be absent."""
-        try:
-            connection = self._connection or self._open()
-        except (sqlite3.Error, OSError):
-            yield None
-            return
-        try:
-            with connection if write else contextlib.nullcontext():
-                yield connection
-        except sqlite3.OperationalError:
-            return  # locked or read-only: nothing is remembered this time
-        except sqlite3.DatabaseError:
-            self._discard()
+        with self._lock:
+            try:
+                connection = self._connection or self._open()
+            except (sqlite3.Error, OSError):
+                yield None
+                return
+            try:
+                with connection if write else contextlib.nullcontext():
+                    yield connection
+            except sqlite3.OperationalError:
+                return  # locked or read-only: nothing is remembered this time
+            except sqlite3.ProgrammingError:
+                raise
+            except sqlite3.DatabaseError:
+                self._discard()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for attempt in (1, 2):
-            connection = sqlite3.connect(self.path, timeout=5)
+            connection = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
             try:
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 if version != _VERSION:
@@ -195,9 +199,14 @@ class StatCache:
 
 
 def pack(found: os.stat_result) -> bytes:
-    """Return FACTS of a file; raises struct.error for numbers that no disk we know gives."""
+    """Return FACTS of a file."""
+    inode = found.st_ino
     return FACTS.pack(
-        found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        inode if inode < 1 << 63 else inode - (1 << 64),
+        found.st_mode,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,25 @@ def test_a_damaged_stat_cache_is_only_slower(tmp_path: Path, damage: str) -> Non
         path.mkdir()
     assert fingerprint(data, stats=OldStats(path)) == before
     assert fingerprint(data, stats=OldStats(path)) == before
+
+
+def test_threads_and_processes_may_share_a_stat_cache(tmp_path: Path) -> None:
+    data = small_world(tmp_path / "data")
+    before = fingerprint(data)
+    shared, other = OldStats(tmp_path / "stat.sqlite"), OldStats(tmp_path / "stat.sqlite")
+    seen: list[bool] = []
+
+    def look(stats: StatCache) -> None:
+        for _ in range(10):
+            (data / "plain.txt").touch()
+            seen.append(fingerprint(data, stats=stats) == before)
+
+    threads = [threading.Thread(target=look, args=[s]) for s in (shared, shared, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 30
 
 
 def test_what_is_ignored_is_neither_stored_nor_counted(tmp_path: Path) -> None:
