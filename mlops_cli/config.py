@@ -46,7 +46,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("remotes.*.anonymous", "bool", None, "read a public bucket without credentials"),
     Setting("remotes.*.fsspec.*", "string", None, "passed to the file system as it stands"),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
-    Setting("ledger.writer", "string", None, "the name under which this clone records runs"),
 )
 
 
