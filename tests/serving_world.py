@@ -31,7 +31,7 @@ SCHEMA: dict[str, Any] = {
         {"name": "distance", "dtype": "FP32", "nullable": False, "min": 0.0, "max": 5000.0},
         {"name": "wind", "dtype": "FP32", "nullable": True},
         {"name": "carrier", "dtype": "BYTES", "nullable": True, "categories": ["AA", "UA"]},
-        {"name": "stops", "dtype": "INT64", "nullable": False},
+        {"name": "stops", "dtype": "INT64", "nullable": False, "kind": "int"},
     ],
     "outputs": [{"name": "probability", "dtype": "FP32"}],
 }

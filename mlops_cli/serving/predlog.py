@@ -10,7 +10,7 @@ from typing import Any
 
 from mlops_cli import fsio
 from mlops_cli.ledger.code import code_now
-from mlops_cli.ledger.record import record
+from mlops_cli.ledger.record import record, timestamp
 from mlops_cli.serving import environment, processes
 from mlops_cli.serving.logfiles import INPUT, OPEN, SEALED, folder
 from mlops_cli.serving.parts import Parts, open_target
@@ -22,7 +22,7 @@ _WRITER = re.compile(r"(\d+)-(\d*)-")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A sealed piece of the log, in the cache. `start` and `end` are event times, ISO 8601 UTC."""
+    """A sealed piece of the log, in the cache; `start` and `end` bound its event times."""
 
     digest: str
     rows: int
@@ -121,7 +121,7 @@ def _keep(parts: Parts, name: str, path: Path, deployment: str | None) -> Segmen
         return None
     digest = parts.cache.put(_compact(table))
     bounds = pc.min_max(table.column("time")).as_py()
-    start, end = (_text(bounds[name]) for name in ("min", "max"))
+    start, end = timestamp(bounds["min"]), timestamp(bounds["max"])
     models = tuple(sorted(set(table.column("model").to_pylist())))
     made = record(
         "predictions",
@@ -150,8 +150,3 @@ def _compact(table: Any) -> bytes:
         writer.write_table(table.combine_chunks())
     data: bytes = sink.getvalue().to_pybytes()
     return data
-
-
-def _text(moment: Any) -> str:
-    text: str = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return text

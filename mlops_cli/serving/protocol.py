@@ -121,7 +121,10 @@ def metadata(name: str, versions: list[int], schema: Schema) -> dict[str, Any]:
 
 def _described(column: Column) -> dict[str, Any]:
     said: dict[str, Any] = {"name": column.name, "datatype": column.dtype, "shape": [-1]}
-    return {**said, "parameters": {"nullable": True}} if column.nullable else said
+    parameters: dict[str, Any] = {"kind": column.kind} if column.kind else {}
+    if column.nullable:
+        parameters["nullable"] = True
+    return {**said, "parameters": parameters} if parameters else said
 
 
 def _end(body: bytes, json_length: str | None) -> int:

@@ -39,6 +39,7 @@ class Column:
     name: str
     dtype: str
     nullable: bool = False
+    kind: str = ""  # what people call it where that is not the dtype: int, float, bool, string
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _column(item: Mapping[str, Any]) -> Column:
     name, dtype = str(item["name"]), str(item["dtype"])
     if dtype not in NUMPY:
         raise ValueError(f"column {name!r} has the unknown dtype {dtype!r}")
-    return Column(name, dtype, bool(item.get("nullable", False)))
+    return Column(name, dtype, bool(item.get("nullable", False)), str(item.get("kind", "")))
 
 
 def _malformed(source: str, why: str) -> IntegrityError:

@@ -28,7 +28,8 @@ _LENGTH = struct.Struct("<I")
 def from_values(column: Column, values: list[Any]) -> Array:
     """Return JSON values as an array of shape [rows] and the dtype of `column`.
 
-    Nothing is coerced: "1" is not a number, 1.0 not an integer, true not 1.
+    Nothing is coerced: "1" is not a number, 1.0 not an integer, true not 1 unless the column
+    is a flag.
     """
     kinds = set(map(type, values))
     if _NULL in kinds:
@@ -36,6 +37,9 @@ def from_values(column: Column, values: list[Any]) -> Array:
             raise Refused(f"input {column.name!r} is null in row {values.index(None)}")
         kinds.discard(_NULL)
     if column.dtype in FLOATS:
+        if column.kind == "bool" and bool in kinds:  # a flag that the model takes as 0 and 1
+            values = [float(value) if type(value) is bool else value for value in values]
+            kinds.discard(bool)
         if not kinds <= _FLOAT_KINDS:
             raise _wrong_kind(column, values, _FLOAT_KINDS)
         if len(values) <= _FEW and _all_plain(values, _LARGEST[column.dtype]):

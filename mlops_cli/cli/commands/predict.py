@@ -162,9 +162,10 @@ def _value(name: str, value: str, dtype: str) -> Any:
         return None
     if dtype == "BYTES":
         return value
+    flags = {"true": True, "false": False}
     try:
-        if dtype == "BOOL":
-            return {"true": True, "false": False}[value]
+        if dtype == "BOOL" or value in flags:
+            return flags[value]
         return float(value) if dtype.startswith("FP") else int(value)
     except (ValueError, KeyError):
         raise UsageError(

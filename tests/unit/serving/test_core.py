@@ -12,6 +12,8 @@ import pytest
 from mlops_cli.serving.core import Core, Entry, Request, Response, handle
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.router import Router, Variant
+from mlops_cli.serving.schema import Column, Refused
+from mlops_cli.serving.tensors import from_values
 
 from serving_world import ROW, expected, load, rows
 
@@ -246,6 +248,14 @@ def test_a_named_version_answers_for_itself(served: Served) -> None:
 
 def test_get_on_predict_is_405(served: Served) -> None:
     assert served.ask("/predict").status == 405
+
+
+def test_true_and_false_are_numbers_only_for_a_flag() -> None:
+    flag = Column("freezing", "FP32", nullable=True, kind="bool")
+    assert from_values(flag, [True, False, 1.0])[:3].tolist() == [1.0, 0.0, 1.0]
+    assert np.isnan(from_values(flag, [None, True])[0])
+    with pytest.raises(Refused, match="takes a number"):
+        from_values(Column("distance", "FP32"), [True])
 
 
 def test_before_a_model_is_loaded_requests_get_503_and_ready_says_no(served: Served) -> None:

@@ -40,7 +40,7 @@ def test_a_seal_holds_exactly_what_was_answered_before_it(world: World) -> None:
     (later,) = predlog.seal(world.parts, "prod")
     assert predlog.seal(world.parts, "prod") == []
     assert (segment.rows, later.rows) == (30, 5)
-    assert segment.start == segment.end == "2013-01-31T10:05:00.000000Z"
+    assert segment.start == segment.end == "2013-01-31T10:05:00.000Z"
     assert segment.models == (str(world.registry.resolve("delay@v1").digest),)
     table = predlog.read(world.cache, [segment.digest])
     assert table["request_id"].to_pylist() == [f"a{n}" for n in range(30)]
