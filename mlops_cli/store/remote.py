@@ -18,6 +18,7 @@ from mlops_cli.store.remote_errors import explain, is_missing
 
 FORMAT = "mlops.remote/1"
 FORMAT_FILE = "format.json"
+FORMAT_AT_MOST = 1 << 16
 PART = 16 << 20  # bytes of one request when a large object is read or written
 DIRECTORY = ("file", "local")
 # an upload to these appears all at once; elsewhere it goes to a temporary name and is moved
@@ -83,14 +84,16 @@ class Remote:
             if not name.rpartition("/")[2].startswith(".tmp-")
         }
 
-    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes | None:
-        """Return the bytes of `name` from `start` to before `end`; None when it is not there."""
+    def read(self, name: str, start: int, end: int) -> bytes | None:
+        """Return the bytes of `name` from `start` to before `end`, fewer where it is shorter;
+        None when it is not there.
+
+        Asked for a range, S3 needs one request, and a refusal says why; a HEAD would not.
+        """
         self.requests.add("reads")
         with self._translated("read"):
             try:
-                data = self.filesystem.cat_file(
-                    self._place(name), **({} if end is None else {"start": start, "end": end})
-                )
+                data = self.filesystem.cat_file(self._place(name), start=start, end=end)
             except Exception as exc:
                 if is_missing(exc):
                     return None
@@ -222,7 +225,7 @@ def check_format(remote: Remote, *, create: bool, required: bool = True) -> None
     """
     if remote.directory:
         _check_folder(remote, create=create or not required)
-    data = remote.read(FORMAT_FILE)
+    data = remote.read(FORMAT_FILE, 0, FORMAT_AT_MOST)
     if data is None:
         if create:
             text = encode.readable_json({"schema": FORMAT, "hash": "sha256"})

@@ -134,16 +134,19 @@ def refresh(remote: Remote, folder: Path, *, now: datetime, thorough: bool = Fal
     `thorough` also lists packs and objects, so that what was lost over there counts as missing.
     """
     former = remembered(folder, remote.url)
+    # before the packs: what the index names was there before it
     listed = {
-        name for name in remote.list("index") if Path(name).suffix in (PACKED, WHOLE)
-    }  # before the packs: what the index names was there before it
+        name: size
+        for name, size in remote.list("index").items()
+        if Path(name).suffix in (PACKED, WHOLE)
+    }
     have = set()
     for name in sorted(listed):
         target = folder / "index" / name
         if target.is_file() and (name in former.names or _right(target.read_bytes(), name)):
             have.add(name)
             continue
-        data = remote.read(f"index/{name}")
+        data = remote.read(f"index/{name}", 0, listed[name])
         if data is not None and _right(data, name):
             fsio.write_atomic(target, data, durable=False)
             have.add(name)

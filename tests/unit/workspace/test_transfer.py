@@ -95,7 +95,7 @@ def test_a_second_push_sends_nothing_and_asks_little(tmp_path: Path, remote: Rem
 
 
 def test_many_small_files_travel_in_a_few_requests(tmp_path: Path, remote: Remote) -> None:
-    some_data(tmp_path / "data", files=2000)
+    some_data(tmp_path / "data", files=1200)
     cache = open_cache(tmp_path / "cache")
     root = stored(tmp_path / "data", cache)
 
@@ -104,7 +104,7 @@ def test_many_small_files_travel_in_a_few_requests(tmp_path: Path, remote: Remot
     before = remote.requests.writes
     push(plan, cache, remote, index)
 
-    assert plan.objects > 2000
+    assert plan.objects > 1200
     assert remote.requests.writes - before == plan.requests <= 6
 
 
@@ -190,7 +190,7 @@ def test_wrong_bytes_on_the_remote_are_never_served(tmp_path: Path, remote: Remo
     send(here, remote, root)
     digest = Digest.of((tmp_path / "data/5/5.bin").read_bytes())
     (spot,) = look(here, remote).find([digest])[digest]
-    data = bytearray(remote.read(spot.name) or b"")
+    data = bytearray(remote.read(spot.name, 0, 1 << 30) or b"")
     data[spot.offset] ^= 1
     remote.write(spot.name, bytes(data))
 
@@ -273,7 +273,7 @@ def flip_a_byte(path: Path, at: int = 0) -> None:
 
 def test_an_object_of_many_parts_is_streamed_both_ways(tmp_path: Path, remote: Remote) -> None:
     here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
-    data = random.Random(5).randbytes(40 << 20)
+    data = random.Random(5).randbytes(20 << 20)
     (tmp_path / "big.bin").write_bytes(data)
     digest = here.put_file(tmp_path / "big.bin")
     root = Root("big.bin", digest, "file", len(data), 1)
