@@ -19,15 +19,18 @@ METRICS: dict[str, str] = {
     for name in ("roc_auc", "log_loss", "brier", "accuracy", "rmse", "mae")
 }
 TARGETS: dict[str, str] = {"local": "mlops_cli.serving.targets.local:LocalTarget"}
+ONLINE_STORES: dict[str, str] = {"sqlite": "mlops_cli.features.sqlite:SqliteStore"}
 ACTIONS: dict[str, str] = {
     "register": "mlops_cli.training.action:register",
     "deploy": "mlops_cli.serving.action:deploy",
+    "monitor": "mlops_cli.monitoring.action:check",
 }
 TABLES: dict[str, dict[str, str]] = {
     "mlops.steps": STEPS,
     "mlops.actions": ACTIONS,
     "mlops.metrics": METRICS,
     "mlops.targets": TARGETS,
+    "mlops.online_stores": ONLINE_STORES,
 }
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, places
 from mlops_cli.cli.render import lineage as pages
 from mlops_cli.encode import parse_json
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import lineage, query
-from mlops_cli.ledger.graph import Node
+from mlops_cli.ledger.graph import Graph, Node
 from mlops_cli.ledger.index import Index, open_index
 from mlops_cli.registry.registry import Holdings, Registry
+
+if TYPE_CHECKING:
+    from mlops_cli.project import Project
 
 
 class Form(StrEnum):
@@ -36,40 +40,60 @@ def command(
 ) -> int:
     """Follow a version, data, a run or any digest to its origins and to its use.
 
-    Links are records of the ledger and bytes in the cache, named by what is in them; digests are
-    short on screen and whole under --json.
+    Links are records of the ledger and bytes in cache or git, named by what is in them; digests
+    are short on screen and whole under --json.
     """
     ctx = context.current()
     if up and down:
         raise UsageError(
             "--up and --down leave nothing out together", code="bad-options", hint="give neither"
         )
-    project = ctx.project()
+    walk = lineage.up if up else lineage.down if down else lineage.both
+    traced = trace(ctx.project(), name, ctx.cwd, walk)
+    data = traced.data | {"direction": "up" if up else "down" if down else "both"}
+    human = traced.mermaid if graph is Form.mermaid else traced.tree
+    return ctx.show(data, "mlops.lineage/1", human, traced.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What was followed from a name, ready to be shown."""
+
+    graph: Graph
+    starts: list[str]
+    data: dict[str, Any]
+    warnings: list[str]
+
+    def tree(self) -> str:
+        """Return it as a person reads it."""
+        return pages.tree(self.graph, self.starts)
+
+    def mermaid(self) -> str:
+        """Return it as a page draws it."""
+        return pages.mermaid(self.graph)
+
+
+def trace(
+    project: Project, name: str, cwd: Path, walk: Callable[..., Graph] = lineage.both
+) -> Traced:
+    """Follow `name`, read as a path relative to `cwd` where it is one. Raises NotFound."""
     registry = Registry(project.git)
     with open_index(project.git) as index:
-        starts = _starts(name, index, registry, project.root, ctx.cwd)
-        walk = lineage.up if up else lineage.down if down else lineage.both
-        found = walk(index, *starts)
+        starts = _starts(name, index, registry, project.root, cwd)
+        found = places.confirmed(walk(index, *starts), project.cache, project.git)
         warnings = [f"{why}; it is left out." for why in index.damaged().values()]
     holdings = registry.holdings()
-    nodes = [_plain(node, holdings) for node in found.nodes.values()]
     data = {
         "name": name,
         "starts": starts,
-        "direction": "up" if up else "down" if down else "both",
-        "nodes": nodes,
+        "direction": "both",
+        "nodes": [_plain(node, holdings) for node in found.nodes.values()],
         "edges": [
             {"from": e.source, "to": e.target, "relation": e.relation, "name": e.name}
             for e in found.edges
         ],
     }
-
-    def human() -> str:
-        if graph is Form.mermaid:
-            return pages.mermaid(found)
-        return pages.tree(found, starts)
-
-    return ctx.show(data, "mlops.lineage/1", human, warnings)
+    return Traced(found, starts, data, warnings)
 
 
 def _starts(text: str, index: Index, registry: Registry, root: Path, cwd: Path) -> list[str]:

@@ -1,0 +1,270 @@
+"""One check: what was served in a window against what the model was trained on; then a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from mlops_cli.encode import parse_json
+from mlops_cli.errors import ConfigError, NotFound
+from mlops_cli.ledger.code import code_now
+from mlops_cli.ledger.index import Index, open_index
+from mlops_cli.ledger.record import record, timestamp
+from mlops_cli.monitoring import drift, performance, quality, window
+from mlops_cli.monitoring.decide import Decision, decide
+from mlops_cli.monitoring.finding import Finding, worst
+from mlops_cli.pipeline.model import Monitor, Pipeline, Source
+from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
+from mlops_cli.serving import bundle, environment, predlog
+from mlops_cli.serving.parts import Parts
+from mlops_cli.training import metrics
+from mlops_cli.workspace import pointer as pointers
+
+Verdict = Literal["quiet", "warning", "alarm", "retrain", "not-enough-data"]
+FAMILIES = ("quality", "drift", "performance")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check saw and decided; `record` and `decided` are its records in the ledger."""
+
+    monitor: str
+    start: datetime
+    end: datetime
+    rows: int
+    labelled: int
+    model: str | None
+    version: int | None
+    findings: tuple[Finding, ...]
+    metrics: Mapping[str, float]
+    verdict: Verdict
+    decision: Decision
+    record: str | None = None
+    decided: str | None = None
+
+    def family(self, name: str) -> list[Finding]:
+        """Return the findings of one family."""
+        return [item for item in self.findings if item.family == name]
+
+    def families(self) -> dict[str, dict[str, Any]]:
+        """Return family → its severity and findings, as they stand in the record."""
+        return {
+            family: {
+                "severity": worst(self.family(family)),
+                "findings": [item.plain() for item in self.family(family)],
+            }
+            for family in FAMILIES
+        }
+
+
+def check(
+    parts: Parts,
+    pipeline: Pipeline,
+    name: str,
+    *,
+    start: datetime,
+    end: datetime,
+    at: datetime,
+    dry_run: bool = False,
+) -> Check:
+    """Hold what environment served in [start, end) against its training, as known at `at`.
+
+    Seals the prediction log first, so that all that was answered counts. Writes a check and a
+    decision record, unless `dry_run`. Raises NotFound ("unknown-monitor").
+    """
+    monitor = find(pipeline, name)
+    if environment.read(parts.root, monitor.deployment) is None:
+        raise NotFound(
+            f"nothing was ever deployed to {monitor.deployment!r}",
+            code="unknown-environment",
+            hint=f"mlops deploy apply {monitor.deployment}",
+        )
+    predlog.seal(parts, monitor.deployment)
+    with open_index(parts.git) as index:
+        served = window.served(index, parts.cache, monitor.deployment, start, end)
+        version = _version(parts, pipeline, monitor, served.model)
+        source = label_source(pipeline, monitor)
+        if version is None or served.rows.num_rows < monitor.window.min_rows:
+            found, counted, figures = list[Finding](), 0, dict[str, float]()
+            enough = False
+        else:
+            found, counted, figures = _look(parts, monitor, version, served, source, at)
+            enough = True
+        decision = _decision(index, monitor, name, at, found)
+    result = Check(
+        name,
+        start,
+        end,
+        served.rows.num_rows,
+        counted,
+        served.model,
+        version.number if version else None,
+        tuple(found),
+        figures,
+        _verdict(found, decision) if enough else "not-enough-data",
+        decision,
+    )
+    return result if dry_run else _recorded(parts, monitor, source, served, version, result, at)
+
+
+def find(pipeline: Pipeline, name: str) -> Monitor:
+    """Return the monitor `name` of pipeline.yaml."""
+    if name not in pipeline.monitors:
+        known = ", ".join(pipeline.monitors) or "none"
+        raise NotFound(
+            f"pipeline.yaml has no monitor {name!r}",
+            code="unknown-monitor",
+            hint=f"monitors: {known}",
+        )
+    return pipeline.monitors[name]
+
+
+def model_of(pipeline: Pipeline, monitor: Monitor) -> str:
+    """Return the name of the model that the monitored deployment serves."""
+    return pipeline.deployments[monitor.deployment].model.partition("@")[0]
+
+
+def label_source(pipeline: Pipeline, monitor: Monitor) -> Source:
+    """Return where labels come from: `labels.from`, or the spine that the model learnt from."""
+    if monitor.labels.source:
+        return pipeline.data[monitor.labels.source.removeprefix("data.")]
+    model = pipeline.models[model_of(pipeline, monitor)]
+    spine = pipeline.train[model.source.removeprefix("train.")].dataset.spine
+    return pipeline.data[spine.removeprefix("data.")]
+
+
+def _version(
+    parts: Parts, pipeline: Pipeline, monitor: Monitor, digest: str | None
+) -> Version | None:
+    if digest is None:
+        return None
+    return Registry(parts.git).find(model_of(pipeline, monitor), digest)
+
+
+def _look(
+    parts: Parts,
+    monitor: Monitor,
+    version: Version,
+    served: window.Served,
+    source: Source,
+    at: datetime,
+) -> tuple[list[Finding], int, dict[str, float]]:
+    folder = parts.root / bundle.open_bundle(parts.cache, version.bundle, root=parts.root)
+    path = folder / "profile.json"
+    reference = parse_json(path.read_bytes(), source=str(path))
+    rows = window.as_learnt(predlog.inputs(served.rows), version.payload["inputs"])
+    found = quality.quality(reference, rows) + drift.drift(reference, rows, monitor.drift)
+    label, score = window.labelled(parts.root, source, served.rows, at=at)
+    wanted = monitor.performance
+    if wanted is None or len(label) < monitor.window.min_rows:
+        return found, len(label), {}
+    metric = metrics.find(wanted.metric)
+    known = version.payload["metrics"].get(wanted.metric)
+    if known is None:
+        raise ConfigError(
+            f"{version.name} was not evaluated by {wanted.metric}",
+            code="metric-missing",
+            hint=f"add {wanted.metric} to train.metrics, then mlops run and mlops register",
+        )
+    finding = performance.performance(
+        label,
+        score,
+        metric=wanted.metric,
+        reference=float(known),
+        min_drop=wanted.min_drop,
+        measure=metric.measure,
+        greater_is_better=metric.greater_is_better,
+    )
+    figures = {
+        wanted.metric: float(metric.measure(label, score)),
+        "label_mean": float(label.mean()),
+    }
+    return [*found, finding], len(label), figures
+
+
+def _decision(
+    index: Index, monitor: Monitor, name: str, at: datetime, findings: Sequence[Finding]
+) -> Decision:
+    now: dict[str, str] = {
+        family: worst(item for item in findings if item.family == family) for family in FAMILIES
+    }
+    before = [
+        {family: part["severity"] for family, part in item["families"].items()}
+        for item in index.newest("check")
+        if item["monitor"] == name
+    ]
+    retrained = [
+        datetime.fromisoformat(str(item["at"]))
+        for item in index.newest("decision")
+        if item["monitor"] == name and item["action"] == "retrain"
+    ]
+    return decide(monitor.retrain, [now, *before], at=at, retrained=retrained)
+
+
+def _verdict(findings: Sequence[Finding], decision: Decision) -> Verdict:
+    if decision.action == "retrain":
+        return "retrain"
+    levels: dict[str, Verdict] = {"ok": "quiet", "warning": "warning", "important": "alarm"}
+    return levels[worst(findings)]
+
+
+def _recorded(
+    parts: Parts,
+    monitor: Monitor,
+    source: Source,
+    served: window.Served,
+    version: Version | None,
+    result: Check,
+    at: datetime,
+) -> Check:
+    common: dict[str, Any] = {
+        "time": parts.now(),
+        "actor": str(parts.git.identity()),
+        "code": code_now(parts.git),
+        "monitor": result.monitor,
+    }
+    checked = record(
+        "check",
+        **common,
+        environment=monitor.deployment,
+        window={"start": timestamp(result.start), "end": timestamp(result.end)},
+        at=timestamp(at),
+        models=[served.model] if served.model else [],
+        version=result.version,
+        model=version.model if version else None,
+        predictions=list(served.segments),
+        rows=result.rows,
+        labelled=result.labelled,
+        labels={source.path: _digest_of(parts, source)},
+        families=result.families(),
+        metrics=dict(result.metrics),
+        verdict=result.verdict,
+        parents=list(served.records),
+    )
+    decided = record(
+        "decision",
+        **common,
+        check=checked.digest,
+        at=timestamp(at),
+        action=result.decision.action,
+        because=list(result.decision.because),
+        parents=[checked.digest],
+    )
+    parts.ledger.append(checked, decided)
+    return replace(result, record=str(checked.digest), decided=str(decided.digest))
+
+
+def _digest_of(parts: Parts, source: Source) -> str | None:
+    """Return the digest under which the labels are tracked, None where they are not."""
+    if not (parts.root / f"{source.path}{pointers.SUFFIX}").is_file():
+        return None
+    return str(pointers.read_pointer(parts.root, f"{source.path}{pointers.SUFFIX}").digest)
+
+
+def exit_code(result: Check) -> int:
+    """Return 0 quiet, 1 alarm, 3 warning, 4 retrain due, 5 not enough data."""
+    codes: dict[Any, int] = {"quiet": 0, "alarm": 1, "warning": 3, "retrain": 4}
+    return codes.get(result.verdict, 5)

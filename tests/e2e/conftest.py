@@ -1,0 +1,130 @@
+"""One demo for all rows of the mission: made once a session, copied by whoever changes it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on disk, and the real command in it."""
+
+    root: Path
+    home: Path
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a user who has a name and nothing else."""
+        beside = Path(sys.executable).parent
+        return {
+            "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "COLUMNS": "100",
+            "CI": "1",
+        }
+
+    def run(
+        self, *words: str, code: int | None = 0, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command in the project; `code` asserts how it ends, None takes any."""
+        done = subprocess.run(
+            words,
+            cwd=self.root,
+            env={**self.environment(), **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def mlops(self, *words: str, code: int | None = 0, **env: str) -> Any:
+        """Run `mlops … --json` and return the data, or the error of a command that failed."""
+        document = json.loads(self.run("mlops", *words, "--json", code=code, **env).stdout)
+        return document["data"] if document["ok"] else document["error"]
+
+    def git(self, *words: str) -> str:
+        """Run git and return what it printed."""
+        return self.run("git", *words).stdout.strip()
+
+
+@dataclass(frozen=True)
+class Demo(Project):
+    """The project that `mlops demo` left, and what it said."""
+
+    said: dict[str, Any]
+
+
+def _home(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitconfig").write_text(
+        "[user]\n\tname = Reader\n\temail = reader@example.com\n[init]\n\tdefaultBranch = main\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The whole loop on real data, played once; whoever changes it takes `project`."""
+    base = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent  # the folder that all workers of this session share
+    home, root, said = _home(base / "demo-home"), base / "demo", base / "demo.json"
+    with (base / "demo.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not said.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir()
+            done = Project(root, home).run("mlops", "demo", str(root), "--json", code=None)
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+            said.write_text(done.stdout)
+    return Demo(root, home, json.loads(said.read_text())["data"])
+
+
+@pytest.fixture
+def project(demo: Demo, tmp_path: Path) -> Iterator[Project]:
+    """A copy of the demo's project that a test may change; its server is stopped at the end."""
+    root = tmp_path / "project"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(demo.root), str(root)], check=True)
+    copy = Project(root, demo.home)
+    yield copy
+    copy.run("mlops", "deploy", "stop", "prod", code=None)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Project:
+    """A small project of command steps in a new repository: no extras, no data."""
+    home, root = _home(tmp_path / "home"), tmp_path / "bare"
+    root.mkdir()
+    made = Project(root, home)
+    made.run("mlops", "init", "--template", "minimal", "--name", "bare")
+    return made
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Callable[[Project, str], Project]:
+    """Clone a project with its ledger, as another person would."""
+
+    def make(origin: Project, name: str) -> Project:
+        root = tmp_path / name
+        subprocess.run(["git", "clone", "-q", str(origin.root), str(root)], check=True)
+        refspec = "+refs/mlops/*:refs/mlops/*"
+        subprocess.run(["git", "fetch", "-q", "origin", refspec], cwd=root, check=True)
+        return Project(root, origin.home)
+
+    return make
