@@ -87,7 +87,7 @@ def _label(record: Record) -> str:
         "deployment": lambda: (
             f"{one('environment')} {one('action')}: {one('model')}@v{one('version')}"
         ),
-        "predictions": lambda: f"{one('deployment')}, {one('rows')} rows",
+        "predictions": lambda: f"{one('deployment')}, {int(one('rows')):,} rows",
         "check": lambda: f"{one('monitor')}: {one('verdict')}",
         "decision": lambda: f"{one('monitor')}: {one('action')}",
         "evaluation": lambda: f"{one('metric')}: {one('verdict')}",

@@ -39,12 +39,11 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The metrics of its steps; a later step wins a name."""
-        return {
-            name: value
-            for record in self.records
-            for name, value in (record["metrics"] or {}).items()
-        }
+        """The metrics of its steps; those of the last step come first and win a name."""
+        found: dict[str, Any] = {}
+        for record in reversed(self.records):
+            found = {**found, **(record["metrics"] or {}), **found}
+        return found
 
 
 def runs(index: Index, *, limit: int = 20) -> list[Run]:

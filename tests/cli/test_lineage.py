@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from mlops_cli.ledger.append import open_ledger
-from mlops_cli.ledger.record import record
+from mlops_cli.ledger.record import Code, record
 from mlops_cli.registry.registry import Registry
 from mlops_cli.vcs.repo import Git
 
@@ -86,13 +86,38 @@ def test_the_chain_is_whole_and_each_link_has_its_digest(
     assert nodes[told["decision"]]["place"] == "ledger"
     assert nodes[d("raw")] | {"time": None} == {
         "id": d("raw"), "kind": "data", "label": "data/flights", "digest": d("raw"),
-        "place": "cache", "time": None, "facts": {}, "tag": None,
+        "place": "absent", "time": None, "facts": {}, "tag": None,
     }  # fmt: skip
     tag = nodes[told["version"]]["tag"]
     assert tag["name"] == "mlops/delay/v1"
     assert nodes[told["promotion"]]["tag"]["name"] == "mlops/delay/@production/1"
     ends = {edge["from"] for edge in result.data["edges"]}
     assert ends <= set(nodes)
+
+
+def test_each_link_says_where_its_bytes_can_be_confirmed(
+    mlops: Any, repo: Path, git: Any, assert_valid: Any, told: dict[str, str]
+) -> None:
+    from mlops_cli.store.cache import open_cache
+
+    open_cache(repo / ".mlops" / "cache").put(b"raw")
+    (repo / "src").mkdir()
+    (repo / "src" / "clean.py").write_text("code")
+    git("add", "src")
+    git("commit", "-q", "-m", "code")
+    code = Code(Git(repo).head().commit)
+    step = record("run", time=datetime(2013, 3, 1, tzinfo=UTC), actor="Ada", code=code, run="r2",
+                  step="clean", step_kind="command", key="k", status="done", started="", seconds=1,
+                  inputs={"src/clean.py": d("code"), "data/flights": d("raw"), "gone": d("gone")},
+                  outputs={})  # fmt: skip
+    open_ledger(Git(repo)).append(step)
+    result = mlops("lineage", "clean", "--up", "--json", code=0)
+    assert_valid(result.json)
+    places = {node["label"]: node["place"] for node in result.data["nodes"]}
+    assert places == {
+        "clean": "ledger", "src/clean.py": "git", "data/flights": "cache", "gone": "absent",
+    }  # fmt: skip
+    assert "not here" in mlops("lineage", "clean", "--up", code=0).stdout
 
 
 def test_the_screen_is_a_tree_in_eighty_columns(mlops: Any, told: dict[str, str]) -> None:

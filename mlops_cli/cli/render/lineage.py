@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlops_cli.cli.places import ABSENT
 from mlops_cli.cli.render.runs import figures, moment
 from mlops_cli.cli.render.text import count, short, style
 from mlops_cli.ledger.graph import Graph, Node
@@ -97,9 +98,9 @@ def _rows(nodes: Sequence[Node], starts: Sequence[str], above: set[str]) -> Iter
 
 
 def _row(node: Node, starts: Sequence[str], above: set[str]) -> str:
-    label = f"{_cut(node.label, 32):<32}"
+    label = f"{_cut(_told(node), 34):<34}"
     digest = short(node.id) if node.id.startswith("sha256:") else "-" * 12
-    extra = style("above", "dim") if node.id in above else _cut(_extra(node), 17)
+    extra = style("above", "dim") if node.id in above else _cut(_extra(node), 15)
     name = style(label, "bold") if node.id in starts else label
     return f"{node.kind:<12} {name} {style(digest, 'dim')}  {extra}".rstrip()
 
@@ -108,13 +109,20 @@ def _extra(node: Node) -> str:
     facts = node.facts
     if node.kind == "run":
         return figures(facts.get("metrics") or {}, 1)
-    if node.kind == "decision" and facts.get("because"):
-        return ", ".join(_word(reason) for reason in facts["because"])
+    if node.place == ABSENT:
+        return "not here"
     if node.kind == "predictions":
         return f"to {moment(facts.get('end'))[:10]}"
     if node.kind == "check" and isinstance(facts.get("window"), Mapping):
         return f"to {moment(facts['window'].get('end'))[:10]}"
-    return moment(node.time) if node.place == "ledger" else ""
+    return moment(node.time)[:10] if node.place == "ledger" else ""
+
+
+def _told(node: Node) -> str:
+    if node.kind == "decision" and node.facts.get("because"):
+        reasons = "; ".join(_word(reason) for reason in node.facts["because"])
+        return f"{node.facts.get('action')}: {reasons}"
+    return node.label
 
 
 def _word(reason: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlops_cli.cli.render.runs import figures, moment
+from mlops_cli.cli.render.runs import figures, moment, person
 from mlops_cli.cli.render.text import short, style, table
 
 
@@ -38,7 +38,7 @@ def version(data: Mapping[str, Any]) -> str:
     head = style(data["name"], "bold") + (f"  {style(aliases, 'green')}" if aliases else "")
     payload = data["payload"]
     rows = [
-        ("registered", f"{moment(data['created'])} by {payload.get('actor')}"),
+        ("registered", f"{moment(data['created'])} by {person(payload.get('actor'))}"),
         ("format", payload.get("format")),
         ("metrics", figures(data["metrics"]) or None),
         ("inputs", _columns(payload.get("inputs"))),
@@ -62,7 +62,7 @@ def history(events: Sequence[Mapping[str, Any]]) -> str:
             f"{moment(event['time'])}  {_what(event)}  {style(short(event['digest']), 'dim')}"
         )
         if event["what"] != "registered":
-            lines.append(f"  by {event['actor']}: {event['reason']}")
+            lines.append(f"  by {person(event['actor'])}: {event['reason']}")
         for rule in event["rules"]:
             mark = style("ok", "green") if rule["passed"] else style("no", "red")
             lines.append(f"  {mark}  {rule['name']}: {rule['why']}")

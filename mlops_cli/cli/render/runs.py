@@ -38,7 +38,7 @@ def page(data: Mapping[str, Any]) -> str:
         return _record(record)
     lines = [
         f"{style(run['id'], 'bold')}  {status(run['status'])}, started {moment(run['started'])}, "
-        f"{seconds(run['seconds'])} of work, by {run['actor']}"
+        f"{seconds(run['seconds'])} of work, by {person(run['actor'])}"
     ]
     if run["commit"]:
         lines.append(f"on commit {run['commit'][:12]}")
@@ -88,7 +88,7 @@ def seconds(value: float | None) -> str:
 
 def figures(metrics: Mapping[str, Any], most: int = 99) -> str:
     """Return metrics in one line: "roc_auc 0.7012, brier 0.14"."""
-    shown = [f"{name} {_figure(value)}" for name, value in list(metrics.items())[:most]]
+    shown = [f"{name} {figure(value)}" for name, value in list(metrics.items())[:most]]
     return ", ".join(shown) + (", …" if len(metrics) > most else "")
 
 
@@ -125,5 +125,14 @@ def _gist(record: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _figure(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def figure(value: Any) -> str:
+    """Return a number for people: 0.7012, 27,004, 1.2e-07."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return f"{int(value):,}" if whole else f"{value:.4g}"
+
+
+def person(actor: Any) -> str:
+    """Return the name in "Name <email>"; the whole stands under --json."""
+    return str(actor or "-").partition(" <")[0]
