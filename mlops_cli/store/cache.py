@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mlops_cli import fsio
-from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
+from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store import hashing
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
@@ -149,10 +149,16 @@ class Cache:
         return digest
 
     def put_file(self, path: Path) -> Digest:
-        """Store the file at `path` and return its digest; large ones are read only once."""
-        if os.stat(path).st_size < PACK_BELOW:
-            return self.put(Path(path).read_bytes())
-        return self.objects.put_file(path)[0]
+        """Store the file at `path` and return its digest; large ones are read only once.
+
+        Raises StateRefused ("file-changed") when it is gone, OutsideWorld ("cannot-read").
+        """
+        try:
+            if os.stat(path).st_size < PACK_BELOW:
+                return self.put(Path(path).read_bytes())
+            return self.objects.put_file(path)[0]
+        except OSError as exc:
+            raise hashing.unreadable(exc) from exc
 
     @contextlib.contextmanager
     def writer(self) -> Iterator[BatchWriter]:
@@ -234,28 +240,6 @@ class BatchWriter:
         digest = Digest.of(data)
         self.add_raw(digest.raw, data)
         return digest
-
-    def put_file(self, path: str, *, size: int) -> bytes:
-        """Store the file at `path`, which has about `size` bytes, and return its raw digest.
-
-        Raises StateRefused ("file-changed") when it has not.
-        """
-        if size >= PACK_BELOW:
-            digest, length = self.cache.objects.put_file(Path(path))
-            self._shelves.add(digest.hex[:2])
-            raw = digest.raw
-        else:
-            data = hashing.read_exactly(path, size)
-            raw, length = hashlib.sha256(data).digest(), len(data)
-            self.add_raw(raw, data)
-        if length != size:
-            raise StateRefused(
-                f"{path} changed while it was read",
-                code="file-changed",
-                hint="run the same command again when nothing writes to it",
-                details={"path": path},
-            )
-        return raw
 
     def has_raw(self, raw: bytes) -> bool:
         """Return whether the object is in the cache or on its way there."""

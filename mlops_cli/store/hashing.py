@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
 from mlops_cli.store.digest import Digest
 
 CHUNK = 1 << 20
@@ -115,3 +116,31 @@ def write_all(handle: int, data: memoryview | bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+
+
+def check_size(path: str, length: int, expected: int) -> None:
+    """Raise StateRefused ("file-changed") if the bytes read are not as many as were seen before."""
+    if length != expected:
+        raise StateRefused(
+            f"{path} changed while it was read",
+            code="file-changed",
+            hint="run the same command again when nothing writes to it",
+            details={"path": path},
+        )
+
+
+def unreadable(exc: OSError) -> MlopsError:
+    """Return the error for a file that could not be read."""
+    if isinstance(exc, FileNotFoundError):
+        return StateRefused(
+            f"{exc.filename} went away while it was read",
+            code="file-changed",
+            hint="run the same command again when nothing writes there",
+            details={"path": exc.filename},
+        )
+    return OutsideWorld(
+        f"cannot read {exc.filename}: {exc.strerror}",
+        code="cannot-read",
+        hint="check its permissions and run the same command again",
+        details={"path": exc.filename},
+    )

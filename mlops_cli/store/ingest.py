@@ -14,7 +14,7 @@ from mlops_cli.store.digest import RAW_LENGTH, Digest
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
 from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
 from mlops_cli.store.tree import Row, write_rows
-from mlops_cli.store.worker import Batch, Done, Reader, unreadable
+from mlops_cli.store.worker import Batch, Done, Reader
 
 BATCH_FILES = 256
 BATCH_BYTES = 4 << 20
@@ -165,7 +165,7 @@ def _read(found: Scan, *, writer: BatchWriter | None, progress: Progress, jobs: 
                 done(reader.take(*batch))
                 task.advance()
         except OSError as exc:
-            raise unreadable(exc) from exc
+            raise hashing.unreadable(exc) from exc
 
 
 def _read_by_processes(

@@ -81,7 +81,8 @@ class ObjectStore:
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
         """Offer a fresh name on the same filesystem, gone afterwards unless it was renamed."""
-        path = fsio.temporary_beside(self.root / "tmp" / "object")
+        with fsio.translated(self.root):
+            path = fsio.temporary_beside(self.root / "tmp" / "object")
         try:
             yield path
         finally:

@@ -77,8 +77,8 @@ class Packer:
         self._pieces, self._pending = [], 0
 
     def _begin(self) -> None:
-        self._path = fsio.temporary_beside(self._root / "tmp" / "pack")
-        with fsio.translated(self._path):
+        with fsio.translated(self._root):
+            self._path = fsio.temporary_beside(self._root / "tmp" / "pack")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._handle = os.open(self._path, flags, 0o600)
         self._pieces = [packs.PACK_MAGIC]

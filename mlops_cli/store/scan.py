@@ -13,6 +13,7 @@ from typing import Literal
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.fsio import TEMPORARY_PREFIX
 from mlops_cli.store.digest import RAW_LENGTH
+from mlops_cli.store.hashing import unreadable
 from mlops_cli.store.statcache import FACTS, UNKNOWN
 from mlops_cli.store.tree import Mode, refusal
 
@@ -54,12 +55,15 @@ def scan(path: Path, *, ignored: Ignored | None = None, cache_root: Path | None 
     """Look at everything under `path`. Links are never followed, except those that lead to an
     object under `cache_root`: these are the files of a checkout by symlink.
 
-    Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name", "is-a-link").
+    Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name", "is-a-link",
+    "file-changed"), OutsideWorld ("cannot-read").
     """
     top = os.path.abspath(path)
     objects = os.path.join(os.path.realpath(cache_root), "objects") if cache_root else None
     try:
         found = os.lstat(top)
+    except PermissionError as exc:
+        raise unreadable(exc) from exc
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"{path} does not exist",
@@ -74,7 +78,10 @@ def scan(path: Path, *, ignored: Ignored | None = None, cache_root: Path | None 
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        _look(folder, ignored, objects)
+        try:
+            _look(folder, ignored, objects)
+        except OSError as exc:
+            raise unreadable(exc) from exc
         for _, inner in folder.folders:
             folders.append(inner)
             waiting.append(inner)
@@ -92,20 +99,25 @@ def _look(folder: Folder, ignored: Ignored | None, objects: str | None) -> None:
     inside = folder.inside
     found: list[tuple[str, os.stat_result]] = []
     inner: list[str] = []
-    with os.scandir(folder.path) as listing:
-        for item in listing:
-            name = item.name
-            if name.startswith(TEMPORARY_PREFIX):
-                folder.leftovers.append(name)
-            elif item.is_dir(follow_symlinks=False):
-                if ignored is not None and ignored(inside + name, True):
+    handle = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # by its handle: then each stat looks up one name and not the whole path
+        with os.scandir(handle) as listing:
+            for item in listing:
+                name = item.name
+                if name.startswith(TEMPORARY_PREFIX):
+                    folder.leftovers.append(name)
+                elif item.is_dir(follow_symlinks=False):
+                    if ignored is not None and ignored(inside + name, True):
+                        folder.ignored = True
+                    else:
+                        inner.append(name)
+                elif ignored is not None and ignored(inside + name, False):
                     folder.ignored = True
                 else:
-                    inner.append(name)
-            elif ignored is not None and ignored(inside + name, False):
-                folder.ignored = True
-            else:
-                found.append((name, item.stat(follow_symlinks=False)))
+                    found.append((name, item.stat(follow_symlinks=False)))
+    finally:
+        os.close(handle)
     found.sort()
     inner.sort()
     base = folder.path.rstrip("/") + "/"

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
+from mlops_cli.errors import MlopsError
 from mlops_cli.store import hashing
 from mlops_cli.store.cache import PACK_BELOW, BatchWriter, open_cache
 
@@ -31,16 +31,38 @@ class Reader:
         self._writer = writer
 
     def take(self, folder: str, names: list[str], sizes: list[int]) -> list[bytes]:
-        """Return the raw digests of these files; with a writer they are stored as well."""
-        prefix = folder.rstrip("/") + "/"
-        read = self._digest if self._writer is None else self._writer.put_file
-        return [read(prefix + name, size=size) for name, size in zip(names, sizes, strict=True)]
+        """Return the raw digests of these files; with a writer they are stored as well.
 
-    @staticmethod
-    def _digest(path: str, *, size: int) -> bytes:
-        if size < PACK_BELOW:
-            return sha256(hashing.read_exactly(path, size)).digest()
-        return hashing.hash_file(path)[0].raw
+        Raises StateRefused ("file-changed") for one that is stored and has another size, OSError.
+        """
+        path = folder
+        digests = []
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # through the handle, the kernel looks up one name and not a long path for each file
+            for name, size in zip(names, sizes, strict=True):
+                path = f"{folder}/{name}"
+                if size >= PACK_BELOW:
+                    digests.append(self._large(path, size))
+                    continue
+                data = hashing.read_exactly(name, size, dir_fd=handle)
+                raw = sha256(data).digest()
+                if self._writer is not None:
+                    hashing.check_size(path, len(data), size)
+                    self._writer.add_raw(raw, data)
+                digests.append(raw)
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, path) from exc
+        finally:
+            os.close(handle)
+        return digests
+
+    def _large(self, path: str, size: int) -> bytes:
+        if self._writer is None:
+            return hashing.hash_file(path)[0].raw
+        digest, length = self._writer.cache.objects.put_file(Path(path))
+        hashing.check_size(path, length, size)
+        return digest.raw
 
 
 def send(stream: BinaryIO, value: Any) -> None:
@@ -99,20 +121,3 @@ def _carry_out(order: Any, reader: Reader, writer: BatchWriter | None) -> tuple[
         return ("error", (type(exc).__name__, exc.message, exc.code, exc.hint))
     except OSError as exc:
         return ("oserror", (exc.errno, exc.strerror, str(exc.filename or "")))
-
-
-def unreadable(exc: OSError) -> MlopsError:
-    """Return the error for a file that could not be read."""
-    if isinstance(exc, FileNotFoundError):
-        return StateRefused(
-            f"{exc.filename} went away while it was read",
-            code="file-changed",
-            hint="run the same command again when nothing writes there",
-            details={"path": exc.filename},
-        )
-    return OutsideWorld(
-        f"cannot read {exc.filename}: {exc.strerror}",
-        code="cannot-read",
-        hint="check its permissions and run the same command again",
-        details={"path": exc.filename},
-    )

@@ -12,7 +12,8 @@ from typing import Any
 import mlops_cli
 from mlops_cli import errors
 from mlops_cli.errors import MlopsError, OutsideWorld
-from mlops_cli.store.worker import Batch, Done, receive, send, unreadable
+from mlops_cli.store.hashing import unreadable
+from mlops_cli.store.worker import Batch, Done, receive, send
 
 _AHEAD = 2  # batches a worker holds: one in hand and one in the pipe
 _START = (

@@ -14,6 +14,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import fingerprint, ingest
 from mlops_cli.store.statcache import TICK, StatCache
 from mlops_cli.store.tree import parse_tree
+from mlops_cli.store.worker import Reader
 
 
 def small_world(folder: Path) -> Path:
@@ -260,5 +261,5 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     cache = open_cache(tmp_path / "cache")
     (tmp_path / "file").write_bytes(b"12345")
     with cache.writer() as writer, pytest.raises(StateRefused) as caught:
-        writer.put_file(str(tmp_path / "file"), size=4)
+        Reader(writer).take(str(tmp_path), ["file"], [4])
     assert caught.value.code == "file-changed"
