@@ -13,12 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlops_cli import encode, fsio
 from mlops_cli.store import packs
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.remote import Remote
+
+if TYPE_CHECKING:
+    from mlops_cli.store.remote import Remote
 
 SCHEMA = "mlops.remote-memory/1"
 PACKED, WHOLE = ".idx", ".whole"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli.config import Settings
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.store.remote import Remote, absolute_url, open_remote, remote_id
+from mlops_cli.store.remote import absolute_url, open_remote, remote_id
 from mlops_cli.store.remote_index import RemoteIndex, memory, remembered
+
+if TYPE_CHECKING:
+    from mlops_cli.store.remote import Remote
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import fetch as fetching
-from mlops_cli.store import remote_index, transfer
+from mlops_cli.store import remote_index
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import closure
-from mlops_cli.store.remote import Remote, check_format
 from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
 from mlops_cli.workspace import completeness, ignore
 from mlops_cli.workspace.tracked import Tracked
+
+if TYPE_CHECKING:  # `status` asks what is outstanding and has no time for threads
+    from mlops_cli.store.fetch import Fetched
+    from mlops_cli.store.remote import Remote
+    from mlops_cli.store.transfer import PushPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,15 @@ def plan_push(
     now: datetime,
     everything: bool = False,
     create: bool = True,
-) -> tuple[transfer.PushPlan, RemoteIndex]:
+) -> tuple[PushPlan, RemoteIndex]:
     """Ask the remote what it has and return what a push would send.
 
     Nothing is sent but, where `create` is set and nothing is there yet, the file that says how
     the remote is laid out.
     """
+    from mlops_cli.store import transfer
+    from mlops_cli.store.remote import check_format
+
     check_format(remote, create=create, required=False)
     folder = memory(cache.root, remote.id)
     index = refresh(remote, folder, now=now, thorough=True)
@@ -92,8 +99,11 @@ def fetch(
     *,
     now: datetime,
     progress: Progress = SILENT,
-) -> fetching.Fetched:
+) -> Fetched:
     """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
+    from mlops_cli.store import fetch as fetching
+    from mlops_cli.store.remote import check_format
+
     ignore.hide(cache.root)
     check_format(remote, create=False)
     index = refresh(remote, memory(cache.root, remote.id), now=now)
