@@ -15,15 +15,15 @@ from typing import BinaryIO, cast
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store import hashing
+from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
-from mlops_cli.store.packer import Packer
-from mlops_cli.store.packs import PackStore, Place
+from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
 
-PACK_BELOW = 128 << 10  # smaller ones go together; larger ones gain nothing from it
+__all__ = ["PACK_BELOW", "BatchWriter", "Cache", "damaged", "open_cache"]
+
 _ABANDONED_AFTER = 3600.0  # seconds since anything was written to it
 _COPIES = 16  # of one object in different packs; concurrent writers may leave a few
-LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,59 +223,6 @@ class Cache:
             # another process gave the pack a new name, or somebody deleted it
             self.packs.forget(place.pack)
             return None
-
-
-class BatchWriter:
-    """Small objects on their way into one pack; few of them stay whole objects."""
-
-    def __init__(self, cache: Cache, *, pack_always: bool = False) -> None:
-        self.cache = cache
-        self.packer = Packer(cache.root)
-        self._first: dict[bytes, bytes] | None = None if pack_always else {}
-        # most shelves do not exist in a cache of small files, which spares asking for each object
-        self._shelves = set(listing(cache.root / "objects"))
-
-    def put(self, data: bytes) -> Digest:
-        """Store `data` and return its digest; it may be read by others once the writer closed."""
-        digest = Digest.of(data)
-        self.add_raw(digest.raw, data)
-        return digest
-
-    def has_raw(self, raw: bytes) -> bool:
-        """Return whether the object is in the cache or on its way there."""
-        if self.packer.has(raw) or (self._first is not None and raw in self._first):
-            return True
-        cache = self.cache
-        if cache.packs.find(raw, again=False) is not None:
-            return True
-        return (
-            raw[:1].hex() in self._shelves and cache.objects.size(Digest.from_raw(raw)) is not None
-        )
-
-    def add(self, digest: Digest, data: bytes) -> None:
-        """Store `data`, whose digest the caller has just taken."""
-        self.add_raw(digest.raw, data)
-
-    def add_raw(self, raw: bytes, data: bytes) -> None:
-        """Store `data`, whose digest the caller has just taken."""
-        if self.has_raw(raw):
-            return
-        if len(data) >= PACK_BELOW:
-            self.cache.objects.put(data, Digest.from_raw(raw))
-        elif self._first is None:
-            self.packer.add(raw, data)
-        else:
-            self._first[raw] = data
-            if len(self._first) > LOOSE_UP_TO:
-                for first, held in self._first.items():
-                    self.packer.add(first, held)
-                self._first = None
-
-    def close(self) -> None:
-        """Seal the pack, or store the few objects one by one."""
-        for raw, data in (self._first or {}).items():
-            self.cache.objects.put(data, Digest.from_raw(raw))
-        self.packer.seal()
 
 
 class _Verified(io.RawIOBase):

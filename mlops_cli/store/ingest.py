@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from mlops_cli.progress import SILENT, Progress, Task
-from mlops_cli.store import hashing
+from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.digest import RAW_LENGTH, Digest
+from mlops_cli.store.reading import read_unknown
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
 from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
 from mlops_cli.store.tree import Row, write_rows
-from mlops_cli.store.worker import Batch, Done, Reader
-
-BATCH_FILES = 256
-BATCH_BYTES = 4 << 20
-PROCESSES_FROM = 2000  # files to read, below which starting processes costs more than it brings
-ALONE_FROM = hashing.OVERLAP_FROM  # such a file keeps two threads busy by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +43,12 @@ def ingest(
     Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name",
     "name-not-utf8", "is-a-link", "file-changed"), OutsideWorld ("disk-full", "cannot-read").
     """
-    stamp = stats.clock() if stats else 0
     found = scan(path, ignored=ignored, cache_root=cache.root)
     unsettled = _recognise(found, stats)
+    stamp = stats.clock() if stats and unsettled else 0
     _forget_what_is_not_stored(found, cache)
     with cache.writer() as writer:
-        _read(found, writer=writer, progress=progress, jobs=jobs)
+        read_unknown(found, writer=writer, progress=progress, jobs=jobs)
         result = _assemble(found, writer=writer)
     _remember(found, unsettled, stats, stamp)
     return result
@@ -90,10 +83,10 @@ def survey(
     jobs: int = 0,
 ) -> Scan:
     """Return the scan of `path` with every digest filled in."""
-    stamp = stats.clock() if stats else 0
     found = scan(path, ignored=ignored, cache_root=cache.root if cache else None)
     unsettled = _recognise(found, stats)
-    _read(found, writer=None, progress=progress, jobs=jobs)
+    stamp = stats.clock() if stats and unsettled else 0
+    read_unknown(found, writer=None, progress=progress, jobs=jobs)
     _assemble(found)
     _remember(found, unsettled, stats, stamp)
     return found
@@ -103,7 +96,7 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
     """Fill in the digests of all files that look as they did; return the folders that differ."""
     if stats is None:
         return []
-    known = stats.load(found.folders[0].path)
+    known = stats.load(found.folders[0].path, below=found.kind == "tree")
     unsettled = []
     step = FACTS.size
     for folder in found.folders:
@@ -139,103 +132,6 @@ def _forget_what_is_not_stored(found: Scan, cache: Cache) -> None:
             if digest != UNKNOWN and not cache.has_raw(digest):
                 folder.digests[at] = UNKNOWN
                 folder.tree = b""
-
-
-def _read(found: Scan, *, writer: BatchWriter | None, progress: Progress, jobs: int) -> None:
-    """Read every file whose digest is not known yet, and store it when there is a writer."""
-    batches, alone = _unread(found, writer)
-    if not batches and not alone:
-        return
-    files = sum(len(batch[1]) for batch, _ in batches)
-    volume = sum(sum(batch[2]) for batch, _ in batches)
-    worth = files >= PROCESSES_FROM or (volume >= PROCESSES_FROM << 15 and len(batches) > 8)
-    workers = _processes(jobs) if worth else 1
-    label = "storing" if writer else "hashing"
-    with progress.task(label, total=files + len(alone), unit="files") as task:
-        try:
-            if workers > 1:
-                _read_by_processes(batches, workers, writer, task)
-            else:
-                reader = Reader(writer)
-                for batch, done in batches:
-                    done(reader.take(*batch))
-                    task.advance(len(batch[1]))
-            reader = Reader(writer)
-            for batch, done in alone:
-                done(reader.take(*batch))
-                task.advance()
-        except OSError as exc:
-            raise hashing.unreadable(exc) from exc
-
-
-def _read_by_processes(
-    batches: list[tuple[Batch, Done]], workers: int, writer: BatchWriter | None, task: Task
-) -> None:
-    from mlops_cli.store.workers import Workers  # brings subprocess, which most commands never need
-
-    root = writer.cache.root if writer else None
-    with Workers(workers, root=root) as pool:
-        for batch, done in batches:
-            pool.submit(batch, _both(done, task))
-        pool.finish()
-
-
-def _processes(jobs: int) -> int:
-    return jobs if jobs > 0 else min(len(os.sched_getaffinity(0)), 8)
-
-
-def _both(done: Done, task: Task) -> Done:
-    def then(digests: list[bytes]) -> None:
-        done(digests)
-        task.advance(len(digests))
-
-    return then
-
-
-def _unread(
-    found: Scan, writer: BatchWriter | None
-) -> tuple[list[tuple[Batch, Done]], list[tuple[Batch, Done]]]:
-    """Return batches of smaller files, and large files each alone; links are done at once."""
-    batches: list[tuple[Batch, Done]] = []
-    alone: list[tuple[Batch, Done]] = []
-    for folder in found.folders:
-        places: list[int] = []
-        sizes: list[int] = []
-        volume = 0
-        for at, (digest, facts) in enumerate(zip(folder.digests, folder.stats(), strict=True)):
-            if digest != UNKNOWN:
-                continue
-            size, name = facts[0], folder.names[at]
-            if name in folder.targets:
-                folder.digests[at] = _link(folder.targets[name], writer)
-                continue
-            if size >= ALONE_FROM:
-                alone.append(_batch(folder, [at], [size]))
-                continue
-            places.append(at)
-            sizes.append(size)
-            volume += size
-            if len(places) >= BATCH_FILES or volume >= BATCH_BYTES:
-                batches.append(_batch(folder, places, sizes))
-                places, sizes, volume = [], [], 0
-        if places:
-            batches.append(_batch(folder, places, sizes))
-    return batches, alone
-
-
-def _batch(folder: Folder, places: list[int], sizes: list[int]) -> tuple[Batch, Done]:
-    def done(digests: list[bytes]) -> None:
-        for at, digest in zip(places, digests, strict=True):
-            folder.digests[at] = digest
-
-    return (folder.path, [folder.names[at] for at in places], sizes), done
-
-
-def _link(target: bytes, writer: BatchWriter | None) -> bytes:
-    raw = sha256(target).digest()
-    if writer is not None:
-        writer.add_raw(raw, target)
-    return raw
 
 
 def _assemble(

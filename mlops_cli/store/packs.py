@@ -25,6 +25,7 @@ RECORD = struct.Struct(">32sQ")  # before each object: its digest, its length
 ROW = struct.Struct(">32sQQ")  # in the index: digest, where its bytes begin, how many there are
 FANOUT = struct.Struct(">256I")
 INDEX_START = len(INDEX_MAGIC) + 4 + FANOUT.size
+PACK_BELOW = 128 << 10  # bytes; larger objects gain nothing from a pack and could not be linked
 SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
 READ_ONLY = 0o444
 

@@ -59,9 +59,9 @@ class StatCache:
     _connection: sqlite3.Connection | None = field(default=None, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def load(self, root: str) -> dict[str, Known]:
+    def load(self, root: str, *, below: bool = True) -> dict[str, Known]:
         """Return what is known of the folder `root` (absolute) and all below it, by one query."""
-        prefix = root.rstrip("/") + "/"
+        prefix = root.rstrip("/") + "/" if below else "0"
         rows: list[tuple[str, bytes, bytes, bytes, bytes, int]] = []
         with self._database() as database:
             if database is not None:

@@ -22,10 +22,10 @@ from mlops_cli.store.tree import parse_tree
 INGEST = """
 import sys
 from pathlib import Path
-from mlops_cli.store import ingest as ingesting
+from mlops_cli.store import ingest as ingesting, reading
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.statcache import StatCache
-ingesting.PROCESSES_FROM = int(sys.argv[2])
+reading.PROCESSES_FROM = int(sys.argv[2])
 {arrange}
 base = Path(sys.argv[1])
 stats = StatCache(base / "cache/stat.sqlite")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.store.cache import LOOSE_UP_TO, PACK_BELOW, Cache, open_cache
+from mlops_cli.store.batch import LOOSE_UP_TO
+from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache
 from mlops_cli.store.digest import Digest
 
 

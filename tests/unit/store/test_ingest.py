@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.store import ingest as ingesting
+from mlops_cli.store import reading
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import fingerprint, ingest
@@ -81,7 +81,7 @@ def test_a_file_is_its_own_digest(tmp_path: Path) -> None:
 def test_fingerprint_says_what_ingest_says_and_stores_nothing(
     tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingesting, "PROCESSES_FROM", 5)
+    monkeypatch.setattr(reading, "PROCESSES_FROM", 5)
     data = small_world(tmp_path / "data")
     for number in range(700):
         (data / "deep" / f"{number}").write_bytes(b"%d" % number)
