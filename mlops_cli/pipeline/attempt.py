@@ -208,6 +208,12 @@ def _numbers(prefix: str, value: Any, found: dict[str, float]) -> None:
         found[prefix] = value
 
 
+def inherited(environ: Mapping[str, str], python: str) -> dict[str, str]:
+    """Return what commands inherit; their `python` is the one whose version is in keys."""
+    path = os.pathsep.join([str(Path(python).parent), environ.get("PATH", os.defpath)])
+    return {"PYTHONUNBUFFERED": "1", **environ, "PATH": path}
+
+
 def check_params(step: Step, params: Mapping[str, Any]) -> None:
     """Raise ConfigError when a command names a param that is no single value."""
     for line in step.cmd:

@@ -7,13 +7,15 @@ import os
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline import code as code_of
 from mlops_cli.pipeline.environment import environment
-from mlops_cli.pipeline.graph import Graph
+from mlops_cli.pipeline.graph import Graph, place_of_step
 from mlops_cli.pipeline.params import read_params
 from mlops_cli.pipeline.plan import World
+from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
     from mlops_cli.store.cache import Cache
@@ -46,11 +48,10 @@ def look(
         if paths[path] is None and (pointed := _pointer(root, path)):
             paths[path] = pointed
             absent.add(path)
-    references = dict.fromkeys(ref for step in steps for ref in step.params)
     return World(
         paths,
         environment(root, graph.env_lock, python=python),
-        read_params(root, references, cache=parsed),
+        _params(root, steps, parsed),
         {step.name: code_of.closure(root, step.code, cache=parsed) for step in steps if step.code},
         {name: variable(environ.get(name)) for step in steps for name in step.variables},
         absent,
@@ -72,6 +73,25 @@ def digest_at(root: Path, path: str, *, stats: StatCache | None, store: Cache | 
 
     ignored = ignored_in(root, path) if stat.S_ISDIR(found.st_mode) else None
     return str(fingerprint(Path(target), stats=stats, ignored=ignored, cache=store).digest)
+
+
+def _params(root: Path, steps: list[Step], parsed: Path | None) -> dict[str, Any]:
+    references = dict.fromkeys(ref for step in steps for ref in step.params)
+    try:
+        return read_params(root, references, cache=parsed)
+    except (ConfigError, NotFound) as error:
+        if "line" in error.details:
+            raise  # a malformed file says itself where
+        for step in steps:
+            if error.details.get("reference") in step.params:
+                place = place_of_step(root, step.name)
+                raise type(error)(
+                    f"{place}: step {step.name}: {error.message}",
+                    code=error.code,
+                    hint=error.hint,
+                    details={**error.details, "step": step.name},
+                ) from error
+        raise
 
 
 def variable(value: str | None) -> str | None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import fsio
+from mlops_cli.pipeline.key import Key
+from mlops_cli.pipeline.step import Step
 
 FOLDER = ".mlops/tmp/running"
 VARIABLE = "MLOPS_ATTEMPT"  # in the environment of every process of an attempt
@@ -37,6 +39,13 @@ class Marker:
     @property
     def attempt(self) -> str:
         return f"{self.run}/{self.step}"
+
+
+def of(key: Key, step: Step, run: str, started: str, outs: Mapping[str, bool]) -> Marker:
+    """Return the marker of an attempt at `step` that begins now."""
+    parts = key.parts
+    inputs, params = parts.get("inputs", {}), parts.get("params", {})
+    return Marker(step.name, run, step.kind, key.digest, started, outs, inputs, params)
 
 
 def begin(root: Path, marker: Marker) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.errors import ConfigError, NotFound
+from mlops_cli.errors import ConfigError, MlopsError, NotFound
 from mlops_cli.pipeline.parsed import parsed
 
 
@@ -21,9 +21,13 @@ def read_params(
     found: dict[str, Any] = {}
     for reference in references:
         file, _, part = reference.partition(":")
-        if file not in files:
-            files[file] = _file(root, file, cache)
-        found[reference] = _part(files[file], file, part)
+        try:
+            if file not in files:
+                files[file] = _file(root, file, cache)
+            found[reference] = _part(files[file], file, part)
+        except MlopsError as error:
+            error.details.setdefault("reference", reference)
+            raise
     return found
 
 
@@ -76,7 +80,7 @@ def _part(value: Any, file: str, part: str) -> Any:
                 f"{file} has no {part!r}",
                 code="unknown-reference",
                 hint=meant(word, value if isinstance(value, Mapping) else ()),
-                details={"file": file, "reference": part},
+                details={"file": file, "reference": f"{file}:{part}"},
             )
         value = value[word]
     return value

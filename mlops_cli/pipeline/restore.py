@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops_cli.pipeline.lock import Output
+from mlops_cli.pipeline.lock import Lock, Output
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.statcache import StatCache
@@ -28,6 +28,24 @@ def keep(
 
     ignored = ignored_in(root, path) if (root / path).is_dir() else None
     return str(ingest(root / path, cache=cache, stats=stats, ignored=ignored).digest)
+
+
+def keep_all(
+    root: Path,
+    now: Mapping[str, str | None],
+    lock: Lock | None,
+    *,
+    cache: Cache,
+    stats: StatCache | None,
+) -> dict[str, str]:
+    """Keep the paths `now` (with their digests); return what no step made, but a hand."""
+    made = {out.digest for out in lock.outputs.values()} if lock else set()
+    kept: dict[str, str] = {}
+    for path, digest in now.items():
+        saved = keep(root, path, digest, cache=cache, stats=stats)
+        if saved and saved not in made:
+            kept[path] = saved
+    return kept
 
 
 def restore(

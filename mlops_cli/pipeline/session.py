@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline import marker, process
-from mlops_cli.pipeline.attempt import Done, Order, attempt, check_params
+from mlops_cli.pipeline.attempt import Done, Order, attempt, check_params, inherited
 from mlops_cli.pipeline.conclude import Deeds, ignore_outputs, shown
 from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.look import digest_at
-from mlops_cli.pipeline.marker import Marker
 from mlops_cli.pipeline.plan import UNKNOWN, Item, forget_parts, judge, partial
-from mlops_cli.pipeline.restore import keep, restore
+from mlops_cli.pipeline.restore import keep_all, restore
 from mlops_cli.pipeline.runner import Clock
 from mlops_cli.pipeline.settle import Settling
 from mlops_cli.pipeline.tell import Account, Teller
@@ -133,6 +132,10 @@ class Session:
     def _digest(self, path: str) -> str | None:
         return digest_at(self.parts.root, path, stats=self.parts.stats, store=self.parts.cache)
 
+    def _now(self, path: str) -> str | None:
+        known = self._paths.get(path)
+        return self._digest(path) if known in (None, UNKNOWN) else known
+
     def _restore(self, item: Item) -> bool:
         """Bring outputs back from the cache; False when an object is missing or damaged."""
         assert item.seen is not None and item.key is not None
@@ -159,34 +162,17 @@ class Session:
         check_params(step, given)
         there = {out: os.path.lexists(root / out) for out in step.outs}
         lock = self.found.locks.get(step.name)
-        made = {out.digest for out in lock.outputs.values()} if lock else set()
-        kept: dict[str, str] = {}
-        for out in (out for out, present in there.items() if present):
-            digest = self._paths.get(out)
-            digest = self._digest(out) if digest in (None, UNKNOWN) else digest
-            saved = keep(root, out, digest, cache=self.parts.cache, stats=self.parts.stats)
-            if saved and saved not in made:
-                kept[out] = saved
+        now = {out: self._now(out) for out, present in there.items() if present}
+        kept = keep_all(root, now, lock, cache=self.parts.cache, stats=self.parts.stats)
         self._kept[step.name] = kept
         self._tell_kept(kept)
-        run_id = self.teller.run_id
-        parts = item.key.parts
         order = Order(
             step,
-            Marker(
-                step.name,
-                run_id,
-                step.kind,
-                item.key.digest,
-                timestamp(self.now()),
-                there,
-                parts.get("inputs", {}),
-                parts.get("params", {}),
-            ),
+            marker.of(item.key, step, self.teller.run_id, timestamp(self.now()), there),
             root,
-            root / LOGS / run_id / f"{step.name}.log",
+            root / LOGS / self.teller.run_id / f"{step.name}.log",
             given,
-            self._environ(),
+            inherited(self.parts.environ, self.parts.python),
             self.parts.python,
         )
         threading.Thread(target=self._attempt, args=(order,), name=step.name, daemon=True).start()
@@ -214,14 +200,6 @@ class Session:
         if isinstance(done, BaseException):
             raise done
         return done
-
-    def _environ(self) -> dict[str, str]:
-        environ = dict(self.parts.environ)
-        # `python` in a command is the interpreter that runs mlops, whose version is in the key
-        here = str(Path(self.parts.python).parent)
-        environ["PATH"] = os.pathsep.join([here, environ.get("PATH", os.defpath)])
-        environ.setdefault("PYTHONUNBUFFERED", "1")
-        return environ
 
     def _settle(self, done: Done, task: Task) -> bool:
         """Take what an attempt left: outputs on their way into the cache, or its error."""

@@ -302,3 +302,15 @@ def test_data_that_is_tracked_but_not_here_is_told(project: Path, mlops: Any) ->
 
 def test_train_is_run_narrowed(project: Path, mlops: Any) -> None:
     assert mlops("train", "--json", code=20).error["code"] == "unknown-training"
+
+
+def test_an_unknown_param_names_the_step_that_asks(project: Path, mlops: Any) -> None:
+    (project / "params.yaml").write_text("accurracy: 0.5\n")
+    error = mlops("run", "--json", code=10).error
+    assert error["message"].startswith("pipeline.yaml:8:3: step fit: params.yaml has no 'accuracy'")
+    assert error["hint"] == "did you mean 'accurracy'?"
+    (project / "params.yaml").unlink()
+    error = mlops("run", "--json", code=20).error
+    assert error["message"].startswith("pipeline.yaml:8:3: step fit: there is no params.yaml")
+    (project / "params.yaml").write_text("a: [\n")
+    assert mlops("run", "--json", code=10).error["message"].startswith("params.yaml:2:1: not valid")
