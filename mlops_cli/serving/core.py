@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mlops_cli.serving import metrics, protocol, rows
+from mlops_cli.serving import about, metrics, protocol, rows
 from mlops_cli.serving.call import Call
 from mlops_cli.serving.metrics import Counters, series
 from mlops_cli.serving.model import run
@@ -19,7 +19,6 @@ from mlops_cli.serving.schema import Column, Refused, Schema
 from mlops_cli.serving.tensors import Array
 
 JSON = "application/json"
-VERSION = "mlops.serving/1"
 _LOG = logging.getLogger("mlops.serving")
 
 
@@ -99,12 +98,11 @@ def _route(core: Core, request: Request, path: str) -> Response:
     if path == "/predict":
         return _predict(core, _posted(core, request))
     if path == "/metrics":
-        return _metrics(core)
+        return Response(200, about.exposition(core.router, _counts(core)), metrics.CONTENT_TYPE)
     if path == "/version":
-        return _version(core)
+        return _ok(about.version(_router(core), _counts(core), core.facts))
     if path == "/v2":
-        about = {"name": "mlops", "version": "1", "extensions": ["binary_tensor_data"]}
-        return _ok(about)
+        return _ok({"name": "mlops", "version": "1", "extensions": ["binary_tensor_data"]})
     if path == "/v2/health/live":
         return _ok({"live": True})
     if path == "/v2/health/ready":
@@ -206,44 +204,6 @@ def _router(core: Core) -> Router:
     if core.router is None:
         raise Refused(core.trouble, 503)
     return core.router
-
-
-def _version(core: Core) -> Response:
-    router = _router(core)
-    return _ok(
-        {
-            "schema": VERSION,
-            "environment": router.environment,
-            **_about(router.champion),
-            "since": router.since,
-            "generation": router.generation,
-            "challengers": [_about(item) for item in (*router.canaries, *router.shadows)],
-            "requests": metrics.asked(_counts(core)),
-            **core.facts,
-        }
-    )
-
-
-def _about(variant: Variant) -> dict[str, Any]:
-    model = variant.model
-    about: dict[str, Any] = {
-        "model": model.name,
-        "version": model.version,
-        "digest": model.digest,
-        "bundle": model.bundle,
-    }
-    if variant.role != "champion":
-        about |= {"mode": variant.role, "share": variant.share}
-    return about
-
-
-def _metrics(core: Core) -> Response:
-    counts = dict(_counts(core))
-    for variant in core.router.variants if core.router is not None else ():
-        model = variant.model
-        labels = {"model": model.name, "version": str(model.version), "variant": variant.role}
-        counts[series("mlops_model_info", **labels, digest=model.digest)] = 1.0
-    return Response(200, metrics.render(counts), metrics.CONTENT_TYPE)
 
 
 def _counts(core: Core) -> Mapping[str, float]:

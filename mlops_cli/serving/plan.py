@@ -139,6 +139,9 @@ def toward(
             wanted = replace(wanted, since=former.since)
         wanted = replace(wanted, former=stack)
     action: Action = "switch" if changes or wanted != former else "none"
+    if action == "switch" and not changes:
+        sentence = f"champion: still {wanted.champion.label}, now called {wanted.champion.name}."
+        changes.append(Change("champion", sentence))
     served = running.desired
     if running.state != "running":
         action = "start"

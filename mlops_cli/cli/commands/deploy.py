@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_cli.cli import context
-from mlops_cli.cli.render import text
+from mlops_cli.cli.render import deployments, text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.serving import deploy, environment
 from mlops_cli.serving.deploy import Deployed
 from mlops_cli.serving.parts import Parts, open_parts, open_target
-from mlops_cli.serving.plan import Plan
 from mlops_cli.serving.target import Running
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ Name = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Deploy even a version that was rolled back.")]
 Check = Annotated[bool, typer.Option("--check", help="Answer 1 when one does not run as desired.")]
-_COLORS = {"running": "green", "stopped": "dim", "died": "red"}
 
 
 @app.command("plan")
@@ -35,7 +33,7 @@ def plan(name: Name = None, force: Force = False) -> int:
     parts = _parts()
     chosen, deployment = _deployment(parts, name)
     made = deploy.plan_for(parts, chosen, deployment, force=force)
-    return ctx.show(made.to_plain(), "mlops.deploy-plan/1", lambda: _plan_text(made))
+    return ctx.show(made.to_plain(), "mlops.deploy-plan/1", lambda: deployments.plan(made))
 
 
 @app.command("apply")
@@ -45,7 +43,7 @@ def apply(name: Name = None, force: Force = False) -> int:
     parts = _parts()
     chosen, deployment = _deployment(parts, name)
     done = deploy.apply(parts, chosen, deployment, force=force)
-    return ctx.show(_done(done), "mlops.deploy-apply/1", lambda: _done_text(done))
+    return ctx.show(_done(done), "mlops.deploy-apply/1", lambda: deployments.done(done))
 
 
 @app.command("rollback")
@@ -57,7 +55,7 @@ def rollback(
     ctx = context.current()
     parts = _parts()
     done = deploy.roll_back(parts, _known(parts, name), reason=reason)
-    return ctx.show(_done(done), "mlops.deploy-rollback/1", lambda: _done_text(done))
+    return ctx.show(_done(done), "mlops.deploy-rollback/1", lambda: deployments.done(done))
 
 
 @app.command("stop")
@@ -83,7 +81,7 @@ def status(name: Name = None, check: Check = False) -> int:
     return ctx.show(
         {"environments": found},
         "mlops.deploy-status/1",
-        lambda: _status_text(found),
+        lambda: deployments.status(found),
         code=1 if check and bad else 0,
     )
 
@@ -153,15 +151,15 @@ def _parts() -> Parts:
 def _deployment(parts: Parts, name: str | None) -> tuple[str, Deployment]:
     from mlops_cli.pipeline.load import load
 
-    deployments = load(parts.root).deployments
-    chosen = name or _only(list(deployments), "pipeline.yaml has no deployments")
-    if chosen not in deployments:
+    known = load(parts.root).deployments
+    chosen = name or _only(list(known), "pipeline.yaml has no deployments")
+    if chosen not in known:
         raise NotFound(
             f"pipeline.yaml has no deployment {chosen!r}",
             code="unknown-deployment",
-            hint=f"deployments: {', '.join(deployments) or 'none yet'}",
+            hint=f"deployments: {', '.join(known) or 'none yet'}",
         )
-    return chosen, deployments[chosen]
+    return chosen, known[chosen]
 
 
 def _known(parts: Parts, name: str | None) -> str:
@@ -187,23 +185,6 @@ def _done(done: Deployed) -> dict[str, Any]:
         "record": done.record,
         "commit": done.commit,
     }
-
-
-def _done_text(done: Deployed) -> str:
-    champion = done.plan.environment.champion
-    lines = [change.sentence for change in done.plan.changes] + list(done.plan.notes)
-    word = "already serves" if done.plan.action == "none" else "serves"
-    lines.append(
-        f"{text.style(done.plan.environment.name, 'bold')} {word} {champion.label} "
-        f"({text.short(champion.digest)}) at {done.running.url}"
-    )
-    return "\n".join(lines)
-
-
-def _plan_text(made: Plan) -> str:
-    if not made.changes and made.action == "none":
-        return f"Nothing to do: {made.environment.name} serves {made.environment.champion.label}."
-    return "\n".join([*(change.sentence for change in made.changes), *made.notes])
 
 
 def _status(parts: Parts, name: str) -> dict[str, Any]:
@@ -233,33 +214,3 @@ def _status(parts: Parts, name: str) -> dict[str, Any]:
 
 def _as_desired(running: Running, digest: str) -> bool:
     return running.answer is not None and running.answer.get("digest") == digest
-
-
-def _status_text(found: list[dict[str, Any]]) -> str:
-    if not found:
-        return "Nothing is deployed yet."
-    rows: list[tuple[object, ...]] = []
-    notes = []
-    for item in found:
-        state = text.style(item["state"], _COLORS[item["state"]])
-        rows.append(
-            (item["environment"], state, f"{item['model']} v{item['version']}",
-             item["url"] if item["state"] == "running" else None,
-             item["since"], f"{item['requests']:,}")
-        )  # fmt: skip
-        rows += [
-            ("", c["mode"], f"{c['model']} v{c['version']}", "", "", "")
-            for c in item["challengers"]
-        ]
-        name = item["environment"]
-        if item["state"] == "died":
-            notes.append(f"The server of {name} ended on its own: mlops deploy logs {name}")
-        elif item["state"] == "running" and item["served_version"] is None:
-            notes.append(f"The server of {name} does not answer: mlops deploy logs {name}")
-        elif item["state"] == "running" and not item["as_desired"]:
-            notes.append(
-                f"{name} answers with v{item['served_version']}, git says v{item['version']}: "
-                f"mlops deploy apply {name}"
-            )
-    heads = ("name", "state", "model", "url", "since", "requests")
-    return "\n".join([text.table(rows, heads, "lllllr"), *notes])

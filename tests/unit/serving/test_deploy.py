@@ -94,6 +94,16 @@ def test_a_plan_changes_nothing_and_gives_its_reasons(world: World) -> None:
     assert log(world) == ["start"]
 
 
+def test_another_name_for_the_same_version_is_a_change_of_git_alone(world: World) -> None:
+    world.promote(world.register(0.0))
+    first = deploy.apply(world.parts, "prod", deployment())
+    second = deploy.apply(world.parts, "prod", deployment(model="delay@v1"))
+    (change,) = second.plan.changes
+    assert change.sentence == "champion: still delay v1, now called delay@v1."
+    assert second.running.pid == first.running.pid
+    assert world.git.dirty() == []
+
+
 def test_limits_change_without_a_restart(world: World) -> None:
     world.promote(world.register(0.0))
     first = deploy.apply(world.parts, "prod", deployment())
