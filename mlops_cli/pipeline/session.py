@@ -108,7 +108,7 @@ class Session:
 
     def _decided(self, planned: Item, first: list[Item]) -> Item:
         """Return the plan for a step once all before it are done: it may turn out unchanged."""
-        if not any(one.stale for one in first):
+        if planned.key is not None and not any(one.stale for one in first):
             return planned
         step = planned.step
         for path in {*step.deps, *step.outs}:

@@ -141,6 +141,9 @@ def test_what_comes_out_the_same_stops_there(project: Path, mlops: Any) -> None:
     mlops("run", code=0)
     (project / "data.csv").write_text("# another head\n1\n2\n")
     assert did(mlops("run", "--json", code=0)) == {"clean": "ran", "fit": "unchanged"}
+    (project / "data.csv").write_text("# a third head\n1\n2\n")
+    (project / "params.yaml").write_text("accuracy: 0.9\n")
+    assert did(mlops("run", "--json", code=0)) == {"clean": "ran", "fit": "ran"}
 
 
 def test_every_attempt_has_a_record_with_all_that_made_it(

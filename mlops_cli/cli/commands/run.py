@@ -54,7 +54,7 @@ def command(
         graph,
         named or None,
         now=ctx.now,
-        jobs=jobs or execute.default_jobs(),
+        jobs=jobs or int(ctx.settings.get("run.jobs")) or execute.default_jobs(),
         dry_run=dry_run,
         force=force,
         keep_going=keep_going,
@@ -121,7 +121,7 @@ def screen(result: RunResult, acted: list[dict[str, Any]], *, dry_run: bool) -> 
         parts += [f"{same} unchanged"] if same else []
         where = f" Committed as {result.commit[:10]}" if result.commit else ""
         lines.append(f"{text.count(len(result.did), 'step')}: {', '.join(parts)}.{where}")
-    if not stale and not result.did:
+    if not stale and not result.did and not acted:
         lines.append(f"Nothing to do: {text.count(len(result.items), 'step')} up to date.")
         if result.commit:
             lines.append(f"Committed what an earlier run made as {result.commit[:10]}")

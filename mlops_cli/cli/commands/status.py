@@ -119,11 +119,15 @@ def _stale(item: Item, project: Project) -> Row:
     mend = "mlops run"
     if reason.code == "input-missing":
         mend = f"put {getattr(reason, 'path', 'it')} there"
-    elif item.action == "run" and reason.code == "output-missing" and _elsewhere(project):
+    elif item.action == "run" and _elsewhere(project) and _is_gone(item):
         mend = "mlops pull"
     more = f" (and {len(item.because) - 1} more)" if len(item.because) > 1 else ""
     state = {"run": "stale", "restore": "restorable", "blocked": "blocked"}[item.action]
     return Row(item.step.name, state, reason.sentence() + more, mend)
+
+
+def _is_gone(item: Item) -> bool:
+    return any(one.code == "output-missing" for one in item.because)
 
 
 def _elsewhere(project: Project) -> bool:
