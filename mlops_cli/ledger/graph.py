@@ -87,12 +87,16 @@ def _label(record: Record) -> str:
         "deployment": lambda: (
             f"{one('environment')} {one('action')}: {one('model')}@v{one('version')}"
         ),
-        "predictions": lambda: f"{one('deployment')}, {int(one('rows')):,} rows",
+        "predictions": lambda: f"{one('deployment')}, {_count(one('rows'))} rows",
         "check": lambda: f"{one('monitor')}: {one('verdict')}",
         "decision": lambda: f"{one('monitor')}: {one('action')}",
         "evaluation": lambda: f"{one('metric')}: {one('verdict')}",
     }
     return labels[record.kind]() if record.kind in labels else record.kind
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 _FACTS = {

@@ -71,11 +71,8 @@ class Index:
                     str(record.digest),
                     record.kind,
                     str(record["time"] or ""),
-                    record["run"],
-                    record["step"],
-                    record["status"],
-                    record["model"],
-                    record["version"],
+                    *(_text(record[name]) for name in ("run", "step", "status", "model")),
+                    record["version"] if isinstance(record["version"], int) else None,
                     record.data.decode(),
                 )
                 for record in new
@@ -209,7 +206,7 @@ def _grew(git: Git, known: Mapping[str, str], tips: Mapping[str, str]) -> bool:
 
 def _read(
     ref: str,
-    blobs: Iterable[tuple[str, bytes]],
+    blobs: Iterable[tuple[str, bytes | None]],
     found: dict[str, Record],
     damaged: dict[str, str],
 ) -> None:
@@ -218,10 +215,17 @@ def _read(
         if not folder.startswith("records/") or not name.endswith(".json"):
             continue
         digest = f"sha256:{name.removesuffix('.json')}"
+        if data is None:
+            damaged[digest] = f"git has lost the bytes of the record {digest} in {ref}"
+            continue
         try:
             found[digest] = parse(data, name=digest, source=ref)
         except IntegrityError as exc:
             damaged[digest] = exc.message
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _column(name: str) -> str:

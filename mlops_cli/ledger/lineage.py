@@ -111,7 +111,8 @@ class _Steps:
             record = self.record(edge.source)
             if record is None or record["status"] in ("failed", "killed"):
                 continue
-            if digest not in (record["inputs"] or {}).values():  # a step that changed nothing
+            read = {back.source for back in self.index.edges_to(edge.source)}
+            if digest not in read:  # else a step that changed nothing
                 makers.append((record["status"] != "done", str(record["time"]), edge))
         return [edge for _, _, edge in sorted(makers, key=lambda maker: maker[:2])[:1]]
 

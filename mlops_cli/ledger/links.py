@@ -42,7 +42,7 @@ def edges(record: Record) -> list[Edge]:
     reader = _BY_KIND.get(record.kind)
     found = list(reader(record, me)) if reader is not None else []
     known = {edge.source for edge in found}
-    parents = [str(parent) for parent in record["parents"] or ()]
+    parents = _list(record["parents"])
     found += [Edge(parent, me, "caused") for parent in parents if parent not in known]
     return list(dict.fromkeys(edge for edge in found if edge.source and edge.target))
 
@@ -70,30 +70,30 @@ def _register(record: Record, me: str) -> Iterator[Edge]:
 
 
 def _promotion(record: Record, me: str) -> Iterator[Edge]:
-    if record["version"] is not None:
+    if _names_version(record):
         yield Edge(version_key(record["model"], record["version"]), me, "promoted")
 
 
 def _deployment(record: Record, me: str) -> Iterator[Edge]:
-    if record["version"] is not None:
+    if _names_version(record):
         yield Edge(version_key(record["model"], record["version"]), me, "deployed")
-    for digest in (record["digest"], *(record["challengers"] or ())):
-        yield Edge(me, serving_key(record["environment"], _digest(digest)), "serves")
+    for digest in (_digest(record["digest"]), *_list(record["challengers"])):
+        yield Edge(me, serving_key(record["environment"], digest), "serves")
 
 
 def _predictions(record: Record, me: str) -> Iterator[Edge]:
     yield Edge(_digest(record["deployed"]), me, "answered")
-    for digest in record["models"] or ():
+    for digest in _list(record["models"]):
         yield Edge(serving_key(record["deployment"], digest), me, "answered")
     yield Edge(me, _digest(record["segment"]), "logged")
 
 
 def _check(record: Record, me: str) -> Iterator[Edge]:
-    named = list(record["predictions"] or ())
+    named = _list(record["predictions"])
     for digest in named:
         yield Edge(digest, me, "checked")
     if not named:
-        for digest in record["models"] or ():
+        for digest in _list(record["models"]):
             yield Edge(serving_key(record["environment"], digest), me, "watched")
     for path, digest in _digests(record["labels"]):
         yield Edge(digest, me, "labels", path)
@@ -121,6 +121,14 @@ def _digests(value: Any) -> Iterator[tuple[str, str]]:
         for name, item in value.items():
             if digest := _digest(item):
                 yield str(name), digest
+
+
+def _names_version(record: Record) -> bool:
+    return isinstance(record["model"], str) and isinstance(record["version"], int)
+
+
+def _list(value: Any) -> list[str]:
+    return [found for item in value if (found := _digest(item))] if isinstance(value, list) else []
 
 
 def _digest(value: Any) -> str:

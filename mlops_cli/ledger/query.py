@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +35,16 @@ class Run:
     @property
     def seconds(self) -> float:
         """The time that its steps took, added up."""
-        return sum(float(record["seconds"] or 0) for record in self.records)
+        known = [record["seconds"] for record in self.records]
+        return sum(float(value) for value in known if isinstance(value, int | float))
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The metrics of its steps; those of the last step come first and win a name."""
         found: dict[str, Any] = {}
         for record in reversed(self.records):
-            found = {**found, **(record["metrics"] or {}), **found}
+            metrics = record["metrics"]
+            found = {**found, **(metrics if isinstance(metrics, Mapping) else {}), **found}
         return found
 
 

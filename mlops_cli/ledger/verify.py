@@ -30,10 +30,11 @@ def verify(git: Git) -> Report:
     damaged: dict[str, str] = {}
     for ref, tip in sorted(refs.tips(git, refs.LEDGER).items()):
         blobs = refs.log_new(git, tip, None)
-        seen: set[str] = set()
         for path, data in refs.read_blobs(git, blobs):
-            seen.add(path)
             checked += 1
+            if data is None:
+                damaged[path] = f"git has lost the bytes of {path} in {ref}"
+                continue
             name = path.rpartition("/")[2].removesuffix(".json")
             digest = f"sha256:{name}"
             try:
@@ -43,6 +44,4 @@ def verify(git: Git) -> Report:
                     parse(data, name=digest, source=ref)
             except IntegrityError as exc:
                 damaged[digest] = exc.message
-        for path in blobs.keys() - seen:
-            damaged[path] = f"git has lost the bytes of {path} in {ref}"
     return Report(checked, damaged)

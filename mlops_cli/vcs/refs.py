@@ -71,13 +71,17 @@ def tips(git: Git, prefix: str) -> dict[str, str]:
 
 def read_tree(git: Git, ref: str) -> dict[str, bytes]:
     """Return path → bytes of all files on `ref`; empty where there is no such ref."""
-    return dict(read_blobs(git, log_new(git, ref, None)))
+    if tip(git, ref) is None:
+        return {}
+    found = read_blobs(git, log_new(git, ref, None))
+    return {path: data for path, data in found if data is not None}
 
 
 def log_new(git: Git, ref: str, since: str | None) -> dict[str, str]:
     """Return path → blob id of the files that `ref` holds and the commit `since` did not.
 
-    All of them when `since` is None or a commit that git no longer has.
+    All of them when `since` is None or a commit that git no longer has. Raises OutsideWorld
+    ("git-failed") where git has lost a part of the ref.
     """
     if since is not None:
         answer = git.call("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", since, ref)
@@ -86,21 +90,22 @@ def log_new(git: Git, ref: str, since: str | None) -> dict[str, str]:
             return {words[i + 1]: words[i].split(" ")[3] for i in range(0, len(words) - 1, 2)}
     answer = git.call("ls-tree", "-r", "-z", ref)
     if answer.code != 0:
-        return {}
-    rows = (
-        row.partition("\t") for row in answer.out.decode("utf-8", "surrogateescape").split("\0")
-    )
+        raise failed(("ls-tree",), answer)
+    listed = answer.out.decode("utf-8", "surrogateescape").split("\0")
+    rows = (row.partition("\t") for row in listed)
     return {path: meta.split(" ")[2] for meta, _, path in rows if path}
 
 
-def read_blobs(git: Git, blobs: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, bytes) for path → blob id, through a few children, not one for each."""
+def read_blobs(git: Git, blobs: Mapping[str, str]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield (path, bytes) for path → blob id, through a few children, not one for each.
+
+    None stands for bytes that git has lost.
+    """
     names = list(blobs)
     for start in range(0, len(names), 20_000):
         some = names[start : start + 20_000]
         for name, found in zip(some, read(git, [blobs[name] for name in some]), strict=True):
-            if found is not None:
-                yield name, found.data
+            yield name, found.data if found is not None else None
 
 
 def push(git: Git, remote: str, prefix: str = LEDGER) -> None:

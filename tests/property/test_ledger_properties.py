@@ -64,11 +64,8 @@ def test_times_sort_as_their_text(one: datetime, two: datetime, hours: int) -> N
 @settings(deadline=None)
 def test_edges_of_any_record_are_pairs_of_names(kind: str, data: Any) -> None:
     fields = {name: data.draw(values) for name in KINDS[kind] if name != "run"}
-    try:
-        made = record(kind, time=WHEN, actor="a", **fields)
-        found = edges(made)
-    except (TypeError, AttributeError):
-        return  # a field of a type that no writer gives
+    made = record(kind, time=WHEN, actor="a", **fields)
+    found = edges(made)
     assert all(edge.source and edge.target for edge in found)
 
 

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from mlops_cli.errors import IntegrityError, NotFound, UsageError
+from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, UsageError
 from mlops_cli.ledger import query
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.expression import parse
 from mlops_cli.ledger.index import open_index
+from mlops_cli.ledger.lineage import both
 from mlops_cli.ledger.record import Record, record
 from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
@@ -107,6 +108,38 @@ def test_a_record_with_wrong_bytes_is_kept_out_and_named(git: Git) -> None:
             index.get(wrong.digest)
         assert damaged.value.code == "damaged-record"
         assert damaged.value.exit_code == 40
+
+
+def test_records_of_strange_shape_stop_nothing(git: Git) -> None:
+    ledger = open_ledger(git)
+    strange = {"run": [], "step": {}, "status": 3, "inputs": [1], "outputs": "x", "parents": 7}
+    bodies = [{"kind": kind, **strange} for kind in ("run", "register", "check", "party")]
+    bodies += [{"kind": "deployment", "challengers": {}, "version": {}, "models": None}]
+    ledger.append(*[Record(str(body["kind"]), body) for body in bodies], ran(1))
+    with open_index(git) as index:
+        assert len(list(index.newest())) == 6
+        assert both(index, *index.find("sha256:")).nodes
+        assert query.runs(index)
+
+
+def test_bytes_that_git_lost_are_named(git: Git) -> None:
+    ledger = open_ledger(git)
+    ledger.append(ran(1), ran(2))
+    blob = git.run("rev-parse", f"{ledger.ref}:{ran(2).path}")
+    (git.git_dir / "objects" / blob[:2] / blob[2:]).unlink()
+    with open_index(git) as index:
+        assert list(index.damaged()) == [ran(2).digest]
+        assert [r.digest for r in index.newest()] == [ran(1).digest]
+
+
+def test_a_tip_that_git_lost_is_an_error_and_not_an_empty_ledger(git: Git) -> None:
+    ledger = open_ledger(git)
+    ledger.append(ran(1))
+    tip = git.run("rev-parse", ledger.ref)
+    (git.git_dir / "objects" / tip[:2] / tip[2:]).unlink()
+    with pytest.raises(OutsideWorld) as lost:
+        open_index(git)
+    assert lost.value.code == "git-failed"
 
 
 def test_two_processes_may_refresh_at_once(git: Git) -> None:
