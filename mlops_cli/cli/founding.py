@@ -35,7 +35,7 @@ def found(ctx: Context, plan: scaffold.Plan, *, name: str, overwrite: bool = Fal
     before = git.head().commit
     pointers = _track(ctx, plan)
     files = _with_pointers(written, pointers)
-    commit = _commit(ctx, git, files, f"init: {name}, from the template {plan.template.name}")
+    commit = _commit(ctx, git, files, name, plan.template.name)
     return Founded(tuple(files), tuple(pointers), commit, commit is None or commit != before)
 
 
@@ -68,7 +68,7 @@ def _with_pointers(files: Sequence[str], pointers: Sequence[str]) -> list[str]:
     return sorted({*kept, *pointers, *ignores})
 
 
-def _commit(ctx: Context, git: Git, files: Sequence[str], subject: str) -> str | None:
+def _commit(ctx: Context, git: Git, files: Sequence[str], name: str, template: str) -> str | None:
     from mlops_cli.vcs.commit import commit_paths
 
     try:
@@ -76,4 +76,9 @@ def _commit(ctx: Context, git: Git, files: Sequence[str], subject: str) -> str |
     except StateRefused as missing:
         ctx.warn(f"{missing.message}. Then: git add -A && git commit -m 'Start the project'")
         return None
-    return commit_paths(git, files, subject=subject)
+    return commit_paths(
+        git,
+        files,
+        subject=f"init: {name}, from the template {template}",
+        trailers={"Mlops-Template": template},
+    )

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context, scaffold
+from mlops_cli.cli import context, founding, scaffold
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused, UsageError
-from mlops_cli.vcs.repo import Git, find_root
+from mlops_cli.vcs.repo import find_root
 
 
 def command(
@@ -65,15 +65,12 @@ def command(
     tracked: list[str] = []
     commit = None
     new: bool | None = None
-    if not dry_run:
+    if not dry_run and no_git:
         written = scaffold.carry_out(plan, overwrite=force)
-        if not no_git:
-            git = Git.init(root) if git_root is None else Git(root)
-            before = git.head().commit
-            tracked = _track(ctx, root, chosen)
-            written = _with_pointers(written, tracked)
-            commit = _commit(ctx, git, written, answers.name, template)
-            new = commit is None or commit != before
+    elif not dry_run:
+        made = founding.found(ctx, plan, name=answers.name, overwrite=force)
+        written, tracked = list(made.files), list(made.tracked)
+        commit, new = made.commit, made.new
     here = os.path.relpath(root, ctx.cwd)
     following = [f"cd {shlex.quote(here)}"] if here != "." else []
     if no_git and git_root is None:
@@ -145,53 +142,6 @@ def _ask(name: str) -> scaffold.Answers:
     kpi = typer.prompt("KPI, such as roc_auc >= 0.62", default="", show_default=False, err=True)
     owner = typer.prompt("Owner", default="", show_default=False, err=True)
     return _answers(name, name, goal or None, kpi or None, [owner] if owner else [])
-
-
-def _track(ctx: context.Context, root: Path, chosen: scaffold.Template) -> list[str]:
-    """Give the template's data to the cache; git gets a pointer for each, as after `add`."""
-    from mlops_cli.workspace import track
-    from mlops_cli.workspace.tracked import tracked
-
-    project = ctx.project(root)
-    added = track.add(
-        root,
-        chosen.track,
-        git=project.git,
-        cache=project.cache,
-        stats=project.stats,
-        tracked=tracked(root, project.git),
-        progress=ctx.progress,
-    )
-    return [each.pointer.file for each in added]
-
-
-def _with_pointers(files: list[str], pointers: list[str]) -> list[str]:
-    data = [pointer.removesuffix(".mlops") for pointer in pointers]
-    kept = [
-        path
-        for path in files
-        if not any(path == each or path.startswith(each + "/") for each in data)
-    ]
-    ignores = {(Path(pointer).parent / ".gitignore").as_posix() for pointer in pointers}
-    return sorted({*kept, *pointers, *ignores})
-
-
-def _commit(
-    ctx: context.Context, git: Git, files: list[str], name: str, template: str
-) -> str | None:
-    from mlops_cli.vcs.commit import commit_paths
-
-    try:
-        git.identity()
-    except StateRefused as missing:
-        ctx.warn(f"{missing.message}. Then: git add -A && git commit -m 'Start the project'")
-        return None
-    return commit_paths(
-        git,
-        files,
-        subject=f"init: {name}, from the template {template}",
-        trailers={"Mlops-Template": template},
-    )
 
 
 def _installed(line: str) -> str:

@@ -42,7 +42,7 @@ def command(
         graph,
         targets,
         now=ctx.now,
-        jobs=jobs or execute.default_jobs(),
+        jobs=jobs or int(ctx.settings.get("run.jobs")) or execute.default_jobs(),
         dry_run=dry_run,
         force=force,
         commit=not no_commit,
