@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,28 @@ def test_a_dry_run_fetches_nothing(pushed: Path, mlops: Any, git: Any) -> None:
 
     assert data["lacking"] == ["big.bin", "data"]
     assert not (clone / ".mlops/cache/objects").exists()
+
+
+def test_the_bundle_of_a_model_travels_with_its_alias(pushed: Path, mlops: Any, git: Any) -> None:
+    (pushed / "bundle").mkdir()
+    (pushed / "bundle/model.onnx").write_bytes(b"weights")
+    bundle = mlops("add", "bundle", "--json", code=0).data["added"][0]["digest"]
+    (pushed / "bundle.mlops").unlink()
+    payload = {
+        "schema": "mlops.version/1",
+        "model": "delay",
+        "version": 1,
+        "digest": bundle,
+        "bundle": bundle,
+    }
+    git("tag", "-a", "mlops/delay/v1", "-m", "delay v1", "-m", json.dumps(payload))
+    mlops("push", code=0)
+    clone = clone_of(pushed, git)
+
+    # no alias stands for it yet, so it only comes when it is asked for
+    assert mlops("pull", "--json", cwd=clone, code=0).data["lacking"] == ["big.bin", "data"]
+    data = mlops("pull", "delay@v1", "--json", cwd=clone, code=0).data
+
+    assert (data["lacking"], data["paths"]) == (["delay@v1"], [])
+    assert mlops("verify", cwd=clone, code=0)
+    assert mlops("pull", "delay@v9", "--json", cwd=clone).error["code"] == "unknown-version"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import bundles, context
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.errors import IntegrityError, NotFound
@@ -15,7 +15,9 @@ from mlops_cli.workspace import checkout, remotes, sync, track, tracked
 
 
 def command(
-    paths: Annotated[list[str] | None, typer.Argument(help="What to pull; all.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Paths, or versions as MODEL@v3; all.")
+    ] = None,
     remote: Annotated[
         str | None, typer.Option("--remote", "-r", help="Where from; the default remote.")
     ] = None,
@@ -34,6 +36,8 @@ def command(
 ) -> int:
     """Fetch what pointers and locks name and the cache lacks, then check it out.
 
+    Models that an alias stands for are fetched as well.
+
     Every byte is hashed before it is used; wrong ones are set aside. What one path lacks does not
     keep the others from being checked out.
     """
@@ -41,9 +45,14 @@ def command(
     project = ctx.project()
     named = remotes.choose(project.settings, remote)
     kind = link_kind(link or str(project.settings.get("cache.link")))
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
-    wanted = tracked.select(tracked.tracked(project.root, project.git), words)
-    lacking = sync.lacking(project.cache, wanted)
+    typed, models = bundles.split(paths or [], ctx.cwd)
+    words = [track.relative(project.root, ctx.cwd, word) for word in typed]
+    wanted = list[tracked.Tracked]()
+    if words or not models:
+        wanted = tracked.select(tracked.tracked(project.root, project.git), words)
+    # bundles are only fetched: they have no place in the workspace
+    carried = bundles.named(project.git, models) if paths else bundles.current(project.git)
+    lacking = sync.lacking(project.cache, [*wanted, *carried])
     fetched, steps, failure = Fetched(), list[checkout.Step](), None
     if lacking and not dry_run:
         place = remotes.connect(named, project.root)

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import bundles, context
 from mlops_cli.cli.render import text
 from mlops_cli.store import transfer
 from mlops_cli.workspace import remotes, sync, track, tracked
 
 
 def command(
-    paths: Annotated[list[str] | None, typer.Argument(help="What to push; all.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Paths, or versions as MODEL@v3; all.")
+    ] = None,
     remote: Annotated[
         str | None, typer.Option("--remote", "-r", help="Where to; the default remote.")
     ] = None,
@@ -24,7 +26,7 @@ def command(
         bool, typer.Option("--force", help="Send again what is there: mends a damaged remote.")
     ] = False,
 ) -> int:
-    """Send what pointers and locks name and the remote lacks.
+    """Send what pointers, locks and registered models name and the remote lacks.
 
     Every byte is hashed on its way: a damaged object is refused by name. A push that was cut
     short goes on where it ended, and several may run at once.
@@ -32,8 +34,13 @@ def command(
     ctx = context.current()
     project = ctx.project()
     named = remotes.choose(project.settings, remote)
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
-    wanted = tracked.select(tracked.tracked(project.root, project.git), words)
+    typed, models = bundles.split(paths or [], ctx.cwd)
+    words = [track.relative(project.root, ctx.cwd, word) for word in typed]
+    wanted = bundles.named(project.git, models)
+    if words or not models:
+        wanted += tracked.select(tracked.tracked(project.root, project.git), words)
+    if not paths:
+        wanted += bundles.held(project.git, project.cache)
     place = remotes.connect(named, project.root)
     plan, index = sync.plan_push(
         project.cache, place, wanted, now=ctx.now(), everything=force, create=not dry_run

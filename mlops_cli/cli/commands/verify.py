@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import bundles, context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
 from mlops_cli.store import verify
@@ -31,7 +31,8 @@ def command(
     ctx = context.current()
     project = ctx.project()
     every = tracked.tracked(project.root, project.git)
-    roots = [one.root for one in every]
+    # a bundle that was never fetched is not missing; one that is here has to be whole
+    roots = [one.root for one in (*every, *bundles.held(project.git, project.cache))]
     report = verify.verify(project.cache, roots, progress=ctx.progress)
     mended: tuple[Finding, ...] = ()
     if repair and not report.clean:
