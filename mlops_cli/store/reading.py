@@ -58,7 +58,11 @@ def _read_by_processes(
 
 
 def _processes(jobs: int) -> int:
-    return jobs if jobs > 0 else min(len(os.sched_getaffinity(0)), 8)
+    if jobs > 0:
+        return jobs
+    # the cores this process may use, where the system tells (macOS does not)
+    allowed = getattr(os, "sched_getaffinity", None)
+    return min(len(allowed(0)) if allowed else os.cpu_count() or 1, 8)
 
 
 def _both(done: Done, task: Task) -> Done:
