@@ -176,13 +176,13 @@ def open_remote(url: str, options: Mapping[str, Any] | None = None, *, root: Pat
     refuse_credentials(url)
     settings = dict(options or {})
     url = absolute_url(url, root)
-    protocol, _, rest = url.partition("://")
+    protocol = url.partition("://")[0]
     if protocol in DIRECTORY:
-        return _open(url, rest, protocol, {})
+        return _open(url, protocol, {})
     keywords: dict[str, Any] = dict(settings.pop("fsspec", None) or {})
     if protocol in ("s3", "s3a"):
         keywords = {**_s3(settings), **keywords}
-    return _open(url, rest, protocol, keywords)
+    return _open(url, protocol, keywords)
 
 
 def absolute_url(url: str, root: Path) -> str:
@@ -263,7 +263,7 @@ def _check_folder(remote: Remote, *, create: bool) -> None:
     )
 
 
-def _open(url: str, rest: str, protocol: str, keywords: dict[str, Any]) -> Remote:
+def _open(url: str, protocol: str, keywords: dict[str, Any]) -> Remote:
     import fsspec
 
     try:
@@ -272,7 +272,7 @@ def _open(url: str, rest: str, protocol: str, keywords: dict[str, Any]) -> Remot
         raise explain(exc, url=url, doing="open") from exc
     return Remote(
         url=url,
-        base=rest.rstrip("/"),
+        base=str(filesystem._strip_protocol(url)).rstrip("/"),
         filesystem=filesystem,
         directory=protocol in DIRECTORY,
         all_at_once=protocol in ALL_AT_ONCE,

@@ -18,7 +18,7 @@ from mlops_cli.store.closure import Reached, Root, closure
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex
 
-PACK_BYTES = 32 << 20  # a pack is built in memory and sent as one
+PACK_BYTES = 16 << 20  # a pack is built in memory, one for each lane, and sent as one
 IN_ONE_PIECE = 8 << 20
 INDEX_AFTER_BYTES = 256 << 20  # so much is lost at most when a push is killed
 INDEX_AFTER_OBJECTS = 256
@@ -146,7 +146,7 @@ class _Sender:
 
     def packed(
         self, parts: Iterable[Reached]
-    ) -> Iterator[tuple[dict[bytes, tuple[int, int]], list[bytes]]]:
+    ) -> Iterator[tuple[dict[bytes, tuple[int, int]], bytes]]:
         """Build packs in the order of the walk: the same objects give the same pack again."""
         rows: dict[bytes, tuple[int, int]] = {}
         body, end = [packs.PACK_MAGIC], len(packs.PACK_MAGIC)
@@ -162,15 +162,15 @@ class _Sender:
             body += (head, data)
             end += len(head) + len(data)
             if end >= PACK_BYTES:
-                yield rows, body
+                yield rows, b"".join(body)
                 rows, body, end = {}, [packs.PACK_MAGIC], len(packs.PACK_MAGIC)
         if rows:
-            yield rows, body
+            yield rows, b"".join(body)
 
-    def send_pack(self, rows: dict[bytes, tuple[int, int]], body: list[bytes]) -> None:
+    def send_pack(self, rows: dict[bytes, tuple[int, int]], body: bytes) -> None:
         index = packs.write_index(rows)
         stem = packs.index_name(index)
-        self.remote.write(remote_index.pack_name(stem), b"".join(body))
+        self.remote.write(remote_index.pack_name(stem), body)
         self.publish(stem + remote_index.PACKED, index)
         size = sum(length for _, length in rows.values())
         with self.lock:

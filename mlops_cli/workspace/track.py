@@ -16,7 +16,7 @@ from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import ignore
-from mlops_cli.workspace.pointer import SUFFIX, Pointer, write_pointer
+from mlops_cli.workspace.pointer import SUFFIX, Pointer, is_pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
 RESERVED = (".mlops", ".git")
@@ -50,7 +50,10 @@ def expand(root: Path, start: Path, words: Sequence[str]) -> list[str]:
                     f"nothing matches {word!r}", code="no-match", hint="ls", details={"path": word}
                 )
         for match in matches:
-            found[relative(root, start, match)] = None
+            path = relative(root, start, match)
+            if is_pointer(path) and (root / path).is_file():
+                path = path.removesuffix(SUFFIX)  # `add data/*` meets the pointers as well
+            found[path] = None
     return list(found)
 
 

@@ -53,6 +53,15 @@ def test_several_paths_and_patterns_are_taken_at_once(repo: Path, mlops: Any) ->
     assert [one["changed"] for one in again.data["added"]] == [False, False]
 
 
+def test_pointers_among_the_names_stand_for_their_data(repo: Path, mlops: Any) -> None:
+    (repo / "a.bin").write_bytes(b"a")
+    mlops("add", "a.bin", code=0)
+
+    result = mlops("add", "a.bin", "a.bin.mlops", "--json", code=0)
+
+    assert [one["path"] for one in result.data["added"]] == ["a.bin"]
+
+
 def test_paths_are_seen_from_where_the_person_stands(repo: Path, mlops: Any) -> None:
     (repo / "data").mkdir()
     (repo / "data/a.csv").write_text("1")
