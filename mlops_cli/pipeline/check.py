@@ -8,8 +8,7 @@ from pathlib import Path
 
 from mlops_cli.errors import ConfigError
 from mlops_cli.pipeline import check_serving
-from mlops_cli.pipeline.document import Place, refuse
-from mlops_cli.pipeline.load import meant
+from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, fitting_metric, known, near_miss
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,17 @@ def refuse(
         hint=hint,
         details={"file": place.file, "line": place.line, "column": place.column, **details},
     )
+
+
+def meant(word: str, known: Iterable[Any]) -> str:
+    """Return the hint: the nearest known word, or all of them."""
+    import difflib
+
+    words = [str(item) for item in known]
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(words)}" if words else "there are none yet"
 
 
 def read(path: Path, *, name: str) -> Node:

@@ -59,7 +59,7 @@ class Graph:
         out = word.rstrip("/").removeprefix("./")
         if out in self.producers:
             return self.producers[out]
-        from mlops_cli.pipeline.load import meant
+        from mlops_cli.pipeline.document import meant
 
         raise NotFound(
             f"there is no step {word!r}",

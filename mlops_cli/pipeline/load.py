@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.document import Node, Place, plain, read, refuse
+from mlops_cli.pipeline import check
+from mlops_cli.pipeline.document import Node, Place, meant, plain, read, refuse
 from mlops_cli.pipeline.model import SPELLED, Pipeline, duration, size
 
 FILE = "pipeline.yaml"
@@ -48,8 +49,6 @@ def load(root: Path) -> Pipeline:
 
 def load_with_places(root: Path) -> Loaded:
     """Return the model and where each of its values stands; errors as in `load`."""
-    from mlops_cli.pipeline import check
-
     top = read(root / FILE, name=FILE)
     version = top.value.get("version") if isinstance(top.value, dict) else None
     if version is not None and version.value != 1:
@@ -230,14 +229,3 @@ def _words_of_size(kind: str, name: str, node: Node, where: str) -> None:
 
 def _wrong(node: Node, where: str, wanted: str) -> ConfigError:
     return refuse(node.place, f"{where} must be {wanted}, and is {node.shape}", code="wrong-type")
-
-
-def meant(word: str, known: typing.Iterable[Any]) -> str:
-    """Return the hint: the nearest known word, or all of them."""
-    import difflib
-
-    words = [str(item) for item in known]
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(words)}" if words else "there are none yet"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mlops_cli.pipeline.document import Place, refuse
-from mlops_cli.pipeline.load import meant
+from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 
 Where = Callable[..., Place]  # the words of a path in pipeline.yaml → where it stands

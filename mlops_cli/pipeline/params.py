@@ -74,7 +74,7 @@ def _file(root: Path, name: str, cache: Path | None) -> Any:
 def _part(value: Any, file: str, part: str) -> Any:
     for word in part.split(".") if part else ():
         if not isinstance(value, Mapping) or word not in value:
-            from mlops_cli.pipeline.load import meant
+            from mlops_cli.pipeline.document import meant
 
             raise ConfigError(
                 f"{file} has no {part!r}",

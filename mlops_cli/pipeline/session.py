@@ -27,7 +27,8 @@ from mlops_cli.pipeline.tell import Account, Teller
 from mlops_cli.progress import Progress, Task
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.execute import Prospect, RunParts
+    from mlops_cli.pipeline.parts import RunParts
+    from mlops_cli.pipeline.prospect import Prospect
 
 LOGS = ".mlops/logs"
 PATIENCE = 0.5  # seconds after which results that wait are looked at again
