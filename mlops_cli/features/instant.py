@@ -36,6 +36,11 @@ def span(over: timedelta) -> int:
     return over // timedelta(microseconds=1)
 
 
+def of(moment: datetime) -> int:
+    """Return an instant in microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def moment(value: int) -> datetime:
     """Return the instant `value` microseconds after 1970."""
     return EPOCH + timedelta(microseconds=value)

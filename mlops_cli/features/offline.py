@@ -45,16 +45,21 @@ def join(
             connection.register("history", rows)
             for column, found in _features(connection, keys, _payload(kept, spec), name, spec):
                 if column in joined.column_names:
-                    raise StepFailed(
-                        f"the column {column!r} of features.{name} is there already",
-                        code="column-twice",
-                        hint="rename the field in the view, or leave the column out of `columns`",
-                        details={"view": name, "column": column},
-                    )
+                    raise twice(name, column)
                 joined = joined.append_column(column, found)
             connection.unregister("spine")
             connection.unregister("history")
     return joined
+
+
+def twice(name: str, column: str) -> StepFailed:
+    """Return the error for a column of the view `name` that the table already has."""
+    return StepFailed(
+        f"the column {column!r} of features.{name} is there already",
+        code="column-twice",
+        hint="rename the field in the view, or leave the column out of `columns`",
+        details={"view": name, "column": column},
+    )
 
 
 def _features(

@@ -29,6 +29,11 @@ def newest(rows: pa.Table, entity: Sequence[str], time: str) -> pa.Table:
     return rows.filter(_last([rows.column(name) for name in (*entity, time)]))
 
 
+def latest(rows: pa.Table, entity: Sequence[str]) -> pa.Table:
+    """Return the last row of each entity; `rows` are ordered."""
+    return rows.filter(_last([rows.column(name) for name in entity]))
+
+
 def running(
     rows: pa.Table, entity: Sequence[str], time: str, of: Mapping[str, bool], *, name: str
 ) -> pa.Table:

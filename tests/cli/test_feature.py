@@ -92,7 +92,7 @@ def test_a_view_is_built_and_read_as_it_was_known(
     def rate(at: str) -> Any:
         found = mlops("feature", "get", "history", "line=a", "--at", at, "--json", code=0)
         assert_valid(found.json)
-        return list(found.data["values"].values())
+        return list(found.data["rows"][0]["values"].values())
 
     assert rate("2013-01-01T11:59:59Z") == [None, 0]
     assert rate("2013-01-01T12:00:00Z") == [1.0, 1]

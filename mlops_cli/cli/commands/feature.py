@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
+from mlops_cli.cli.commands import feature_get, feature_materialize, feature_rules
 from mlops_cli.cli.render import feature as pages
 from mlops_cli.cli.render import text
-from mlops_cli.errors import NotFound, UsageError
+from mlops_cli.errors import NotFound
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlops_cli.pipeline.model import Pipeline
 
-app = typer.Typer(help="Validate, profile, build and read features.")
+app = typer.Typer(help="Validate, profile, build, test, read and serve features.")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Their names; all when left out.")]
 
@@ -175,29 +175,10 @@ def build(
     return ctx.show(data, "mlops.feature-build/1", lambda: run.screen(result, [], dry_run=dry_run))
 
 
-@app.command("get")
-def get(
-    name: Annotated[str, typer.Argument(help="The view.")],
-    entity: Annotated[list[str], typer.Argument(help="The entity: COLUMN=VALUE …")],
-    at: Annotated[
-        str | None, typer.Option("--at", help="As known at this time (UTC); now when left out.")
-    ] = None,
-) -> int:
-    """Print what a view knows of one entity, or knew at a time."""
-    from mlops_cli.features import lookup
-
-    ctx = context.current()
-    root = ctx.project().root
-    spec = lookup.of(_pipeline(root), name)
-    pairs = dict(word.partition("=")[::2] for word in entity)
-    answer = lookup.look_up(root, name, spec, pairs, at=_moment(at, ctx.now()))
-    data = {
-        "view": name,
-        "entity": dict(answer.entity),
-        "at": answer.at.isoformat(),
-        "values": dict(answer.values),
-    }
-    return ctx.show(data, "mlops.feature-get/1", lambda: pages.values(answer.values))
+app.command("get")(feature_get.get)
+app.command("materialize")(feature_materialize.materialize)
+app.command("history")(feature_rules.history)
+app.command("test")(feature_rules.test)
 
 
 def _pipeline(root: Path) -> Pipeline:
@@ -229,20 +210,6 @@ def _table(root: Path, what: str) -> pa.Table:
         if name in pipeline.features:
             return read.table(lookup.values_path(root, name).parent, "values.parquet")
     return read.table(root, what)
-
-
-def _moment(words: str | None, now: datetime) -> datetime:
-    if words is None:
-        return now
-    try:
-        moment = datetime.fromisoformat(words)
-    except ValueError as exc:
-        raise UsageError(
-            f"{words!r} is not a time",
-            code="bad-time",
-            hint="write it as 2013-02-01T00:00:00Z",
-        ) from exc
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _unknown(name: str, known: list[str]) -> NotFound:

@@ -17,6 +17,21 @@ def values(found: Mapping[str, Any]) -> str:
     return text.table(shown)
 
 
+def frame(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table of entities and their values."""
+    if not rows:
+        return "No entities."
+    shown = [
+        (
+            *row["entity"].values(),
+            *(f"{v:.6g}" if isinstance(v, float) else v for v in row["values"].values()),
+        )
+        for row in rows
+    ]
+    keys, columns = list(rows[0]["entity"]), list(rows[0]["values"])
+    return text.table(shown, (*keys, *columns), "l" * len(keys) + "r" * len(columns))
+
+
 def profile(made: Mapping[str, Any]) -> str:
     """Return a line for each column: nulls, ends, mean or the commonest values."""
     rows = []
