@@ -8,19 +8,18 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlops_cli import encode
 from mlops_cli.errors import ConfigError, MlopsError, OutsideWorld
 from mlops_cli.store.remote_errors import explain, is_missing
+from mlops_cli.store.remote_url import DIRECTORY, absolute_url, refuse_credentials, remote_id
 
 FORMAT = "mlops.remote/1"
 FORMAT_FILE = "format.json"
 FORMAT_AT_MOST = 1 << 16
 PART = 16 << 20  # bytes of one request when a large object is read or written
-DIRECTORY = ("file", "local")
 # an upload to these appears all at once; elsewhere it goes to a temporary name and is moved
 ALL_AT_ONCE = ("s3", "s3a", "gs", "gcs", "abfs", "az", "memory")
 
@@ -183,36 +182,6 @@ def open_remote(url: str, options: Mapping[str, Any] | None = None, *, root: Pat
     if protocol in ("s3", "s3a"):
         keywords = {**_s3(settings), **keywords}
     return _open(url, protocol, keywords)
-
-
-def absolute_url(url: str, root: Path) -> str:
-    """Return `url` in one spelling; a plain or relative path becomes a file:// URL."""
-    protocol, separator, rest = url.partition("://")
-    if not separator:
-        protocol, rest = "file", url
-    if protocol in DIRECTORY:
-        path = rest if rest.startswith("/") else os.path.join(root, os.path.expanduser(rest))
-        return "file://" + os.path.normpath(path)
-    return f"{protocol}://{rest.rstrip('/')}"
-
-
-def refuse_credentials(url: str) -> None:
-    """Raise ConfigError ("credentials-in-url") for a URL that would put a secret into git."""
-    protocol, separator, rest = url.partition("://")
-    if separator and protocol not in DIRECTORY and "@" in rest.partition("/")[0]:
-        user = rest.partition("@")[0].partition(":")[0]
-        if ":" in rest.partition("@")[0] or protocol in ("s3", "s3a", "gs", "az"):
-            raise ConfigError(
-                f"the URL of the remote holds credentials (of {user[:4]}…), and would be committed",
-                code="credentials-in-url",
-                hint="leave them out; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name "
-                "a profile with --profile",
-            )
-
-
-def remote_id(url: str) -> str:
-    """Return a short name for the remote at the absolute `url`, for what is remembered of it."""
-    return sha256(url.encode()).hexdigest()[:16]
 
 
 def check_format(remote: Remote, *, create: bool, required: bool = True) -> None:

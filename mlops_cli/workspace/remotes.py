@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.config import Settings
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.store.remote import absolute_url, open_remote, remote_id
 from mlops_cli.store.remote_index import RemoteIndex, memory, remembered
+from mlops_cli.store.remote_url import absolute_url, remote_id
 
 if TYPE_CHECKING:
     from mlops_cli.store.remote import Remote
@@ -72,6 +72,8 @@ def choose(settings: Settings, name: str | None) -> Named:
 
 def connect(named: Named, root: Path) -> Remote:
     """Return the open remote; it is not asked anything yet."""
+    from mlops_cli.store.remote import open_remote
+
     return open_remote(named.url, named.options, root=root)
 
 
