@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import RunContext
 
@@ -33,7 +32,8 @@ def train(train, validate, params, run):
     network = Net(encoder)
     optimizer = torch.optim.SGD(network.parameters(), lr=params["lr"])
     for epoch in range(3):
-        loss = torch.nn.functional.binary_cross_entropy(network(rows.numeric, rows.codes), rows.label)
+        answer = network(rows.numeric, rows.codes)
+        loss = torch.nn.functional.binary_cross_entropy(answer, rows.label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.training import encoder as encoders
 from mlops_cli.training import export, score
@@ -45,8 +44,16 @@ TABLE = pa.table(
 WIND, ORIGIN = {"name": "wind", "dtype": "float"}, {"name": "origin", "dtype": "string"}
 
 
-@pytest.mark.parametrize("module", [Numbers(), Codes(), Both()])
-@pytest.mark.parametrize("features", [[WIND, ORIGIN], [WIND], [ORIGIN]])
+@pytest.mark.parametrize(
+    ("module", "features"),
+    [
+        (Both(), [WIND, ORIGIN]),
+        (Both(), [WIND]),
+        (Both(), [ORIGIN]),
+        (Numbers(), [WIND, ORIGIN]),
+        (Codes(), [WIND, ORIGIN]),
+    ],
+)
 def test_any_mix_of_columns_and_any_use_of_them_is_exported(module, features):
     encoder = encoders.fit(TABLE, features, "y")
     model = export.export(module, encoder, TABLE, task="regression")

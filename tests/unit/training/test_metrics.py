@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from mlops_cli.errors import ConfigError
 from mlops_cli.training import metrics
 
