@@ -194,11 +194,11 @@ def remotes(settings: Settings, root: Path) -> Iterator[Finding]:
 
 
 def _ask(named: Named, root: Path, answers: dict[str, Finding]) -> None:
-    from mlops_cli.store.remote import FORMAT_FILE
+    from mlops_cli.store.remote import FORMAT_AT_MOST, FORMAT_FILE
     from mlops_cli.workspace.remotes import connect
 
     try:
-        data = connect(named, root).read(FORMAT_FILE)
+        data = connect(named, root).read(FORMAT_FILE, 0, FORMAT_AT_MOST)
     except MlopsError as error:
         answers[named.name] = of_error("remotes", named.name, error)
         return
