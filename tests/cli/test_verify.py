@@ -119,3 +119,32 @@ def test_without_any_good_copy_the_answer_stays_no(project: Path, mlops: Any) ->
     result = mlops("verify", "--repair", code=40)
 
     assert "No good copy was found" in result.stdout
+
+
+def test_a_name_is_confirmed_wherever_its_bytes_are(
+    trained: Path, mlops: Any, git: Any, assert_valid: Any
+) -> None:
+    result = mlops("verify", "storm@v1", "--json", cwd=trained, code=0)
+
+    assert_valid(result.json)
+    places = {link["place"] for link in result.data["links"]}
+    assert places >= {"cache", "ledger", "tags"}
+    tag = git("rev-parse", "mlops/storm/v1", cwd=trained).strip()
+    (one,) = mlops("verify", f"git:{tag}", "--json", cwd=trained, code=0).data["links"]
+    assert (one["place"], one["wrong"]) == ("tags", None)
+
+
+def test_damaged_links_of_a_lineage_are_named(trained: Path, mlops: Any) -> None:
+    for path in (trained / ".mlops/cache/packs").glob("*.pack"):
+        for at in range(200, path.stat().st_size, 400):
+            flip(path, at)
+
+    result = mlops("verify", "storm@v1", "--json", cwd=trained, code=40)
+
+    wrong = [link for link in result.data["links"] if link["wrong"]]
+    assert wrong and all(link["place"] in ("cache", None) for link in wrong)
+
+
+def test_what_nobody_knows_is_refused_and_mending_needs_no_name(project: Path, mlops: Any) -> None:
+    assert mlops("verify", f"sha256:{'0' * 64}", "--json", code=20).error["code"] == "unknown-thing"
+    assert mlops("verify", "data", "--repair", "--json", code=2).error["code"] == "bad-options"
