@@ -153,9 +153,12 @@ def _look(
     at: datetime,
 ) -> tuple[list[Finding], int, dict[str, float]]:
     folder = parts.root / bundle.open_bundle(parts.cache, version.bundle, root=parts.root)
-    path = folder / "profile.json"
-    reference = parse_json(path.read_bytes(), source=str(path))
-    rows = window.as_learnt(predlog.inputs(served.rows), version.payload["inputs"])
+    reference, learnt = (
+        parse_json((folder / name).read_bytes(), source=str(folder / name))
+        for name in ("profile.json", "schema.json")
+    )
+    # not the payload's inputs: only the schema tells a flag from the 0 and 1 that a model takes
+    rows = window.as_learnt(predlog.inputs(served.rows), learnt["inputs"])
     found = quality.quality(reference, rows) + drift.drift(reference, rows, monitor.drift)
     label, score = window.labelled(parts.root, source, served.rows, at=at)
     wanted = monitor.performance
