@@ -67,23 +67,28 @@ def restore(
             continue
         if saved := keep(root, path, now.get(path), cache=cache, stats=stats):
             kept[path] = saved
-        _place(root / path, out, cache, stats)
+        _place(root, path, out, cache, stats)
     return kept
 
 
-def _place(target: Path, out: Output, cache: Cache, stats: StatCache | None) -> None:
+def _place(root: Path, path: str, out: Output, cache: Cache, stats: StatCache | None) -> None:
     from mlops_cli import fsio
     from mlops_cli.pipeline.marker import remove
 
+    target = root / path
     digest = Digest(out.digest)
     target.parent.mkdir(parents=True, exist_ok=True)
     if out.kind == "tree":
         from mlops_cli.store.arrange import plan_materialize
         from mlops_cli.store.materialize import materialize
+        from mlops_cli.workspace.ignore import ignored_in
 
         if not target.is_dir() or target.is_symlink():
             remove(target)
-        materialize(plan_materialize(cache, digest, "tree", target, stats=stats), overwrite=True)
+        # what is ignored is in no tree, so it is nowhere else: it stays where it is
+        ignored = ignored_in(root, path)
+        plan = plan_materialize(cache, digest, "tree", target, stats=stats, ignored=ignored)
+        materialize(plan, overwrite=True)
         return
     fresh = fsio.temporary_beside(target)
     try:
