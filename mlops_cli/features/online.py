@@ -105,11 +105,13 @@ class OnlineStore(Protocol):
         *,
         at: Sequence[int],
         ttl: int | None = None,
+        columns: Sequence[str] | None = None,
     ) -> list[Found]:
         """Return what was known of each entity at its moment in `at`, all from one snapshot.
 
-        Times and `ttl` are in microseconds; an age of exactly the ttl is still fresh. Raises
-        NotFound ("not-materialized")."""
+        Times and `ttl` are in microseconds; an age of exactly the ttl is still fresh. `columns`
+        says which values, in which order; all when None. Raises NotFound ("not-materialized",
+        "column-missing")."""
         ...
 
     def views(self) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.errors import IntegrityError, OutsideWorld, StateRefused
+from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
 from mlops_cli.features import online
 from mlops_cli.features.online import About, Found, Layout, Published, Snapshot
 
@@ -94,6 +94,7 @@ class SqliteStore:
         *,
         at: Sequence[int],
         ttl: int | None = None,
+        columns: Sequence[str] | None = None,
     ) -> list[Found]:
         """See `OnlineStore.read`."""
         opened = self._opened(view)
@@ -105,7 +106,7 @@ class SqliteStore:
                 opened.state = state
                 found = _answers(opened.connection, state, entities, at, ttl)
                 if found is not None:
-                    return found
+                    return found if columns is None else _chosen(found, columns, state, view)
                 state = _look(opened.connection)  # a snapshot was published in the meantime
         raise online.not_materialized(view)
 
@@ -186,6 +187,22 @@ def _answers(
         known = about.as_of if row[2] is None else row[2]
         found.append(online.judged(values, known, moment, ttl))
     return found
+
+
+def _chosen(found: list[Found], columns: Sequence[str], state: _State, view: str) -> list[Found]:
+    held = state.about.layout.columns
+    if missing := [name for name in columns if name not in held]:
+        raise NotFound(
+            f"the online store holds no column {missing[0]!r} of features.{view}",
+            code="column-missing",
+            hint=f"mlops feature materialize {view}, then mlops deploy apply",
+            details={"view": view, "column": missing[0]},
+        )
+    order = list(held)
+    if order == list(columns):
+        return found
+    places = [order.index(name) for name in columns]
+    return [Found(tuple(values[at] for at in places), why) for values, why in found]
 
 
 def _look(connection: sqlite3.Connection) -> _State | None:

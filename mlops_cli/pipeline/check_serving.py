@@ -52,6 +52,14 @@ def _deployments(pipeline: Pipeline, at: Where) -> None:
         _version(pipeline, deployment.model, at("deployments", name, "model"))
         for n, challenger in enumerate(deployment.challengers):
             _version(pipeline, challenger.model, at("deployments", name, "challengers", n, "model"))
+        if deployment.features is not None:
+            model = pipeline.models[deployment.model.partition("@")[0]]
+            if not pipeline.train[model.source.removeprefix("train.")].dataset.features:
+                raise refuse(
+                    at("deployments", name, "features"),
+                    f"{model.source} takes no features that a server could look up",
+                    code="wrong-value",
+                )
     for name, monitor in pipeline.monitors.items():
         place = at("monitors", name, "deployment")
         known(monitor.deployment, "", pipeline.deployments, place, "the deployment")

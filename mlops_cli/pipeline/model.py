@@ -212,6 +212,15 @@ class ServingLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlineFeatures:
+    """The server looks up features that a request leaves out. `missing`: an entity that the store
+    does not know, or whose values are too old, is null (default) or a refused request."""
+
+    online: str = "sqlite"
+    missing: typing.Literal["default", "refuse"] = "default"
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     model: str  # "delay@production"
     challengers: tuple[Challenger, ...] = ()
@@ -219,6 +228,7 @@ class Deployment:
     log: Log = field(default_factory=Log)
     limits: ServingLimits = field(default_factory=ServingLimits)
     owner: str | None = None
+    features: OnlineFeatures | None = None
 
 
 @dataclass(frozen=True, slots=True)

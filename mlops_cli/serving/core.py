@@ -156,7 +156,12 @@ def _predict(core: Core, request: Request) -> Response:
     router = _router(core)
     schema = router.champion.model.schema
     call = rows.parse(
-        request.body, schema, most=core.most_rows, new_id=core.new_id(), now=core.now()
+        request.body,
+        schema,
+        most=core.most_rows,
+        new_id=core.new_id(),
+        now=core.now(),
+        lookup=router.lookup,
     )
     chosen, outputs = _answer(core, router, None, schema, call)
     first = outputs[chosen.model.schema.outputs[0].name]

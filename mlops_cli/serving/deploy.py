@@ -15,14 +15,16 @@ from mlops_cli import fsio
 from mlops_cli.errors import NotFound
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.record import Code, record
+from mlops_cli.pipeline.load import load
 from mlops_cli.pipeline.model import Deployment
 from mlops_cli.registry.registry import Registry
-from mlops_cli.serving import bundle, environment, plan
+from mlops_cli.serving import bundle, environment, plan, recipe
 from mlops_cli.serving.desired import folder
 from mlops_cli.serving.environment import Environment, Pinned
 from mlops_cli.serving.model import open_model
 from mlops_cli.serving.parts import Parts, moment, open_target
 from mlops_cli.serving.plan import Plan
+from mlops_cli.serving.recipe import Recipe
 from mlops_cli.serving.target import Running
 from mlops_cli.vcs.commit import commit_paths, refuse_when_busy
 
@@ -52,6 +54,7 @@ def plan_for(parts: Parts, name: str, deployment: Deployment, *, force: bool = F
         former=environment.read(parts.root, name),
         running=look(parts, name, deployment.target.kind),
         now=moment(parts),
+        features=_features(parts, deployment),
         force=force,
     )
 
@@ -173,6 +176,12 @@ def _record(
     )
     parts.ledger.append(made)
     return made.digest
+
+
+def _features(parts: Parts, deployment: Deployment) -> Recipe | None:
+    if deployment.features is None:
+        return None
+    return recipe.of(load(parts.root), deployment, parts.root)
 
 
 def _pin(registry: Registry, name: str, *, optional: bool) -> Pinned | None:

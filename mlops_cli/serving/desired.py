@@ -19,6 +19,8 @@ from typing import Any
 
 from mlops_cli import fsio
 from mlops_cli.encode import canonical_json, parse_json, readable_json
+from mlops_cli.serving import recipe
+from mlops_cli.serving.recipe import Recipe
 
 SCHEMA = "mlops.desired/1"
 
@@ -50,6 +52,7 @@ class Desired:
     sample: float = 1.0
     pii: Mapping[str, str] = field(default_factory=dict)
     since: str = ""
+    features: Recipe | None = None
 
     @property
     def generation(self) -> str:
@@ -67,7 +70,12 @@ def to_plain(desired: Desired) -> dict[str, Any]:
         {name: getattr(item, name) for name in Served.__dataclass_fields__}
         for item in desired.models
     ]
-    return {**plain, "pii": dict(desired.pii)}
+    plain["pii"] = dict(desired.pii)
+    if desired.features is None:
+        del plain["features"]
+    else:
+        plain["features"] = recipe.to_plain(desired.features)
+    return plain
 
 
 def write(place: Path, desired: Desired) -> None:
@@ -85,7 +93,8 @@ def read(place: Path) -> Desired | None:
     value = parse_json(data, source=str(path))
     value.pop("schema", None)
     models = tuple(Served(**item) for item in value.pop("models"))
-    return Desired(models=models, **value)
+    features = recipe.from_plain(value.pop("features", None))
+    return Desired(models=models, features=features, **value)
 
 
 def read_small(path: Path) -> dict[str, Any] | None:

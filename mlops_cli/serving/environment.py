@@ -11,6 +11,8 @@ from mlops_cli import fsio
 from mlops_cli.encode import stable_yaml
 from mlops_cli.errors import ConfigError, UsageError
 from mlops_cli.pipeline.model import Log, ServingLimits, Target
+from mlops_cli.serving import recipe
+from mlops_cli.serving.recipe import Recipe
 
 FOLDER = "environments"
 KEPT = 5  # former champions, as far as `rollback` can go
@@ -65,6 +67,7 @@ class Environment:
     limits: ServingLimits = field(default_factory=ServingLimits)
     former: tuple[Pinned, ...] = ()
     held: Held | None = None
+    features: Recipe | None = None
 
 
 def path(name: str) -> str:
@@ -123,6 +126,7 @@ def parse(text: str, *, source: str) -> Environment:
             ServingLimits(**value["limits"]),
             tuple(Pinned(**item) for item in value["former"]),
             Held(**value["held"]) if value["held"] else None,
+            recipe.from_plain(value.get("features")),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as exc:
         said = " ".join(str(exc).split())[:200]
@@ -136,7 +140,7 @@ def parse(text: str, *, source: str) -> Environment:
 
 def to_plain(environment: Environment) -> dict[str, Any]:
     """Return all fields in the order of the file; nothing is left to a default."""
-    return {
+    plain = {
         "version": 1,
         "environment": environment.name,
         "champion": asdict(environment.champion),
@@ -148,3 +152,6 @@ def to_plain(environment: Environment) -> dict[str, Any]:
         "former": [asdict(item) for item in environment.former],
         "held": asdict(environment.held) if environment.held else None,
     }
+    if environment.features is not None:
+        plain["features"] = recipe.to_plain(environment.features)
+    return plain

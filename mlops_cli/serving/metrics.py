@@ -18,6 +18,7 @@ _HELP = {
     "mlops_request_seconds": ("histogram", "Seconds from a request's last byte to its answer."),
     "mlops_swaps_total": ("counter", "Times the served models were exchanged."),
     "mlops_shadow_errors_total": ("counter", "Predictions that a shadow could not make."),
+    "mlops_features_missing_total": ("counter", "Rows whose features the store did not have."),
     "mlops_log_rows_total": ("counter", "Rows written to the prediction log."),
     "mlops_log_stalls_total": ("counter", "Times the disk refused the prediction log."),
     "mlops_model_info": ("gauge", "The models that are served now."),

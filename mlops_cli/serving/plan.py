@@ -10,6 +10,7 @@ from mlops_cli.errors import StateRefused
 from mlops_cli.pipeline.model import Deployment
 from mlops_cli.serving.desired import Desired
 from mlops_cli.serving.environment import KEPT, Challenger, Environment, Held, Pinned
+from mlops_cli.serving.recipe import Recipe
 from mlops_cli.serving.target import Running
 
 Action = Literal["none", "start", "switch", "restart"]
@@ -19,7 +20,7 @@ Action = Literal["none", "start", "switch", "restart"]
 class Change:
     """One difference between what is and what shall be."""
 
-    what: str  # server | champion | challenger | target | log | limits
+    what: str  # server | champion | challenger | target | log | limits | features
     sentence: str
 
     def to_plain(self) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def plan(
     former: Environment | None,
     running: Running,
     now: str,
+    features: Recipe | None = None,
     force: bool = False,
 ) -> Plan:
     """Return how to come from `former` to what `deployment` asks for.
@@ -94,6 +96,7 @@ def plan(
         deployment.log,
         deployment.limits,
         held=held,
+        features=features,
     )
     return toward(wanted, former, running, notes)
 
@@ -186,6 +189,7 @@ def desired(environment: Environment, folders: Mapping[str, str]) -> Desired:
         environment.log.sample,
         dict(environment.log.pii),
         environment.since,
+        environment.features,
     )
 
 
@@ -230,7 +234,7 @@ def _changes(wanted: Environment, former: Environment | None) -> list[Change]:
         if digest not in after:
             changes.append(Change("challenger", f"challenger: remove {item.pinned.label}."))
     if former is not None:
-        for what in ("target", "log", "limits"):
+        for what in ("target", "log", "limits", "features"):
             if getattr(former, what) != getattr(wanted, what):
                 restarts = " (restarts the server)" if what == "target" else ""
                 changes.append(Change(what, f"{what}: as pipeline.yaml says now{restarts}."))

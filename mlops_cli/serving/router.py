@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlops_cli.errors import StateRefused
+from mlops_cli.serving.lookup import Lookup
 from mlops_cli.serving.model import Model
 
 Role = Literal["champion", "canary", "shadow"]
@@ -31,6 +32,7 @@ class Router:
     champion: Variant
     canaries: tuple[Variant, ...] = ()
     shadows: tuple[Variant, ...] = ()
+    lookup: Lookup | None = None  # of features that requests leave out
 
     @property
     def variants(self) -> tuple[Variant, ...]:

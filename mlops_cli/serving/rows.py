@@ -8,6 +8,7 @@ import orjson
 
 from mlops_cli.serving import call as calls
 from mlops_cli.serving.call import Call
+from mlops_cli.serving.lookup import Lookup
 from mlops_cli.serving.schema import Refused, Schema, check_names
 from mlops_cli.serving.tensors import Array, from_values
 
@@ -15,8 +16,19 @@ _KNOWN = frozenset({"rows", "request_id", "request_ids", "time", "times", "route
 _EXTRA = frozenset({"request_id", "time"})  # may stand inside a row, unless an input is called so
 
 
-def parse(body: bytes, schema: Schema, *, most: int, new_id: str, now: int) -> Call:
-    """Return the call in `body`; `new_id` and `now` (microseconds) stand in where none is given."""
+def parse(
+    body: bytes,
+    schema: Schema,
+    *,
+    most: int,
+    new_id: str,
+    now: int,
+    lookup: Lookup | None = None,
+) -> Call:
+    """Return the call in `body`; `new_id` and `now` (microseconds) stand in where none is given.
+
+    With `lookup` a row may leave out features that can be looked up by its keys.
+    """
     request = calls.load_json(body)
     unknown = sorted(request.keys() - _KNOWN)
     if unknown:
@@ -27,7 +39,13 @@ def parse(body: bytes, schema: Schema, *, most: int, new_id: str, now: int) -> C
     if len(rows) > most:
         raise Refused(f"{len(rows)} rows in one request; the limit is {most}")
     extras = _EXTRA - schema.names
-    ids, times = _lift(rows, extras)
+    ids, inside = _lift(rows, extras)
+    times = _times(request, inside, len(rows), now)
+    if lookup is not None:
+        for at, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise Refused(f"row {at} is not an object")
+        lookup.complete(rows, times)
     _check_rows(rows, schema)
     columns = {
         column.name: from_values(column, [row[column.name] for row in rows])
@@ -40,7 +58,7 @@ def parse(body: bytes, schema: Schema, *, most: int, new_id: str, now: int) -> C
         columns,
         len(rows),
         _ids(request, ids, request_id, len(rows)),
-        _times(request, times, len(rows), now),
+        times,
         calls.check_id(route) if route is not None else None,
     )
 

@@ -8,14 +8,15 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlops_cli import fsio
+from mlops_cli import fsio, plugins
 from mlops_cli.encode import readable_json
 from mlops_cli.errors import MlopsError
 from mlops_cli.serving import desired as wishes
-from mlops_cli.serving import logfiles, processes
+from mlops_cli.serving import logfiles, lookup, processes
 from mlops_cli.serving.core import Core
 from mlops_cli.serving.desired import Desired
 from mlops_cli.serving.logbatch import Policy
@@ -41,6 +42,7 @@ class Worker:
         self._sealed = ""
         self._trouble: dict[str, str] | None = None
         self._models: dict[str, Model] = {}
+        self._stores: dict[str, Any] = {}
         self._stopping = threading.Event()
         self._reported: tuple[float, Any] = (0.0, None)
         counters = Counters()
@@ -103,7 +105,7 @@ class Worker:
                 )
                 for item in desired.models
             }
-            router = route(desired, loaded)
+            router = self._with_features(route(desired, loaded), desired)
             check(router)
         except MlopsError as exc:
             self._trouble = {
@@ -121,6 +123,18 @@ class Worker:
         self.core.router = router
         self._trouble = None
         self.core.counters.add("mlops_swaps_total")
+
+    def _with_features(self, router: Router, desired: Desired) -> Router:
+        """Return the router with a look-up of features, where there shall be one."""
+        wanted = desired.features
+        if wanted is None:
+            return router
+        store = self._stores.get(wanted.store)
+        if store is None:
+            store = plugins.load("mlops.online_stores", wanted.store)(self._root)
+            self._stores[wanted.store] = store
+        inputs = router.champion.model.schema.names
+        return replace(router, lookup=lookup.of(wanted, store, inputs, self.core.counters))
 
     def _seal(self) -> None:
         token = (self._place / "seal").read_text().strip()

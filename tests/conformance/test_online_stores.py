@@ -188,3 +188,12 @@ def test_views_are_apart_and_can_be_dropped(
     assert missing.value.code == "not-materialized"
     store.publish(shot(rows=[(HERE, 1, HOLES)]))
     assert one(reader, HERE) == Found(HOLES)
+
+
+def test_chosen_columns_come_in_the_order_asked_for(store: OnlineStore) -> None:
+    store.publish(shot())
+    assert one(store, HERE, columns=["name", "speed"]) == Found((FULL[3], FULL[0]))
+    assert one(store, ("x", 1), columns=["trips"]) == Found((0,), "unknown")
+    with pytest.raises(NotFound) as missing:
+        one(store, HERE, columns=["speed", "weight"])
+    assert missing.value.code == "column-missing"
