@@ -1,38 +1,23 @@
 """The online store in SQLite: a file a view, a row an entity, in the project itself.
 
-SQLite's own record is the packing: values stand side by side in one row, with their types, under
-the key of the entity. Write-ahead logging lets readers go on while a snapshot is replaced in one
-transaction; docs/formats/online-store.md has the bytes.
+Write-ahead logging lets readers go on while a snapshot is replaced in one transaction.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.encode import canonical_json
-from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
-from mlops_cli.features import online
-from mlops_cli.features.online import About, Found, Layout, Published, Snapshot
+from mlops_cli.errors import NotFound
+from mlops_cli.features import online, sqlite_file
+from mlops_cli.features.online import About, Found, Published, Snapshot
+from mlops_cli.features.sqlite_file import State, look, translated
 
-FORMAT = 1  # PRAGMA user_version
-PATIENCE = 30.0  # seconds that a writer waits for another one
 _READ = "SELECT a.generation, r.* FROM about a LEFT JOIN entities r ON r.entity = ? WHERE a.id = 1"
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A snapshot by its number; `truths` are the places of truth values, which are kept as 0, 1."""
-
-    generation: int
-    about: About
-    truths: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -41,7 +26,7 @@ class _Open:
 
     connection: sqlite3.Connection
     inode: int
-    state: _State | None = None
+    state: State | None = None
 
 
 @dataclass(slots=True)
@@ -57,34 +42,16 @@ class SqliteStore:
 
     def publish(self, snapshot: Snapshot, *, back: bool = False) -> Published:
         """See `OnlineStore.publish`; rows that did not change are not written."""
-        path = self.path(snapshot.view)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _translated(path), contextlib.closing(_connect(path)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("BEGIN IMMEDIATE")
-            former = _look(connection)
-            if former is not None and former.about.as_of > snapshot.as_of and not back:
-                raise _ahead(snapshot.view)
-            if former is None or not former.about.layout.same(snapshot.layout):
-                _create(connection, len(snapshot.layout.columns))
-            written, removed = _replace(connection, snapshot)
-            (count,) = connection.execute("SELECT count(*) FROM entities").fetchone()
-            connection.execute(
-                "INSERT OR REPLACE INTO about VALUES (1, ?, ?)",
-                (int.from_bytes(os.urandom(7), "big"), _document(snapshot, count)),
-            )
-            connection.execute("COMMIT")
-        return Published(count, written, removed)
+        return sqlite_file.write(self.path(snapshot.view), snapshot, back=back)
 
     def about(self, view: str) -> About | None:
         """See `OnlineStore.about`."""
         path = self.path(view)
-        with _translated(path):
+        with translated(path):
             opened = self._opened(view)
             if opened is None:
                 return None
-            opened.state = state = _look(opened.connection)
+            opened.state = state = look(opened.connection)
         return state.about if state is not None else None
 
     def read(
@@ -100,14 +67,14 @@ class SqliteStore:
         opened = self._opened(view)
         if opened is None:
             raise online.not_materialized(view)
-        with _translated(self.path(view)):
-            state = opened.state or _look(opened.connection)
+        with translated(self.path(view)):
+            state = opened.state or look(opened.connection)
             while state is not None:
                 opened.state = state
                 found = _answers(opened.connection, state, entities, at, ttl)
                 if found is not None:
                     return found if columns is None else _chosen(found, columns, state, view)
-                state = _look(opened.connection)  # a snapshot was published in the meantime
+                state = look(opened.connection)  # a snapshot was published in the meantime
         raise online.not_materialized(view)
 
     def views(self) -> list[str]:
@@ -143,19 +110,14 @@ class SqliteStore:
             opened.connection.close()
             opened = None
         if opened is None and inode is not None:
-            with _translated(path):
-                opened = self._open[view] = _Open(_connect(path), inode)
+            with translated(path):
+                opened = self._open[view] = _Open(sqlite_file.connect(path), inode)
         return opened
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # one statement an answer and a cursor each, so threads of a server may share it
-    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
 
 
 def _answers(
     connection: sqlite3.Connection,
-    state: _State,
+    state: State,
     entities: Sequence[Sequence[Any]],
     at: Sequence[int],
     ttl: int | None,
@@ -189,7 +151,7 @@ def _answers(
     return found
 
 
-def _chosen(found: list[Found], columns: Sequence[str], state: _State, view: str) -> list[Found]:
+def _chosen(found: list[Found], columns: Sequence[str], state: State, view: str) -> list[Found]:
     held = state.about.layout.columns
     if missing := [name for name in columns if name not in held]:
         raise NotFound(
@@ -203,94 +165,3 @@ def _chosen(found: list[Found], columns: Sequence[str], state: _State, view: str
         return found
     places = [order.index(name) for name in columns]
     return [Found(tuple(values[at] for at in places), why) for values, why in found]
-
-
-def _look(connection: sqlite3.Connection) -> _State | None:
-    """Return the snapshot that the file holds; a file of another format holds none."""
-    if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
-        return None
-    row = connection.execute("SELECT generation, document FROM about WHERE id = 1").fetchone()
-    if row is None:
-        return None
-    said = json.loads(row[1])
-    layout = Layout(dict(said["entity"]), dict(said["columns"]))
-    about = About(layout, said["as_of"], said["source"], tuple(said["blank"]), said["entities"])
-    kinds = enumerate(layout.columns.values())
-    return _State(row[0], about, tuple(place for place, kind in kinds if kind == "bool"))
-
-
-def _create(connection: sqlite3.Connection, columns: int) -> None:
-    values = "".join(f", v{place}" for place in range(columns))
-    connection.execute("DROP TABLE IF EXISTS entities")
-    connection.execute("DROP TABLE IF EXISTS about")
-    connection.execute(
-        f"CREATE TABLE entities (entity TEXT PRIMARY KEY, time INTEGER{values}) WITHOUT ROWID"
-    )
-    connection.execute(
-        "CREATE TABLE about (id INTEGER PRIMARY KEY, generation INTEGER, document TEXT)"
-    )
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-
-
-def _replace(connection: sqlite3.Connection, snapshot: Snapshot) -> tuple[int, int]:
-    """Make the table hold exactly the rows of `snapshot`; return how many were written, removed."""
-    names = ["entity", "time", *(f"v{place}" for place in range(len(snapshot.layout.columns)))]
-    connection.execute(f"CREATE TEMP TABLE fresh ({', '.join(names)}, PRIMARY KEY (entity))")
-    connection.executemany(
-        f"INSERT INTO fresh VALUES ({', '.join('?' * len(names))})",
-        ((online.key(entity), time, *values) for entity, time, values in snapshot.rows),
-    )
-    differs = " OR ".join(f"r.{name} IS NOT f.{name}" for name in names)
-    written = connection.execute(
-        "INSERT OR REPLACE INTO entities SELECT f.* FROM fresh f"
-        f" LEFT JOIN entities r ON r.entity = f.entity WHERE {differs}"
-    ).rowcount
-    removed = connection.execute(
-        "DELETE FROM entities WHERE entity NOT IN (SELECT entity FROM fresh)"
-    ).rowcount
-    return written, removed
-
-
-def _document(snapshot: Snapshot, entities: int) -> str:
-    """Return the facts of a snapshot; pairs, because the order of columns matters."""
-    said = {
-        "view": snapshot.view,
-        "entity": list(snapshot.layout.entity.items()),
-        "columns": list(snapshot.layout.columns.items()),
-        "as_of": snapshot.as_of,
-        "source": snapshot.source,
-        "blank": list(snapshot.blank),
-        "entities": entities,
-    }
-    return canonical_json(said).decode()
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as exc:
-        name = getattr(exc, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise IntegrityError(
-                f"{path} is damaged: {exc}",
-                code="damaged-online-store",
-                hint=f"rm {path} && mlops feature materialize {path.stem}",
-            ) from exc
-        full = name.startswith("SQLITE_FULL")
-        raise OutsideWorld(
-            f"the online store cannot use {path}: {exc}",
-            code="disk-full" if full else "online-store-busy",
-            hint="free some space and run it again; the former values stand"
-            if full
-            else "run it again; the former values stand",
-        ) from exc
-
-
-def _ahead(view: str) -> StateRefused:
-    return StateRefused(
-        f"the online store holds features.{view} as of a later time",
-        code="watermark-ahead",
-        hint=f"mlops feature materialize {view} --back",
-        details={"view": view},
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -197,3 +198,28 @@ def test_chosen_columns_come_in_the_order_asked_for(store: OnlineStore) -> None:
     with pytest.raises(NotFound) as missing:
         one(store, HERE, columns=["speed", "weight"])
     assert missing.value.code == "column-missing"
+
+
+def test_the_entities_of_one_request_come_from_one_snapshot(
+    store: OnlineStore, opened: Callable[[], OnlineStore]
+) -> None:
+    layout = Layout({"n": "int"}, {"x": "int"})
+    entities = [(n,) for n in range(40)]
+
+    def publish(generation: int) -> None:
+        rows = [(entity, None, (generation,)) for entity in entities]
+        store.publish(Snapshot("v", layout, generation, "", (None,), rows))
+
+    def write() -> None:
+        for generation in range(2, 12):
+            publish(generation)
+
+    publish(1)
+    reader = opened()
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = 0
+    while seen < 11:
+        found = reader.read("v", entities, at=[99] * len(entities))
+        ((seen,),) = {one.values for one in found}
+    writer.join()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops_cli.features import dataset, materialize, read
+from mlops_cli.features import dataset, instant, materialize, publish, read
+from mlops_cli.features.sqlite import SqliteStore
 from mlops_cli.pipeline.load import load
 from mlops_cli.pipeline.lower import lower
 from mlops_cli.pipeline.runner import RunContext
@@ -68,6 +72,22 @@ def test_the_tables_in_the_documents_are_the_rows_on_disk(world: Path) -> None:
             assert rows.column_names == head
             found = [[_cell(row[column]) for column in head] for row in rows.to_pylist()]
             assert found == lines, name
+
+
+def test_the_online_store_holds_what_its_page_shows(world: Path) -> None:
+    text = (DOCUMENTS / "online-store.md").read_text()
+    values = read.table(world, "out/features/history/values.parquet")
+    spec = load(world).features["history"]
+    at = instant.of(datetime(2013, 1, 1, 14, 30, tzinfo=UTC))
+    store = SqliteStore(world)
+    store.publish(publish.snapshot("history", spec, values, at=at, source="sha256:…"))
+    with closing(sqlite3.connect(store.path("history"))) as file:
+        (document,) = file.execute("SELECT document FROM about").fetchone()
+        rows = file.execute("SELECT * FROM entities").fetchall()
+    assert json.loads(document) == json.loads(_block(text, "json"))
+    shown = [line for line in text.splitlines() if line.startswith('| ["')]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
+    assert cells == [[_cell(value) for value in row] for row in rows]
 
 
 def _cell(value: Any) -> str:
