@@ -8,12 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# January to June: two retrainings, one that was not better and one that was and serves June
+MONTHS = 5
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,57 @@ class Project:
         """Run git and return what it printed."""
         return self.run("git", *words).stdout.strip()
 
+    def said(self, *words: str, code: int | None = 0) -> str:
+        """Run `mlops …` as a person does and return the screen, stderr below it."""
+        done = self.run("mlops", *words, code=code)
+        return done.stdout + done.stderr
+
+    def lock(self, step: str) -> Any:
+        """Return what the lock of `step` says."""
+        return json.loads((self.root / f".mlops/lock/{step}.json").read_text())
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace `old`, which must be there, in a file."""
+        text = (self.root / path).read_text()
+        assert old in text, f"{path} has no {old!r}"
+        (self.root / path).write_text(text.replace(old, new))
+
+    def commit(self, subject: str) -> None:
+        """Commit all that git does not ignore, as a person would."""
+        self.git("add", "-A")
+        self.git("commit", "-qm", subject)
+
 
 @dataclass(frozen=True)
 class Demo(Project):
-    """The project that `mlops demo` left, and what it said."""
+    """The project that `mlops demo` left, and what it told."""
 
-    said: dict[str, Any]
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A copy of the demo's project whose production model answers at `url`; leave it as it is."""
+
+    project: Project
+    url: str
+
+    def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
+        """Return status and answer of a request, a POST where there is a body."""
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data)) as answer:
+                return answer.status, _parsed(answer.read())
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, _parsed(refusal.read())
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode()
 
 
 def _home(folder: Path) -> Path:
@@ -80,17 +130,22 @@ def _home(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The whole loop on real data, played once; whoever changes it takes `project`."""
+    """The whole loop on real data, played once; whoever changes it takes `project`.
+
+    MLOPS_TEST_DEMO=FOLDER keeps it there and takes it from there: for work on these tests.
+    """
     base = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         base = base.parent  # the folder that all workers of this session share
+    base = Path(os.environ.get("MLOPS_TEST_DEMO", base))
     home, root, said = _home(base / "demo-home"), base / "demo", base / "demo.json"
     with (base / "demo.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not said.exists():
             shutil.rmtree(root, ignore_errors=True)
             root.mkdir()
-            done = Project(root, home).run("mlops", "demo", str(root), "--json", code=None)
+            words = ("mlops", "demo", str(root), "--months", str(MONTHS), "--json")
+            done = Project(root, home).run(*words, code=None)
             assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
             said.write_text(done.stdout)
     return Demo(root, home, json.loads(said.read_text())["data"])
@@ -99,11 +154,29 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 @pytest.fixture
 def project(demo: Demo, tmp_path: Path) -> Iterator[Project]:
     """A copy of the demo's project that a test may change; its server is stopped at the end."""
-    root = tmp_path / "project"
-    subprocess.run(["cp", "-a", "--reflink=auto", str(demo.root), str(root)], check=True)
-    copy = Project(root, demo.home)
+    copy = _copy(demo, tmp_path / "project")
     yield copy
     copy.run("mlops", "deploy", "stop", "prod", code=None)
+
+
+@pytest.fixture(scope="session")
+def served(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of the demo's production model, for all tests that only ask."""
+    copy = _copy(demo, tmp_path_factory.mktemp("served") / "project")
+    applied = copy.mlops("deploy", "apply", "prod")
+    yield Served(copy, applied["url"])
+    copy.mlops("deploy", "stop", "prod")
+
+
+@pytest.fixture
+def trained_project(trained: Path, tmp_path: Path) -> Project:
+    """A small project that trains in seconds: v1 is registered, a better model is not yet."""
+    return Project(trained, _home(tmp_path / "home"))
+
+
+def _copy(demo: Demo, root: Path) -> Project:
+    subprocess.run(["cp", "-a", "--reflink=auto", str(demo.root), str(root)], check=True)
+    return Project(root, demo.home)
 
 
 @pytest.fixture
