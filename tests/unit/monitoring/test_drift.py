@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 from mlops_cli.features.profile import profile
+from mlops_cli.monitoring.distance import homogeneity
 from mlops_cli.monitoring.drift import drift
 from mlops_cli.monitoring.finding import worst
 from mlops_cli.monitoring.quality import quality
@@ -59,3 +60,14 @@ def test_a_column_that_is_no_longer_sent_counts_as_missing() -> None:
     assert {i.severity for i in found if i.subject == "wind" and i.measure == "nulls"} == {
         "important"
     }
+
+
+def test_the_test_of_homogeneity_is_pearsons() -> None:
+    from scipy.stats import chi2_contingency
+
+    reference, current = [30, 50, 20, 0], [45, 40, 10, 5]
+    assert np.isclose(
+        homogeneity(reference, current),
+        chi2_contingency([reference, current], correction=False)[1],
+        rtol=1e-10,
+    )
