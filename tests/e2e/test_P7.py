@@ -1,0 +1,44 @@
+"""P7, metadata of every task: each step of each run has a record, without a line of user code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_a_run_tells_times_params_inputs_and_outputs_of_each_step(demo: Any) -> None:
+    steps = demo.mlops("runs", "show", "latest")["steps"]
+    assert {step["step"] for step in steps} >= {"dataset.delay", "train.delay", "evaluate.delay"}
+    for step in steps:
+        for field in ("started", "seconds", "params", "inputs", "outputs", "environment", "code"):
+            assert step[field] is not None, (step["step"], field)
+        assert step["inputs"] and step["outputs"] and step["code"]["commit"]
+    (train,) = (step for step in steps if step["step"] == "train.delay")
+    assert train["params"], "what was trained with is told"
+
+
+def test_runs_that_failed_and_steps_that_were_restored_are_recorded_too(bare: Any) -> None:
+    bare.mlops("run")
+    right = (bare.root / "src/fit.py").read_text()
+    (bare.root / "src/fit.py").write_text("raise SystemExit(3)\n")
+    bare.mlops("run", code=60)
+    bare.edit("params.yaml", "ridge: ", "ridge: 7")
+    (bare.root / "src/fit.py").write_text(right)
+    bare.mlops("run")
+    bare.git("checkout", "-q", "params.yaml")
+    bare.mlops("run")
+    told = [
+        (step["step"], step["status"])
+        for run in bare.mlops("runs", "list")["runs"]
+        for step in run["steps"]
+    ]
+    assert ("fit", "failed") in told
+    assert ("fit", "cached") in told
+    assert told.count(("fit", "done")) == 2
+
+
+def test_lineage_goes_from_data_down_to_the_models(demo: Any) -> None:
+    up = demo.mlops("lineage", "delay@v1", "--up")["nodes"]
+    data = {node["label"]: node["digest"] for node in up if node["kind"] == "data"}
+    assert {"data/flights", "data/weather"} <= set(data)
+    down = demo.mlops("lineage", data["data/flights"], "--down")["nodes"]
+    assert "delay@v1" in {node["label"] for node in down if node["kind"] == "version"}

@@ -1,0 +1,40 @@
+"""R5, software engineer: a typed file with a schema, exit codes and errors to build upon.
+
+Missing: the Python API `mlops_cli.api`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_the_schema_takes_every_template_and_refuses_a_typing_error(bare: Any, demo: Any) -> None:
+    schema = bare.root / "schema.json"
+    schema.write_text(bare.run("mlops", "schema").stdout)
+    good = [str(where / "pipeline.yaml") for where in (bare.root, demo.root)]
+    bare.run("check-jsonschema", "--schemafile", str(schema), *good)
+    bare.edit("pipeline.yaml", "outs:", "out:")
+    bare.run("check-jsonschema", "--schemafile", str(schema), "pipeline.yaml", code=1)
+    told = bare.said("run", code=10)
+    assert "pipeline.yaml:" in told and "outs" in told, "the place, and what was meant"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("run", "--no-such"), 2, None),
+        (("models", "show", "nothing@v1"), 20, "unknown-model"),
+        (("explain", "nothing"), 20, None),
+        (("push",), 20, None),
+    ],
+)
+def test_every_failure_has_a_code_for_programs_and_a_hint_for_people(
+    bare: Any, words: tuple[str, ...], code: int, error: str | None
+) -> None:
+    refused = bare.mlops(*words, code=code)
+    assert refused["exit_code"] == code and refused["message"] and refused["hint"]
+    assert error in (None, refused["code"])
+    told = bare.said(*words, code=code)
+    assert f"[{refused['code']}]" in told and "hint: " in told and "Traceback" not in told
