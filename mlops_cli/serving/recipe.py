@@ -65,13 +65,17 @@ def of(pipeline: Pipeline, deployment: Deployment, root: Path) -> Recipe | None:
 
 
 def to_plain(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as plain values, nothing left to a default."""
+    """Return the recipe as plain values, nothing left to a default.
+
+    The columns of an entity are pairs in a list: their order is part of the key, and JSON that is
+    sorted would lose it.
+    """
     return {
         "online": recipe.store,
         "missing": recipe.missing,
         "views": {
             view.name: {
-                "entity": dict(view.entity),
+                "entity": [list(pair) for pair in view.entity.items()],
                 "columns": list(view.columns),
                 "ttl": view.ttl,
             }

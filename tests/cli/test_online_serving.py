@@ -20,7 +20,7 @@ data:
   flights: {path: data/flights.csv, key: id, time: seen, label: {column: late}}
 features:
   winds:
-    entity: airport
+    entity: [gate, airport]
     from: data.flights
     time: seen
     ttl: 2h
@@ -40,9 +40,9 @@ deployments:
     features: {online: sqlite, missing: default}
 """
 FLIGHTS = """\
-id,airport,seen,wind,late
-1,JFK,2013-01-01T10:00:00Z,0.25,0
-2,JFK,2013-01-01T12:00:00Z,0.75,1
+id,airport,gate,seen,wind,late
+1,JFK,A4,2013-01-01T10:00:00Z,0.25,0
+2,JFK,A4,2013-01-01T12:00:00Z,0.75,1
 """
 
 
@@ -50,7 +50,7 @@ id,airport,seen,wind,late
 def world(repo: Path) -> Iterator[World]:
     made = serving_world.make_world(repo)
     (repo / "pipeline.yaml").write_text(PIPELINE)
-    (repo / "winds.sql").write_text("SELECT airport, seen, wind FROM source")
+    (repo / "winds.sql").write_text("SELECT airport, gate, seen, wind FROM source")
     (repo / "data").mkdir()
     (repo / "data" / "flights.csv").write_text(FLIGHTS)
     made.promote(made.register(0.0))
@@ -75,7 +75,7 @@ def test_a_server_answers_rows_that_hold_only_keys(
         told = mlops("predict", "prod", "--row-json", json.dumps(row), "--json", code=code)
         return told.data["predictions"] if code == 0 else told.error["message"]
 
-    at = {"airport": "JFK", "wind": "left out", "time": "2013-01-01T12:30:00Z"}
+    at = {"airport": "JFK", "gate": "A4", "wind": "left out", "time": "2013-01-01T12:30:00Z"}
     # the snapshot of 11:00 is 2.5 hours old at 12:30, and that of 12:30 is not
     assert ask(**at) == ask(wind=None)
     mlops("feature", "materialize", "--at", "2013-01-01T12:30:00Z", code=0)
@@ -88,7 +88,7 @@ def test_a_server_answers_rows_that_hold_only_keys(
         "switch",
         [{"what": "features", "sentence": "features: as pipeline.yaml says now."}],
     )
-    assert "nobody has seen winds of LAX" in ask(30, **at | {"airport": "LAX"})
+    assert "nobody has seen winds of A4, LAX" in ask(30, **at | {"airport": "LAX"})
     assert ask(**at) == ask(wind=0.75)
 
 

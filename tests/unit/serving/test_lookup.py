@@ -10,24 +10,26 @@ from typing import Any
 import pytest
 from mlops_cli.features.online import Layout, Snapshot
 from mlops_cli.features.sqlite import SqliteStore
-from mlops_cli.serving import lookup, recipe
+from mlops_cli.serving import desired, environment, lookup
 from mlops_cli.serving.core import Core, Entry, Request, handle
+from mlops_cli.serving.environment import Environment, Pinned
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.recipe import Recipe, View
 from mlops_cli.serving.router import Router, Variant
 
+import serving_world
 from serving_world import ROW, load
 
 SECOND = 1_000_000
 SINCE = 1356998400 * SECOND  # 2013
 WINDS = Layout({"airport": "string"}, {"unused": "float", "wind": "float"})
-PLANES = Layout({"carrier": "string", "tail": "int"}, {"distance": "float", "stops": "int"})
+PLANES = Layout({"tail": "int", "carrier": "string"}, {"distance": "float", "stops": "int"})
 RECIPE = Recipe(
     "sqlite",
     "default",
     (
         View("winds", {"airport": "string"}, ("unused", "wind"), 60 * SECOND),
-        View("planes", {"carrier": "string", "tail": "int"}, ("stops", "distance")),
+        View("planes", {"tail": "int", "carrier": "string"}, ("stops", "distance")),
     ),
 )
 KEYS = {"airport": "JFK", "carrier": "UA", "tail": 7}
@@ -38,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made = SqliteStore(tmp_path)
     rows = [(("JFK",), SINCE, (9.0, 0.25))]
     made.publish(Snapshot("winds", WINDS, SINCE, "", (None, None), rows))
-    rows = [(("UA", 7), None, (1.5, 1))]
+    rows = [((7, "UA"), None, (1.5, 1))]
     made.publish(Snapshot("planes", PLANES, SINCE, "", (None, 0), rows))
     yield made
     made.close()
@@ -153,7 +155,18 @@ def test_a_snapshot_published_while_serving_is_seen_with_columns_in_any_order(
     assert server.ask(KEYS) == server.ask(ROW | {"wind": 0.75}) != before
 
 
-def test_a_recipe_survives_its_files() -> None:
-    plain = json.loads(json.dumps(recipe.to_plain(RECIPE)))
-    assert recipe.from_plain(plain) == RECIPE
-    assert recipe.from_plain(None) is None
+def test_a_recipe_survives_its_files_with_the_order_of_its_keys(tmp_path: Path) -> None:
+    wish = serving_world.desired(tmp_path, features=RECIPE)
+    desired.write(tmp_path, wish)
+    read = desired.read(tmp_path)
+    assert read is not None
+    assert read.generation == wish.generation
+    pinned = Pinned("delay@v1", "delay", 1, "sha256:0", "sha256:1")
+    stated = Environment("prod", pinned, "2013-03-01T00:00:00Z", features=RECIPE)
+    environment.write(tmp_path, stated)
+    again = environment.read(tmp_path, "prod")
+    assert again == stated
+    for found in (read.features, again.features):
+        assert found is not None
+        entities = {view.name: list(view.entity) for view in found.views}
+        assert entities == {"winds": ["airport"], "planes": ["tail", "carrier"]}
