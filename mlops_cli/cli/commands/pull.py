@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context
+from mlops_cli.cli import bundles, context, history
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.errors import IntegrityError, NotFound
@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Fetch what pointers and locks name and the cache lacks, then check it out.
 
-    Models that an alias stands for are fetched as well.
+    Models that an alias stands for are fetched as well, and records and tags from the git remote.
 
     Every byte is hashed before it is used; wrong ones are set aside. What one path lacks does not
     keep the others from being checked out.
@@ -44,6 +44,8 @@ def command(
     ctx = context.current()
     project = ctx.project()
     named = remotes.choose(project.settings, remote)
+    # first: the tags that come say which models are wanted
+    came = None if dry_run or paths else history.receive(ctx, project.git)
     kind = link_kind(link or str(project.settings.get("cache.link")))
     typed, models = bundles.split(paths or [], ctx.cwd)
     words = [track.relative(project.root, ctx.cwd, word) for word in typed]
@@ -72,6 +74,7 @@ def command(
     if failure is not None:
         raise failure
     data = {
+        "history": came,
         "remote": named.name,
         "dry_run": dry_run,
         "lacking": [one.path for one in lacking],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context
+from mlops_cli.cli import bundles, context, history
 from mlops_cli.cli.render import text
 from mlops_cli.store import transfer
 from mlops_cli.workspace import remotes, sync, track, tracked
@@ -29,7 +29,8 @@ def command(
     """Send what pointers, locks and registered models name and the remote lacks.
 
     Every byte is hashed on its way: a damaged object is refused by name. A push that was cut
-    short goes on where it ended, and several may run at once.
+    short goes on where it ended, and several may run at once. Records and tags go to the git
+    remote, if there is one.
     """
     ctx = context.current()
     project = ctx.project()
@@ -49,6 +50,7 @@ def command(
     if not dry_run:
         sent, _ = transfer.push(plan, project.cache, place, index, progress=ctx.progress)
     data = {
+        "history": None if dry_run or paths else history.send(ctx, project.git),
         "remote": named.name,
         "url": place.url,
         "dry_run": dry_run,
