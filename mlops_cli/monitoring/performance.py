@@ -6,7 +6,7 @@ from typing import Any
 
 from mlops_cli.monitoring.finding import Finding, Severity
 
-RESAMPLES = 200
+RESAMPLES = 100
 ALPHA = 0.01
 
 
