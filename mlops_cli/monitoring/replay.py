@@ -174,7 +174,8 @@ def _url(parts: Parts, environment: str) -> str:
 def _month(times: Sequence[datetime]) -> tuple[datetime, datetime]:
     """Return the stretch of time of the rows: from the first to just after the last."""
     known = [moment.astimezone(UTC) for moment in times if moment is not None]
-    return min(known), max(known) + timedelta(microseconds=1)
+    # records keep milliseconds: with less, the window that is recorded would end at the last row
+    return min(known), max(known) + timedelta(milliseconds=1)
 
 
 def _known(rows: pa.Table, spine: Source, end: datetime) -> datetime:
