@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.options import Options
 from mlops_cli.cli.output import Sink
-from mlops_cli.errors import UsageError
 from mlops_cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,18 +52,9 @@ class Context:
 
     def now(self) -> datetime:
         """Return the time in UTC; MLOPS_NOW fixes it, for tests and for replays."""
-        fixed = self.environment.get("MLOPS_NOW")
-        if not fixed:
-            return datetime.now(UTC)
-        try:
-            moment = datetime.fromisoformat(fixed)
-        except ValueError as exc:
-            raise UsageError(
-                f"MLOPS_NOW is {fixed!r}, which is not a time",
-                code="bad-time",
-                hint="write it as 2013-02-01T00:00:00Z",
-            ) from exc
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        from mlops_cli.cli import moments
+
+        return moments.parse(self.environment.get("MLOPS_NOW") or None, datetime.now(UTC))
 
     def warn(self, sentence: str) -> None:
         """Tell what deserves attention; it also stands in the JSON document."""

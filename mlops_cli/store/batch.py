@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.objects import listing
+from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packer import Packer
-from mlops_cli.store.packs import PACK_BELOW
-
-if TYPE_CHECKING:
-    from mlops_cli.store.cache import Cache
+from mlops_cli.store.packs import PACK_BELOW, PackStore
 
 LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
 
@@ -18,12 +15,14 @@ LOOSE_UP_TO = 16  # so few small objects at once do not make a pack of their own
 class BatchWriter:
     """Small objects on their way into one pack; few of them stay whole objects."""
 
-    def __init__(self, cache: Cache, *, pack_always: bool = False) -> None:
-        self.cache = cache
-        self.packer = Packer(cache.root)
+    def __init__(
+        self, root: Path, objects: ObjectStore, packs: PackStore, *, pack_always: bool = False
+    ) -> None:
+        self.root, self.objects, self.packs = root, objects, packs
+        self.packer = Packer(root)
         self._first: dict[bytes, bytes] | None = None if pack_always else {}
         # most shelves do not exist in a cache of small files, which spares asking for each object
-        self._shelves = set(listing(cache.root / "objects"))
+        self._shelves = set(listing(root / "objects"))
 
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest; it may be read by others once the writer closed."""
@@ -35,11 +34,10 @@ class BatchWriter:
         """Return whether the object is in the cache or on its way there."""
         if self.packer.has(raw) or (self._first is not None and raw in self._first):
             return True
-        cache = self.cache
-        if cache.packs.find(raw, again=False) is not None:
+        if self.packs.find(raw, again=False) is not None:
             return True
         return (
-            raw[:1].hex() in self._shelves and cache.objects.size(Digest.from_raw(raw)) is not None
+            raw[:1].hex() in self._shelves and self.objects.size(Digest.from_raw(raw)) is not None
         )
 
     def add(self, digest: Digest, data: bytes) -> None:
@@ -51,7 +49,7 @@ class BatchWriter:
         if self.has_raw(raw):
             return
         if len(data) >= PACK_BELOW:
-            self.cache.objects.put(data, Digest.from_raw(raw))
+            self.objects.put(data, Digest.from_raw(raw))
         elif self._first is None:
             self.packer.add(raw, data)
         else:
@@ -64,5 +62,5 @@ class BatchWriter:
     def close(self) -> None:
         """Seal the pack, or store the few objects one by one."""
         for raw, data in (self._first or {}).items():
-            self.cache.objects.put(data, Digest.from_raw(raw))
+            self.objects.put(data, Digest.from_raw(raw))
         self.packer.seal()

@@ -164,7 +164,7 @@ class Cache:
     def writer(self) -> Iterator[BatchWriter]:
         """Take many small objects into one pack, sealed at the end; an exception leaves nothing."""
         self._sweep()
-        writer = BatchWriter(self)
+        writer = BatchWriter(self.root, self.objects, self.packs)
         try:
             yield writer
             writer.close()

@@ -50,7 +50,7 @@ def _read_by_processes(
 ) -> None:
     from mlops_cli.store.workers import Workers  # brings subprocess, which most commands never need
 
-    root = writer.cache.root if writer else None
+    root = writer.root if writer else None
     with Workers(workers, root=root) as pool:
         for batch, done in batches:
             pool.submit(batch, _both(done, task))
@@ -80,6 +80,8 @@ def _unread(
     batches: list[tuple[Batch, Done]] = []
     alone: list[tuple[Batch, Done]] = []
     for folder in found.folders:
+        if UNKNOWN not in folder.digests:
+            continue
         places: list[int] = []
         sizes: list[int] = []
         volume = 0

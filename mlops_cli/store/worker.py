@@ -60,7 +60,7 @@ class Reader:
     def _large(self, path: str, size: int) -> bytes:
         if self._writer is None:
             return hashing.hash_file(path)[0].raw
-        digest, length = self._writer.cache.objects.put_file(Path(path))
+        digest, length = self._writer.objects.put_file(Path(path))
         hashing.check_size(path, length, size)
         return digest.raw
 
@@ -94,7 +94,10 @@ def main(root: str) -> None:
     # what the parent reads is not to be mixed with what a library might print
     answers = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to flush when it breaks
     os.dup2(2, 1)
-    writer = BatchWriter(open_cache(Path(root)), pack_always=True) if root else None
+    writer = None
+    if root:
+        cache = open_cache(Path(root))
+        writer = BatchWriter(cache.root, cache.objects, cache.packs, pack_always=True)
     reader = Reader(writer)
     try:
         while (order := receive(sys.stdin.buffer)) is not None:

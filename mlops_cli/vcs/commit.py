@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.vcs.repo import Answer, Git, Head, failed, no_identity
+from mlops_cli.vcs.answer import Answer, failed
+from mlops_cli.vcs.repo import Git, Head, no_identity
 
 TRIES = 50
 _BUSY = {

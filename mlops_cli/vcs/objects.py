@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from mlops_cli.vcs.repo import Git
+from mlops_cli.vcs.answer import Answer, failed
+
+
+class Git(Protocol):
+    """What is asked of `repo.Git`, which asks this module in turn."""
+
+    def call(self, *args: str, input: bytes | None = None) -> Answer: ...
+    def run(self, *args: str, input: bytes | None = None) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,6 @@ def check(git: Git, names: Sequence[str]) -> list[GitObject | None]:
 
 
 def _read(git: Git, names: Sequence[str]) -> Iterable[GitObject | None]:
-    from mlops_cli.vcs.repo import failed
-
     answer = git.call("cat-file", "--batch", input=_asked(names))
     if answer.code != 0:
         raise failed(("cat-file", "--batch"), answer)

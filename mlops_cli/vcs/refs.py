@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from mlops_cli.errors import OutsideWorld, StateRefused
+from mlops_cli.vcs.answer import failed
 from mlops_cli.vcs.objects import read
-from mlops_cli.vcs.repo import Git, Identity, failed
+from mlops_cli.vcs.repo import Git, Identity
 
 TRIES = 50
 LEDGER = "refs/mlops/ledger/"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_cli.errors import NotFound, OutsideWorld, StateRefused
+from mlops_cli.vcs import objects
+from mlops_cli.vcs.answer import Answer, failed
 
 # A hook or an alias sets these; a Git(root) says itself which repository it means.
 _OF_ANOTHER_REPOSITORY = frozenset(
@@ -43,15 +45,6 @@ class Identity:
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a git process said: exit status, stdout, stderr."""
-
-    code: int
-    out: bytes
-    err: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +185,12 @@ class Git:
 
     def show(self, rev: str, path: str) -> bytes | None:
         """Return the bytes of `path` at `rev`, or None where either does not exist."""
-        from mlops_cli.vcs.objects import read
-
-        found = read(self, [f"{rev}:{path}"])[0]
+        found = objects.read(self, [f"{rev}:{path}"])[0]
         return found.data if found is not None and found.kind == "blob" else None
 
     def rev_parse(self, rev: str) -> str:
         """Return the whole commit id that `rev` names. Raises NotFound ("unknown-revision")."""
-        from mlops_cli.vcs.objects import check
-
-        found = check(self, [f"{rev}^{{commit}}"])[0]
+        found = objects.check(self, [f"{rev}^{{commit}}"])[0]
         if found is None:
             raise NotFound(
                 f"git knows no commit {rev!r}", code="unknown-revision", hint="git log --oneline"
@@ -242,16 +231,4 @@ def no_identity() -> StateRefused:
         code="no-identity",
         hint="git config --global user.name 'Your Name'"
         " && git config --global user.email you@example.com",
-    )
-
-
-def failed(args: Sequence[str], answer: Answer) -> OutsideWorld:
-    """Return the error for a git command that failed, in git's own last line."""
-    said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
-    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
-    return OutsideWorld(
-        f"git {verb} failed: {said.removeprefix('fatal: ').removeprefix('error: ')}",
-        code="git-failed",
-        hint="run the same git command by hand to see all that it says",
-        details={"command": ["git", *args][:20], "stderr": answer.err[-4000:]},
     )

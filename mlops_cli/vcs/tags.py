@@ -8,7 +8,8 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json, parse_json
 from mlops_cli.errors import IntegrityError, StateRefused
-from mlops_cli.vcs.repo import Git, failed, no_identity
+from mlops_cli.vcs.answer import failed
+from mlops_cli.vcs.repo import Git, no_identity
 
 
 @dataclass(frozen=True, slots=True)

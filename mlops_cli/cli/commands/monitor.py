@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, moments
 from mlops_cli.cli.render import monitor as render
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
@@ -48,9 +48,9 @@ def check(
     project = ctx.project()
     pipeline = load(project.root)
     chosen = _chosen(pipeline, name)
-    known = _instant(at, "--at") or ctx.now()
-    until = _instant(end, "--end") or known
-    since = _instant(start, "--start") or until - duration(pipeline.monitors[chosen].window.size)
+    known = moments.parse(at, ctx.now())
+    until = moments.parse(end, known)
+    since = moments.parse(start, until - duration(pipeline.monitors[chosen].window.size))
     parts = open_parts(project, now=ctx.now, progress=ctx.progress)
     done = monitors.check(
         parts, pipeline, chosen, start=since, end=until, at=known, dry_run=dry_run
@@ -204,17 +204,3 @@ def _chosen(pipeline: Pipeline, name: str | None) -> str:
             hint=f"monitors: {', '.join(pipeline.monitors)}",
         )
     return next(iter(pipeline.monitors))
-
-
-def _instant(words: str | None, option: str) -> datetime | None:
-    if words is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(words)
-    except ValueError as exc:
-        raise UsageError(
-            f"{words!r} is not an instant",
-            code="bad-time",
-            hint=f"{option} 2013-03-01T00:00:00Z",
-        ) from exc
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
