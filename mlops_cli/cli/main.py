@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -64,6 +65,7 @@ def _invoke(words: list[str], options: Options) -> int:
             encoding="utf-8" if options.json else None, errors="backslashreplace"
         )
     _colors(options)
+    gc.set_threshold(20_000)  # hardly anything here is a cycle; looking for them costs a tenth
     try:
         if options.directory is not None:
             _enter_directory(options.directory)
@@ -92,12 +94,19 @@ def _invoke(words: list[str], options: Options) -> int:
 
 def _call(words: list[str]) -> Any:
     """Parse and run. The group's own `main` would end the process and hide a closed pipe."""
+    from mlops_cli.cli.lone import lone
+
+    command = lone(words)
+
     import typer
 
-    from mlops_cli.cli.group import group
-
-    program = group()
     try:
+        if command is not None:
+            return command()
+
+        from mlops_cli.cli.group import group
+
+        program = group()
         with program.make_context("mlops", list(words)) as click_context:
             return program.invoke(click_context)
     except typer.Exit as stop:

@@ -29,6 +29,8 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
+    """What a step was made of and what it made, the last time it was done."""
+
     step: str
     key: str
     parts: Mapping[str, Any]

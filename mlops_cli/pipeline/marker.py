@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -80,6 +79,8 @@ def clear(root: Path, step: str) -> None:
     """Forget the attempt: its outputs stand."""
     folder = _folder(root, step)
     if folder.is_dir():
+        import shutil  # brings three compressors, and a status needs none of it
+
         shutil.rmtree(folder, ignore_errors=True)
     _path(root, step).unlink(missing_ok=True)
 
@@ -148,12 +149,16 @@ def _move(source: Path, target: Path) -> None:
     try:
         source.rename(target)
     except OSError:  # another filesystem
+        import shutil
+
         shutil.move(source, target)
 
 
 def remove(path: Path) -> None:
     """Remove a file, a link or a whole folder; nothing there is fine."""
     if path.is_dir() and not path.is_symlink():
+        import shutil
+
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

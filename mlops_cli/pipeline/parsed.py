@@ -36,15 +36,16 @@ def remembered(data: bytes, make: Callable[[], Any], *, maker: str, cache: Path 
 
 def parsed(path: Path, *, name: str, cache: Path | None) -> Any:
     """Return the YAML file `path` as plain values. Raises as `document.read`."""
-    from mlops_cli.pipeline import document
-
     try:
         data = path.read_bytes()
     except OSError:
+        from mlops_cli.pipeline import document
+
         return document.plain(document.read(path, name=name))  # raises with the reason
-    return remembered(
-        data,
-        lambda: document.plain(document.parse(data, name=name)),
-        maker=f"yaml {name} 1",
-        cache=cache,
-    )
+    return remembered(data, lambda: _plain(data, name), maker=f"yaml {name} 1", cache=cache)
+
+
+def _plain(data: bytes, name: str) -> Any:
+    from mlops_cli.pipeline import document  # only for a text that was not seen before
+
+    return document.plain(document.parse(data, name=name))

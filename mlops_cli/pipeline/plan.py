@@ -52,6 +52,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What is to be done, step by step, in order."""
+
     items: tuple[Item, ...]
 
     @property

@@ -1,4 +1,7 @@
-"""Why a step is stale, as values; each can say itself in a sentence."""
+"""Why a step is stale, as values; each can say itself in a sentence.
+
+Each has a docstring also because `dataclass` spends 0.3 ms on inventing one.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +33,24 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class NeverRan(Reason):
+    """No lock says that it ever ran."""
+
     def sentence(self) -> str:
         return "it never ran"
 
 
 @dataclass(frozen=True, slots=True)
 class Forced(Reason):
+    """A person asked for it."""
+
     def sentence(self) -> str:
         return "you asked for it with --force"
 
 
 @dataclass(frozen=True, slots=True)
 class Always(Reason):
+    """Its section says that it always runs."""
+
     def sentence(self) -> str:
         return "it says always: true"
 
@@ -60,6 +69,8 @@ class CommandChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class ParamChanged(Reason):
+    """A param that it reads has another value."""
+
     name: str
     old: Any
     new: Any
@@ -89,6 +100,8 @@ class InputChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class InputMissing(Reason):
+    """What it reads is not there and is made by no step."""
+
     path: str
 
     def sentence(self) -> str:
@@ -97,6 +110,8 @@ class InputMissing(Reason):
 
 @dataclass(frozen=True, slots=True)
 class CodeChanged(Reason):
+    """A function that it uses, or the file as a whole (None), is another."""
+
     path: str
     function: str | None = None
 
@@ -108,6 +123,8 @@ class CodeChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentChanged(Reason):
+    """Python or the lock file of the environment is another."""
+
     name: str
     old: str | None
     new: str | None
@@ -120,6 +137,8 @@ class EnvironmentChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class VariableChanged(Reason):
+    """A variable of the environment that it names has another value."""
+
     name: str
 
     def sentence(self) -> str:
@@ -128,6 +147,8 @@ class VariableChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class OutputMissing(Reason):
+    """What it made is gone."""
+
     path: str
 
     def sentence(self) -> str:
@@ -136,6 +157,8 @@ class OutputMissing(Reason):
 
 @dataclass(frozen=True, slots=True)
 class OutputChanged(Reason):
+    """What it made is not what it made any more."""
+
     path: str
 
     def sentence(self) -> str:
@@ -144,6 +167,8 @@ class OutputChanged(Reason):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamStale(Reason):
+    """A step whose outputs it reads will run first."""
+
     step: str
 
     def sentence(self) -> str:
@@ -152,6 +177,8 @@ class UpstreamStale(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Interrupted(Reason):
+    """It was killed, or the machine went down, while it ran."""
+
     def sentence(self) -> str:
         return "it was interrupted half way"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from struct import unpack
 
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import BatchWriter, Cache
@@ -105,10 +106,9 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
             unsettled.append(folder)
             continue
         if folder.facts == former.facts and encoded(folder.names) == former.names:
-            packed = former.digests
-            folder.digests = digests = [
-                packed[at : at + RAW_LENGTH] for at in range(0, len(packed), RAW_LENGTH)
-            ]
+            folder.digests = digests = list(
+                unpack(f"{RAW_LENGTH}s" * len(folder.names), former.digests)
+            )
             if not folder.folders and former.tree:
                 folder.tree, folder.size, folder.files = former.tree, former.size, len(digests)
             elif UNKNOWN in digests:

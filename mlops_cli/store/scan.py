@@ -7,6 +7,7 @@ import stat
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
@@ -97,7 +98,7 @@ def mode_of(st_mode: int) -> Mode:
 
 def _look(folder: Folder, ignored: Ignored | None, objects: str | None) -> None:
     inside = folder.inside
-    found: list[tuple[str, os.stat_result]] = []
+    found: dict[str, tuple[int, int, int, int, int]] = {}
     inner: list[str] = []
     handle = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -115,27 +116,28 @@ def _look(folder: Folder, ignored: Ignored | None, objects: str | None) -> None:
                 elif ignored is not None and ignored(inside + name, False):
                     folder.ignored = True
                 else:
-                    found.append((name, item.stat(follow_symlinks=False)))
+                    found[name] = _facts(item.stat(follow_symlinks=False))
     finally:
         os.close(handle)
-    found.sort()
     inner.sort()
     base = folder.path.rstrip("/") + "/"
     folder.folders = [(name, Folder(base + name, f"{inside}{name}/")) for name in inner]
-    folder.names = names = [name for name, _ in found]
+    folder.names = names = sorted(found)
     flat: list[int] = []
-    regular, exotic = stat.S_IFREG, []
-    for at, (_, seen) in enumerate(found):
-        mode = seen.st_mode
-        flat += (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, mode)
-        if mode & 0o170000 != regular:
-            exotic.append(at)
+    for name in names:
+        flat += found[name]
+    regular = stat.S_IFREG
+    exotic = [at for at, mode in enumerate(flat[4::5]) if mode & 0o170000 != regular]
     _refuse(inside, names, inner)
     for at in exotic:
         size, mode = _exotic(folder, names[at], flat[5 * at], flat[5 * at + 4], objects)
         flat[5 * at], flat[5 * at + 4] = size, mode
     folder.facts = _packed(flat)
     folder.digests = [UNKNOWN] * len(names)
+
+
+# one call for all five: with a hundred thousand files a microsecond is a tenth of a second
+_facts = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_mode")
 
 
 def _packed(flat: list[int]) -> bytes:

@@ -9,11 +9,10 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
-from mlops_cli.pipeline.parts import RunParts
-from mlops_cli.pipeline.prospect import Prospect, busy, prospect
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.plan import Item
+    from mlops_cli.pipeline.prospect import Prospect
     from mlops_cli.project import Project
     from mlops_cli.workspace.sync import Outstanding
     from mlops_cli.workspace.tracked import Tracked
@@ -87,6 +86,8 @@ def _prospect(project: Project, environ: Any) -> Prospect | None:
     if not (project.root / "pipeline.yaml").exists():
         return None
     from mlops_cli.pipeline.graph import open_graph
+    from mlops_cli.pipeline.parts import RunParts
+    from mlops_cli.pipeline.prospect import prospect
 
     parts = RunParts.of(project, environ)
     return prospect(parts, open_graph(project.root, cache=parts.parsed))
@@ -102,6 +103,8 @@ def _pipeline(project: Project, found: Prospect | None) -> Answer:
     title = "code and params"
     if found is None:
         return Answer(title, "There is no pipeline.yaml; mlops init writes one.", ())
+    from mlops_cli.pipeline.prospect import busy
+
     stale = found.plan.stale
     count = len(found.plan.items)
     if not stale:
