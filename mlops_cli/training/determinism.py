@@ -18,5 +18,6 @@ def settle(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
+    # the same as use_deterministic_algorithms(True) for all but the compiler, which it would load
+    torch.set_deterministic_debug_mode("error")
     torch.set_num_threads(THREADS)
