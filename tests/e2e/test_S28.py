@@ -5,16 +5,29 @@ Missing: `mlops tick`, which asks by itself for new data and by the clock.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 
-def test_the_retrained_model_serves_better_than_the_frozen_one(demo: Any) -> None:
+def test_a_retrained_model_serves_better_than_the_frozen_one(demo: Any) -> None:
     periods = demo.told["periods"]
-    after = [period for period in periods if period["version"] > 1]
-    assert after, "something was promoted"
+    pairs = list(itertools.pairwise(periods))
+    after = [later for earlier, later in pairs if later["version"] != earlier["version"]]
+    assert len(after) >= 2, "what was retrained was promoted twice"
     for period in after:
         assert period["served"] > period["frozen"], period["period"]
-    assert all(period["served"] == period["frozen"] for period in periods[: -len(after)])
+    for period in periods:
+        assert (period["served"] == period["frozen"]) == (period["version"] == 1)
+
+
+def test_what_retrains_is_a_drop_or_drift_that_lasts(demo: Any) -> None:
+    for period in demo.told["periods"]:
+        if period["action"] == "retrain":
+            assert period["retrained"] and period["severity"]["quality"] != "important"
+            said = " ".join(period["because"])
+            assert "drift was important in 2 checks" in said or "performance" in said
+        else:
+            assert period["retrained"] is None
 
 
 def test_the_same_evidence_leads_to_the_same_decision(project: Any) -> None:
