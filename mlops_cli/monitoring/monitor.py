@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
 
 from mlops_cli.encode import parse_json
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.ledger.code import code_now
-from mlops_cli.ledger.index import Index, open_index
-from mlops_cli.ledger.record import record, timestamp
-from mlops_cli.monitoring import drift, performance, quality, window
-from mlops_cli.monitoring.decide import Decision, decide
-from mlops_cli.monitoring.finding import Finding, worst
+from mlops_cli.ledger.index import open_index
+from mlops_cli.monitoring import check as checks
+from mlops_cli.monitoring import drift, history, performance, quality, window
+from mlops_cli.monitoring.check import Check
+from mlops_cli.monitoring.decide import decide
+from mlops_cli.monitoring.finding import Finding
 from mlops_cli.pipeline.model import Monitor, Pipeline, Source
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.serving import bundle, environment, predlog
 from mlops_cli.serving.parts import Parts
 from mlops_cli.training import metrics
-from mlops_cli.workspace import pointer as pointers
-
-Verdict = Literal["quiet", "warning", "alarm", "retrain", "not-enough-data"]
-FAMILIES = ("quality", "drift", "performance")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a check saw and decided; `record` and `decided` are its records in the ledger."""
-
-    monitor: str
-    start: datetime
-    end: datetime
-    rows: int
-    labelled: int
-    model: str | None
-    version: int | None
-    findings: tuple[Finding, ...]
-    metrics: Mapping[str, float]
-    verdict: Verdict
-    decision: Decision
-    record: str | None = None
-    decided: str | None = None
-
-    def family(self, name: str) -> list[Finding]:
-        """Return the findings of one family."""
-        return [item for item in self.findings if item.family == name]
-
-    def families(self) -> dict[str, dict[str, Any]]:
-        """Return family → its severity and findings, as they stand in the record."""
-        return {
-            family: {
-                "severity": worst(self.family(family)),
-                "findings": [item.plain() for item in self.family(family)],
-            }
-            for family in FAMILIES
-        }
 
 
 def check(
@@ -93,7 +53,12 @@ def check(
         else:
             found, counted, figures = _look(parts, monitor, version, served, source, at)
             enough = True
-        decision = _decision(index, monitor, name, at, found)
+        decision = decide(
+            monitor.retrain,
+            [checks.severities(found), *history.checked(index, name)],
+            at=at,
+            retrained=history.retrained(index, name),
+        )
     result = Check(
         name,
         start,
@@ -104,10 +69,10 @@ def check(
         version.number if version else None,
         tuple(found),
         figures,
-        _verdict(found, decision) if enough else "not-enough-data",
+        checks.verdict(found, decision) if enough else "not-enough-data",
         decision,
     )
-    return result if dry_run else _recorded(parts, monitor, source, served, version, result, at)
+    return result if dry_run else history.write(parts, monitor, source, served, version, result, at)
 
 
 def find(pipeline: Pipeline, name: str) -> Monitor:
@@ -186,88 +151,3 @@ def _look(
         "label_mean": float(label.mean()),
     }
     return [*found, finding], len(label), figures
-
-
-def _decision(
-    index: Index, monitor: Monitor, name: str, at: datetime, findings: Sequence[Finding]
-) -> Decision:
-    now: dict[str, str] = {
-        family: worst(item for item in findings if item.family == family) for family in FAMILIES
-    }
-    before = [
-        {family: part["severity"] for family, part in item["families"].items()}
-        for item in index.newest("check")
-        if item["monitor"] == name
-    ]
-    retrained = [
-        datetime.fromisoformat(str(item["at"]))
-        for item in index.newest("decision")
-        if item["monitor"] == name and item["action"] == "retrain"
-    ]
-    return decide(monitor.retrain, [now, *before], at=at, retrained=retrained)
-
-
-def _verdict(findings: Sequence[Finding], decision: Decision) -> Verdict:
-    if decision.action == "retrain":
-        return "retrain"
-    levels: dict[str, Verdict] = {"ok": "quiet", "warning": "warning", "important": "alarm"}
-    return levels[worst(findings)]
-
-
-def _recorded(
-    parts: Parts,
-    monitor: Monitor,
-    source: Source,
-    served: window.Served,
-    version: Version | None,
-    result: Check,
-    at: datetime,
-) -> Check:
-    common: dict[str, Any] = {
-        "time": parts.now(),
-        "actor": str(parts.git.identity()),
-        "code": code_now(parts.git),
-        "monitor": result.monitor,
-    }
-    checked = record(
-        "check",
-        **common,
-        environment=monitor.deployment,
-        window={"start": timestamp(result.start), "end": timestamp(result.end)},
-        at=timestamp(at),
-        models=[served.model] if served.model else [],
-        version=result.version,
-        model=version.model if version else None,
-        predictions=list(served.segments),
-        rows=result.rows,
-        labelled=result.labelled,
-        labels={source.path: _digest_of(parts, source)},
-        families=result.families(),
-        metrics=dict(result.metrics),
-        verdict=result.verdict,
-        parents=list(served.records),
-    )
-    decided = record(
-        "decision",
-        **common,
-        check=checked.digest,
-        at=timestamp(at),
-        action=result.decision.action,
-        because=list(result.decision.because),
-        parents=[checked.digest],
-    )
-    parts.ledger.append(checked, decided)
-    return replace(result, record=str(checked.digest), decided=str(decided.digest))
-
-
-def _digest_of(parts: Parts, source: Source) -> str | None:
-    """Return the digest under which the labels are tracked, None where they are not."""
-    if not (parts.root / f"{source.path}{pointers.SUFFIX}").is_file():
-        return None
-    return str(pointers.read_pointer(parts.root, f"{source.path}{pointers.SUFFIX}").digest)
-
-
-def exit_code(result: Check) -> int:
-    """Return 0 quiet, 1 alarm, 3 warning, 4 retrain due, 5 not enough data."""
-    codes: dict[Any, int] = {"quiet": 0, "alarm": 1, "warning": 3, "retrain": 4}
-    return codes.get(result.verdict, 5)

@@ -18,8 +18,8 @@ from mlops_cli.features import dataset, read
 from mlops_cli.monitoring import monitor as monitors
 from mlops_cli.monitoring import window
 from mlops_cli.monitoring.arrival import Arrival, arrive
+from mlops_cli.monitoring.check import Check
 from mlops_cli.monitoring.clock import ReplayClock
-from mlops_cli.monitoring.monitor import Check
 from mlops_cli.monitoring.retrain import Retrained, retrain
 from mlops_cli.monitoring.traffic import send
 from mlops_cli.pipeline.model import Pipeline, Source

@@ -14,6 +14,7 @@ from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.monitoring import monitor as monitors
+from mlops_cli.monitoring.check import FAMILIES, Check, exit_code
 from mlops_cli.pipeline.load import load
 from mlops_cli.pipeline.model import Pipeline, duration
 from mlops_cli.pipeline.parts import RunParts
@@ -67,7 +68,7 @@ def check(
             parents=[str(done.decided)],
             reason="; ".join(done.decision.because),
         ).to_plain()
-    code = monitors.exit_code(done)
+    code = exit_code(done)
     return ctx.show(
         data,
         "mlops.monitor-check/1",
@@ -157,19 +158,19 @@ def report(
                 row["window"]["end"][:10],
                 f"{row['rows']:,}",
                 f"v{row['version']}" if row["version"] else "-",
-                *(row["severity"][family] for family in monitors.FAMILIES),
+                *(row["severity"][family] for family in FAMILIES),
                 text.style(row["verdict"], render.COLORS[row["verdict"]]),
                 row["action"],
             )
             for row in rows
         ]
-        heads = ("from", "to", "rows", "model", *monitors.FAMILIES, "verdict", "decision")
+        heads = ("from", "to", "rows", "model", *FAMILIES, "verdict", "decision")
         return text.table(body, heads, "llrl")
 
     return ctx.show({"monitor": chosen, "checks": rows}, "mlops.monitor-report/1", human)
 
 
-def _plain(done: monitors.Check) -> dict[str, Any]:
+def _plain(done: Check) -> dict[str, Any]:
     return {
         "monitor": done.monitor,
         "window": {"start": timestamp(done.start), "end": timestamp(done.end)},

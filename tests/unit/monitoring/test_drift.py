@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+
 from mlops_cli.features.profile import profile
 from mlops_cli.monitoring.distance import homogeneity
 from mlops_cli.monitoring.drift import drift

@@ -1,4 +1,5 @@
 import numpy as np
+
 from mlops_cli.monitoring.performance import performance
 
 
