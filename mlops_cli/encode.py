@@ -19,7 +19,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def readable_json(value: Any) -> str:
-    """Return `value` as JSON that diffs and merges line by line: sorted, indented, newline at the end."""
+    """Return `value` as JSON that diffs and merges line by line: sorted, indented, ended."""
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -16,7 +16,7 @@ TEMPORARY_PREFIX = ".tmp-mlops-"
 
 
 def temporary_beside(target: Path) -> Path:
-    """Return a fresh name in the folder of `target`; rename is atomic only within one filesystem."""
+    """Return a fresh name beside `target`; rename is atomic only within one filesystem."""
     target.parent.mkdir(parents=True, exist_ok=True)
     return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
 

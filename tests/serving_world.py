@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.pipeline.model import Deployment, Target
 from mlops_cli.registry.registry import Registry

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mlops_cli
 import typer
+
+import mlops_cli
 from mlops_cli import errors
 from mlops_cli.cli.catalog import COMMANDS
 from mlops_cli.cli.group import load

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import mlops_cli.cli
 import pytest
+
+import mlops_cli.cli
 
 SCHEMAS = Path(mlops_cli.cli.__file__).parent / "schemas"
 

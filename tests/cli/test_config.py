@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from mlops_cli import config
 from mlops_cli.cli import settings_file
 from mlops_cli.errors import ConfigError, NotFound

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops_cli.serving.targets.local import LocalTarget
-
 import serving_world
 from serving_world import World
+
+from mlops_cli.serving.targets.local import LocalTarget
 
 PIPELINE = """\
 version: 1

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.cli.catalog import COMMANDS
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import Code, record
 from mlops_cli.registry.registry import Registry

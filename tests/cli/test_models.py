@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.registry.registry import Registry
 from mlops_cli.vcs.repo import Git
 

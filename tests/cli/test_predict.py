@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from mlops_cli.serving import deploy
-from mlops_cli.serving.targets.local import LocalTarget
-
 import serving_world
 from serving_world import ROW, World, deployment, expected, rows
+
+from mlops_cli.serving import deploy
+from mlops_cli.serving.targets.local import LocalTarget
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import Code, Record, record
 from mlops_cli.vcs import refs

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli import plugins
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.features.online import Found, Layout, OnlineStore, Snapshot

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import serving_world
+from serving_world import ROW
+
 from mlops_cli import plugins
 from mlops_cli.errors import MlopsError
 from mlops_cli.serving import client
 from mlops_cli.serving.target import Target
-
-import serving_world
-from serving_world import ROW
 
 NOW = "2013-03-01T00:00:00Z"
 

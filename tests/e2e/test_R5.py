@@ -1,7 +1,4 @@
-"""R5, software engineer: a typed file with a schema, exit codes and errors to build upon.
-
-Missing: the Python API `mlops_cli.api`.
-"""
+"""R5, software engineer: a typed file with a schema, exit codes, errors and an API to build upon."""
 
 from __future__ import annotations
 
@@ -38,3 +35,18 @@ def test_every_failure_has_a_code_for_programs_and_a_hint_for_people(
     assert error in (None, refused["code"])
     told = bare.said(*words, code=code)
     assert f"[{refused['code']}]" in told and "hint: " in told and "Traceback" not in told
+
+
+def test_a_script_opens_data_models_and_features_through_the_stable_api(demo: Any) -> None:
+    import pyarrow.parquet as pq
+
+    from mlops_cli import api
+
+    with api.open("data/flights/2013-01.parquet", at=demo.root) as stream:
+        assert stream.read() == (demo.root / "data/flights/2013-01.parquet").read_bytes()
+    model = api.model("delay@production", at=demo.root)
+    assert model.path.read_bytes() and model.metrics["roc_auc"] > 0.5
+    spine = pq.read_table(demo.root / "data/flights/2013-02.parquet").slice(0, 50)
+    rows = api.features("delay", spine, at=demo.root)
+    assert rows.num_rows == 50
+    assert {str(item["name"]) for item in model.inputs} <= set(rows.column_names)

@@ -9,8 +9,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import mlops_cli
 import pytest
+
+import mlops_cli
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import record
 from mlops_cli.ledger.verify import verify

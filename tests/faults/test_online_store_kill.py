@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlops_cli
 import pytest
+
+import mlops_cli
 from mlops_cli.errors import IntegrityError
 from mlops_cli.features.online import Found, Layout, Snapshot
 from mlops_cli.features.sqlite import SqliteStore

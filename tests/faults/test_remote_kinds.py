@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.closure import Root, closure

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest

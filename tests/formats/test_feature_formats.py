@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.features import dataset, instant, materialize, publish, read
 from mlops_cli.features.sqlite import SqliteStore
 from mlops_cli.pipeline.load import load

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.store import packs
 
 PAGES = Path(__file__).parent.parent.parent / "docs/formats"

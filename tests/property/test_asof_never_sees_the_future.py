@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlops_cli.features import offline, totals, view
 from mlops_cli.pipeline.model import FeatureView, Window
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger import spool
 from mlops_cli.ledger.expression import MISSING, look_up, parse

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from mlops_cli.features import instant, offline, publish, totals, view
 from mlops_cli.features.sqlite import SqliteStore
 from mlops_cli.pipeline.model import FeatureView, Window, duration

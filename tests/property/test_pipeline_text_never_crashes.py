@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from mlops_cli.encode import canonical_json
 from mlops_cli.errors import ConfigError
 from mlops_cli.pipeline import document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlops_cli import config
 from mlops_cli.cli import settings_file
 

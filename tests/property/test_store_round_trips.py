@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from mlops_cli.errors import IntegrityError
 from mlops_cli.store import packs
 from mlops_cli.store.cache import open_cache

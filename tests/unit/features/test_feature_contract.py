@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.features import check, contract, write
 from mlops_cli.pipeline.model import ColumnCheck, Label, Source, Step, to_plain

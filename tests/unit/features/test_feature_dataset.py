@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.errors import MlopsError
 from mlops_cli.features import dataset, materialize, write
 from mlops_cli.pipeline.model import (

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.errors import ConfigError, MlopsError, NotFound, StepFailed
 from mlops_cli.features import materialize, write
 from mlops_cli.pipeline.model import ColumnCheck, FeatureView, Source, Step, Window, to_plain

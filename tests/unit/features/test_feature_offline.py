@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import offline, write
 from mlops_cli.pipeline.model import FeatureView, Window

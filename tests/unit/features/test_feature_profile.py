@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.features import profile as profiles
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.errors import ConfigError, NotFound, StepFailed
 from mlops_cli.features import read, write
 

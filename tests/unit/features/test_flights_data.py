@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
 from mlops_cli.features import check, materialize, offline, read
 from mlops_cli.pipeline.model import ColumnCheck, FeatureView, Source, Window
 

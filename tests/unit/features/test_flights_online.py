@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from mlops_cli.features import instant, materialize, offline, publish, view
 from mlops_cli.features.sqlite import SqliteStore
 from mlops_cli.pipeline.load import load

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import StateRefused
 from mlops_cli.ledger.append import Ledger, open_ledger, writer_name
 from mlops_cli.ledger.record import Record, record

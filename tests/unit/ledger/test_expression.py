@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.expression import comparison, parse
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, UsageError
 from mlops_cli.ledger import query
 from mlops_cli.ledger.append import Ledger, open_ledger

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.index import Index, open_index
 from mlops_cli.ledger.lineage import both, down, start_of, up

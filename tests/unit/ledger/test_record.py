@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Code, parse, record, timestamp
 

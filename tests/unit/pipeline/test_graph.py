@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.graph import Graph, open_graph
 

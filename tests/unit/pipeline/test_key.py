@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.code import changed, closure
 from mlops_cli.pipeline.environment import environment, normalised

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.pipeline import document, load
 from mlops_cli.pipeline.schema import json_schema

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli import plugins
 from mlops_cli.errors import MissingExtra, StepFailed
 from mlops_cli.pipeline import worker

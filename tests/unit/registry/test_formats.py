@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import StateRefused
 from mlops_cli.registry.formats import identify
 

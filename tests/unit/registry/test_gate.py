@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.registry.gate import judge
 

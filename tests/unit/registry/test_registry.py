@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused, UsageError
 from mlops_cli.registry.alias import check_chain
 from mlops_cli.registry.registry import Registry

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mlops_cli.serving.targets.local import LocalTarget
-
 import serving_world
 from serving_world import World
+
+from mlops_cli.serving.targets.local import LocalTarget
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import serving_world
+from serving_world import load, rows
+
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.serving.bundle import check_golden, open_bundle
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.tree import Entry, write_tree
-
-import serving_world
-from serving_world import load, rows
 
 
 def test_the_golden_rows_pass_with_the_model_they_were_made_with(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from serving_world import ROW, expected, load, rows
+
 from mlops_cli.serving.core import Core, Entry, Request, Response, handle
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.router import Router, Variant
 from mlops_cli.serving.schema import Column, Refused
 from mlops_cli.serving.tensors import from_values
-
-from serving_world import ROW, expected, load, rows
 
 
 class Served:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from serving_world import World, deployment
+
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.pipeline.model import Challenger, ServingLimits
 from mlops_cli.serving import deploy, environment
 from mlops_cli.store.digest import Digest
-
-from serving_world import World, deployment
 
 
 def log(world: World) -> list[str]:

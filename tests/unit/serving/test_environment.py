@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import ConfigError, UsageError
 from mlops_cli.pipeline.model import Log, Target
 from mlops_cli.serving import environment

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from mlops_cli.errors import IntegrityError, OutsideWorld, StateRefused
-from mlops_cli.serving.targets.local import LocalTarget
-
 import serving_world
 from serving_world import NOW, ROW, expected
+
+from mlops_cli.errors import IntegrityError, OutsideWorld, StateRefused
+from mlops_cli.serving.targets.local import LocalTarget
 
 pa = pytest.importorskip("pyarrow")
 WHEN = NOW.isoformat()

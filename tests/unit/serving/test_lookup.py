@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving_world
+from serving_world import ROW, load
+
 from mlops_cli.features.online import Layout, Snapshot
 from mlops_cli.features.sqlite import SqliteStore
 from mlops_cli.serving import desired, environment, lookup
@@ -16,9 +19,6 @@ from mlops_cli.serving.environment import Environment, Pinned
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.recipe import Recipe, View
 from mlops_cli.serving.router import Router, Variant
-
-import serving_world
-from serving_world import ROW, load
 
 SECOND = 1_000_000
 SINCE = 1356998400 * SECOND  # 2013

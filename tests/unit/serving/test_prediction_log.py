@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import serving_world
+from serving_world import ROW, World, deployment, expected, rows
+
 from mlops_cli.pipeline.model import Challenger, Log
 from mlops_cli.serving import client, deploy, predlog
 from mlops_cli.serving.core import Core, Request, handle
@@ -17,9 +20,6 @@ from mlops_cli.serving.logwriter import LogWriter
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.predlog import read_stream
 from mlops_cli.serving.router import Router, Variant
-
-import serving_world
-from serving_world import ROW, World, deployment, expected, rows
 
 
 def ask(url: str, count: int, prefix: str, **more: object) -> list[float]:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-
 from serving_world import ROW, expected, rows
 
 triton = pytest.importorskip("tritonclient.http")

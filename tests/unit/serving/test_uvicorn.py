@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import serving_world
+from serving_world import ROW, expected, rows
+
 from mlops_cli.errors import OutsideWorld
 from mlops_cli.serving import client
 from mlops_cli.serving import desired as wishes
-
-import serving_world
-from serving_world import ROW, expected, rows
 
 WITHOUT_GRANIAN = """
 import sys

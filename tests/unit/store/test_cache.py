@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.batch import LOOSE_UP_TO
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache

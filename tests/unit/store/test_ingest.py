@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.store import reading
 from mlops_cli.store.cache import open_cache

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.store import links
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache

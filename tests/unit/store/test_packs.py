@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.store import packs
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest

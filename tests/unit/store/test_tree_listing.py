@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import HEADER, Entry, parse_tree, totals, write_tree

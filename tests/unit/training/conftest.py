@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import RunContext
 

@@ -4,6 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.errors import NotFound, StepFailed
 from mlops_cli.training import metrics
 from mlops_cli.training.evaluate import EvaluateStep

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.training import encoder as encoders
 from mlops_cli.training import export, score

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.training import metrics
 

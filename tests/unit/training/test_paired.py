@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from mlops_cli.errors import ConfigError
 from mlops_cli.training import metrics, paired
 

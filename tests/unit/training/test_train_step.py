@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mlops_cli.errors import ConfigError, NotFound, StepFailed
 from mlops_cli.pipeline.model import Step
 from mlops_cli.training import golden, score

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import OutsideWorld, StateRefused
 from mlops_cli.vcs.commit import commit_paths
 from mlops_cli.vcs.repo import Git

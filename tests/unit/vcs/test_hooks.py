@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import StateRefused
 from mlops_cli.vcs.hooks import install, uninstall
 from mlops_cli.vcs.repo import Git

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import NotFound, OutsideWorld, StateRefused
 from mlops_cli.vcs.objects import check, read
 from mlops_cli.vcs.repo import Git, Head, find_root

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.workspace.ignore import ignored_in, judge, parse
 
 PATHS = [

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError
 from mlops_cli.store.digest import Digest
 from mlops_cli.workspace.pointer import (

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.remote import Remote, open_remote

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
