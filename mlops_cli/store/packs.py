@@ -143,7 +143,7 @@ class PackStore:
     def _find(self, raw: bytes) -> Place | None:
         for name, index in self._open.items():
             if found := index.find(raw):
-                if len(self._open) > 8 and next(iter(self._open)) != name:
+                if next(iter(self._open)) != name:
                     # neighbours are asked for together: look here first the next time
                     self._open = {name: index, **self._open}
                 return Place(index.pack, *found)
