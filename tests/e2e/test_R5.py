@@ -1,4 +1,4 @@
-"""R5, software engineer: a typed file with a schema, exit codes, errors and an API to build upon."""
+"""R5, software engineer: a file with a schema, exit codes, errors and an API to build upon."""
 
 from __future__ import annotations
 
