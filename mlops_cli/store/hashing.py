@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
+from collections.abc import Callable
 
 from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
+from mlops_cli.store import straight
 from mlops_cli.store.digest import Digest
 
 CHUNK = 1 << 20
 OVERLAP_FROM = 8 << 20  # below this a second thread costs more than it brings
-_BUFFERS = 4
+_BUFFERS = 8
 
 
 def read_exactly(path: str | os.PathLike[str], size: int, *, dir_fd: int | None = None) -> bytes:
@@ -47,16 +50,22 @@ def hash_handle(handle: int) -> tuple[Digest, int]:
     return copy_and_hash(handle, None)
 
 
-def copy_and_hash(source: int, target: int | None) -> tuple[Digest, int]:
+def copy_and_hash(source: int, target: int | None, *, to_keep: bool = False) -> tuple[Digest, int]:
     """Copy `source` to `target` (when given) and return the digest and length of the bytes copied.
 
     For large files the hashing runs in a thread of its own (OpenSSL and the system calls both
     release the interpreter lock), on the very buffers that are written: a file that changes
-    meanwhile gives a digest that is true of the copy.
+    meanwhile gives a digest that is true of the copy. `to_keep` says that the copy is for later:
+    a large one is written past the page cache.
     """
-    if os.fstat(source).st_size < OVERLAP_FROM:
+    size = os.fstat(source).st_size
+    if size < OVERLAP_FROM:
         return _copy_plainly(source, target)
-    return _copy_overlapped(source, target)
+    if target is None:
+        return _copy_overlapped(source, None)
+    if to_keep and size >= straight.FROM:
+        return _copy_overlapped(source, straight.Straight(target).write)
+    return _copy_overlapped(source, lambda view: write_all(target, view))
 
 
 def _copy_plainly(source: int, target: int | None) -> tuple[Digest, int]:
@@ -72,15 +81,15 @@ def _copy_plainly(source: int, target: int | None) -> tuple[Digest, int]:
     return Digest.from_raw(state.digest()), size
 
 
-def _copy_overlapped(source: int, target: int | None) -> tuple[Digest, int]:
+def _copy_overlapped(source: int, write: Callable[[memoryview], None] | None) -> tuple[Digest, int]:
     import threading
     from queue import SimpleQueue
 
     state = hashlib.sha256()
-    free: SimpleQueue[bytearray] = SimpleQueue()
-    full: SimpleQueue[tuple[bytearray, int] | None] = SimpleQueue()
+    free: SimpleQueue[mmap.mmap] = SimpleQueue()
+    full: SimpleQueue[tuple[mmap.mmap, int] | None] = SimpleQueue()
     for _ in range(_BUFFERS):
-        free.put(bytearray(CHUNK))
+        free.put(mmap.mmap(-1, CHUNK))  # begins at a page
 
     def digest_them() -> None:
         while (item := full.get()) is not None:
@@ -97,13 +106,11 @@ def _copy_overlapped(source: int, target: int | None) -> tuple[Digest, int]:
             got = os.readv(source, [buffer])
             if not got:
                 break
-            if target is not None:
-                # both threads only read the buffer; it comes back when the hasher is done with it
-                view = memoryview(buffer)
-                full.put((buffer, got))
-                write_all(target, view[:got])
-            else:
-                full.put((buffer, got))
+            # both threads only read the buffer; it comes back when the hasher is done with it
+            view = memoryview(buffer)
+            full.put((buffer, got))
+            if write is not None:
+                write(view[:got])
             size += got
     finally:
         full.put(None)

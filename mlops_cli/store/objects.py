@@ -54,7 +54,7 @@ class ObjectStore:
                     temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
                 )
                 try:
-                    digest, size = self.clone(source, target)
+                    digest, size = self.clone(source, target, to_keep=True)
                 finally:
                     os.close(target)
                 if self.size(digest) != size:
@@ -63,13 +63,13 @@ class ObjectStore:
         finally:
             os.close(source)
 
-    def clone(self, source: int, target: int) -> tuple[Digest, int]:
+    def clone(self, source: int, target: int, *, to_keep: bool = False) -> tuple[Digest, int]:
         """Fill the empty file `target` from `source`, sharing blocks where the disk can, and
-        return the digest and length of what is now in `target`."""
+        return the digest and length of what is now in `target`; see `copy_and_hash`."""
         if links.reflink(source, target):
             # what is hashed is the clone, which nobody else can change
             return hashing.hash_handle(target)
-        return hashing.copy_and_hash(source, target)
+        return hashing.copy_and_hash(source, target, to_keep=to_keep)
 
     def publish(self, temporary: Path, digest: Digest) -> None:
         """Give the finished file `temporary` its place; bytes are on the disk before the name."""
