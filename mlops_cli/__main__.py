@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -15,7 +16,9 @@ def main() -> int:
         return 0
     from mlops_cli.cli.main import run
 
-    return run(arguments)
+    code = run(arguments)
+    gc.freeze()  # the process ends: nobody has to look for cycles in all that it held
+    return code
 
 
 if __name__ == "__main__":
