@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -17,6 +18,16 @@ Kind = Literal["file", "tree"]
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """The bytes that one side of a merge has at a path."""
+
+    digest: Digest
+    kind: Kind
+    size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """What `data.mlops` says. `path` is relative to the project, with forward slashes.
 
@@ -28,6 +39,11 @@ class Pointer:
     kind: Kind
     size: int
     files: int
+    executable: bool = False  # of a single file; in a folder, its tree says so
+    remote: str | None = None  # where it is kept, where not in the default remote
+    push: bool = True
+    pin: Mapping[str, Any] | None = None  # where it was imported from, and what was there
+    theirs: Side | None = None  # the other side of a merge that nobody has decided yet
 
     @property
     def file(self) -> str:
@@ -43,16 +59,30 @@ def is_pointer(path: str) -> bool:
 
 def encode_pointer(pointer: Pointer) -> str:
     """Return the text of the pointer file: the name beside it, so a folder can be moved whole."""
-    return encode.readable_json(
-        {
-            "schema": SCHEMA,
-            "path": PurePosixPath(pointer.path).name,
-            "digest": pointer.digest,
-            "kind": pointer.kind,
-            "size": pointer.size,
-            "files": pointer.files,
+    value: dict[str, Any] = {
+        "schema": SCHEMA,
+        "path": PurePosixPath(pointer.path).name,
+        "digest": pointer.digest,
+        "kind": pointer.kind,
+        "size": pointer.size,
+        "files": pointer.files,
+    }
+    if pointer.executable:
+        value["mode"] = "exec"
+    if pointer.remote is not None:
+        value["remote"] = pointer.remote
+    if not pointer.push:
+        value["push"] = False
+    if pointer.pin is not None:
+        value["source"] = dict(pointer.pin)
+    if (side := pointer.theirs) is not None:
+        value["theirs"] = {
+            "digest": side.digest,
+            "kind": side.kind,
+            "size": side.size,
+            "files": side.files,
         }
-    )
+    return encode.readable_json(value)
 
 
 def parse_pointer(data: bytes | str, *, file: str) -> Pointer:
@@ -66,18 +96,34 @@ def parse_pointer(data: bytes | str, *, file: str) -> Pointer:
     schema = value.get("schema")
     if schema != SCHEMA:
         raise _malformed(file, f"its schema is {schema!r}, and this version reads {SCHEMA!r}")
-    name, kind = value.get("path"), value.get("kind")
+    name = value.get("path")
     beside = PurePosixPath(file[: -len(SUFFIX)])
     if name != beside.name:
         raise _malformed(file, f"it stands for {name!r}, but is named for {beside.name!r}")
-    if kind not in ("file", "tree"):
-        raise _malformed(file, f"its kind is {kind!r}, and must be 'file' or 'tree'")
+    side = _side(value, file)
+    mode, remote, pin = value.get("mode", "file"), value.get("remote"), value.get("source")
+    if mode not in ("file", "exec"):
+        raise _malformed(file, f"its mode is {mode!r}, and must be 'file' or 'exec'")
+    if not isinstance(remote, str | None) or remote == "":
+        raise _malformed(file, f"its remote is {remote!r}, and must be a name")
+    if not isinstance(pin, dict | None):
+        raise _malformed(file, f"its source is {pin!r}, and must be an object")
+    push, theirs = value.get("push", True), value.get("theirs")
+    if not isinstance(push, bool):
+        raise _malformed(file, f"its push is {push!r}, and must be true or false")
+    if not isinstance(theirs, dict | None):
+        raise _malformed(file, f"its theirs is {theirs!r}, and must be an object")
     return Pointer(
         path=str(beside),
-        digest=Digest.parse(str(value.get("digest"))),
-        kind=kind,
-        size=_count(value, "size", file),
-        files=_count(value, "files", file),
+        digest=side.digest,
+        kind=side.kind,
+        size=side.size,
+        files=side.files,
+        executable=mode == "exec" and side.kind == "file",
+        remote=remote,
+        push=push,
+        pin=pin,
+        theirs=None if theirs is None else _side(theirs, file),
     )
 
 
@@ -96,6 +142,14 @@ def write_pointer(root: Path, pointer: Pointer) -> bool:
         pass
     fsio.write_atomic(target, text)
     return True
+
+
+def _side(value: dict[str, Any], file: str) -> Side:
+    kind = value.get("kind")
+    if kind not in ("file", "tree"):
+        raise _malformed(file, f"its kind is {kind!r}, and must be 'file' or 'tree'")
+    digest = Digest.parse(str(value.get("digest")))
+    return Side(digest, kind, _count(value, "size", file), _count(value, "files", file))
 
 
 def _count(value: dict[str, Any], field: str, file: str) -> int:

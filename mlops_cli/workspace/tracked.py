@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.closure import Kind, Root
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace.pointer import Pointer, is_pointer, parse_pointer, read_pointer
+from mlops_cli.workspace.pointer import Pointer, Side, is_pointer, parse_pointer, read_pointer
 
 LOCKS = ".mlops/lock"
 
@@ -29,6 +29,11 @@ class Tracked:
     files: int
     source: str
     step: str | None = None  # the step that made it, None for what was added
+    executable: bool = False  # of a single file
+    remote: str | None = None  # where it is kept, where not in the default remote
+    push: bool = True
+    pin: Mapping[str, Any] | None = None  # where it was imported from
+    theirs: Side | None = None  # the other side of an undecided merge
 
     @property
     def root(self) -> Root:
@@ -116,7 +121,17 @@ def related(one: str, other: str) -> bool:
 
 def _of_pointer(pointer: Pointer) -> Tracked:
     return Tracked(
-        pointer.path, pointer.digest, pointer.kind, pointer.size, pointer.files, pointer.file
+        pointer.path,
+        pointer.digest,
+        pointer.kind,
+        pointer.size,
+        pointer.files,
+        pointer.file,
+        executable=pointer.executable,
+        remote=pointer.remote,
+        push=pointer.push,
+        pin=pointer.pin,
+        theirs=pointer.theirs,
     )
 
 

@@ -11,6 +11,7 @@ from mlops_cli.errors import IntegrityError
 from mlops_cli.store.digest import Digest
 from mlops_cli.workspace.pointer import (
     Pointer,
+    Side,
     encode_pointer,
     is_pointer,
     parse_pointer,
@@ -29,13 +30,32 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read_pointer(tmp_path, "data/raw.mlops") == POINTER
 
 
+def test_what_is_said_beyond_the_bytes_is_read_back() -> None:
+    said = Pointer(
+        "tool", Digest.of(b"x"), "file", 1, 1,
+        executable=True, remote="cold", push=False, pin={"url": "https://example.org"},
+        theirs=Side(Digest.of(b"y"), "tree", 2, 1),
+    )  # fmt: skip
+    assert parse_pointer(encode_pointer(said), file="tool.mlops") == said
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("mode", "x"), ("remote", ""), ("remote", 3), ("push", 1), ("source", []), ("theirs", {})],
+)
+def test_a_wrong_field_is_named(field: str, value: object) -> None:
+    said = json.loads(encode_pointer(POINTER)) | {field: value}
+    with pytest.raises(IntegrityError):
+        parse_pointer(json.dumps(said), file="data/raw.mlops")
+
+
 def test_a_moved_folder_keeps_its_pointers_true() -> None:
     moved = parse_pointer(encode_pointer(POINTER), file="elsewhere/raw.mlops")
     assert (moved.path, moved.digest) == ("elsewhere/raw", POINTER.digest)
 
 
 def test_a_field_of_a_later_version_is_no_obstacle() -> None:
-    value = json.loads(encode_pointer(POINTER)) | {"source": {"url": "https://example.org"}}
+    value = json.loads(encode_pointer(POINTER)) | {"colour": {"url": "https://example.org"}}
     assert parse_pointer(json.dumps(value), file="data/raw.mlops") == POINTER
 
 
