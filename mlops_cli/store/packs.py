@@ -9,7 +9,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -30,6 +30,8 @@ SEAL_AT = 64 << 20  # bytes after which a writer begins the next pack
 READ_ONLY = 0o444
 
 _SEARCHED = 128  # rows
+_SWEPT = 16  # rows of an index passed over in the time that one search takes
+_GAP, _STRETCH = 16 << 10, 1 << 20  # bytes between neighbours; bytes read at once
 _HANDLES = 64  # packs held open at a time
 _TICK = 50_000_000  # ns
 _NEVER, _RECENTLY = -2, -1  # beside the times at which the folder was looked at
@@ -139,6 +141,51 @@ class PackStore:
         self._refresh()
         # another thread may have looked again meanwhile, so that this one found nothing new
         return None if self._open is table else self._find(raw)
+
+    def discard(self, raws: set[bytes]) -> None:
+        """Take those of `raws` that lie in a pack out of the set.
+
+        One sweep over an index costs less than a search for each of many.
+        """
+        self._refresh()
+        for index in list(self._open.values()):
+            if not raws:
+                return
+            rows, count = index.rows, index.fanout[256]
+            if len(raws) * _SWEPT > count:
+                ends = range(INDEX_START, INDEX_START + count * ROW.size, ROW.size)
+                raws.difference_update([rows[at : at + RAW_LENGTH] for at in ends])
+            else:
+                raws.difference_update([raw for raw in raws if index.find(raw)])
+
+    def stretches(self, raws: Sequence[bytes]) -> Iterator[tuple[int, memoryview]]:
+        """Yield (position in `raws`, unverified bytes) of those in packs, neighbours read at once.
+
+        Not in the order of `raws`; whatever is not found, or went away meanwhile, is left out.
+        """
+        by_pack: dict[Path, list[tuple[int, int, int]]] = {}
+        for at, raw in enumerate(raws):
+            if place := self.find(raw, again=False):
+                by_pack.setdefault(place.pack, []).append((place.offset, place.length, at))
+        for pack, rows in by_pack.items():
+            rows.sort()
+            first = 0
+            while first < len(rows):
+                last, start = first, rows[first][0]
+                end = start + rows[first][1]
+                while last + 1 < len(rows):
+                    offset, length, _ = rows[last + 1]
+                    if offset > end + _GAP or offset + length > start + _STRETCH:
+                        break
+                    last, end = last + 1, max(end, offset + length)
+                try:
+                    data = memoryview(self.read(Place(pack, start, end - start)))
+                except FileNotFoundError:
+                    break
+                if len(data) == end - start:  # else the pack was cut off, and each must be asked
+                    for offset, length, at in rows[first : last + 1]:
+                        yield at, data[offset - start : offset - start + length]
+                first = last + 1
 
     def _find(self, raw: bytes) -> Place | None:
         for name, index in self._open.items():

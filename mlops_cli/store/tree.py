@@ -50,7 +50,7 @@ def write_rows(rows: list[Row]) -> bytes:
     """Return the listing of `rows`, sorting them in place; see `write_tree`."""
     rows.sort()  # code points sort as their UTF-8 bytes do
     names = [row[0] for row in rows]
-    if any(map(refusal, names)) or len(set(names)) != len(names):
+    if any_refused(names) or len(set(names)) != len(names):
         _refuse(names)
     lines = [f"{mode} {hex} {size} {files} {name}\0" for name, mode, hex, size, files in rows]
     return HEADER + "".join(lines).encode()
@@ -62,6 +62,16 @@ def parse_tree(data: bytes) -> tuple[Entry, ...]:
     Raises IntegrityError: "malformed-tree" for bytes that are no canonical listing,
     "hostile-tree" for names that could lead out of the directory.
     """
+    return tuple(
+        [
+            Entry(name, mode, Digest(PREFIX + digits), size, files)
+            for name, mode, digits, size, files in parse_rows(data)
+        ]
+    )
+
+
+def parse_rows(data: bytes) -> list[Row]:
+    """Return what `parse_tree` does, in plain rows: for whoever reads a million of them."""
     if not data.startswith(HEADER):
         raise _malformed("it does not begin with its header")
     try:
@@ -74,19 +84,14 @@ def parse_tree(data: bytes) -> tuple[Entry, ...]:
     ]
     if "".join(lines) != text:
         raise _malformed("there are bytes between or after its entries")
-    names = [name for _, _, _, _, name in found]
+    names = [row[4] for row in found]
     if not all(map(lt, names, names[1:])):
         raise _malformed("its names are not sorted, or one stands there twice")
-    if any(map(refusal, names)):
+    if any_refused(names):
         raise _hostile(next(name for name in names if refusal(name)))
     if any(mode != "dir" and files != "1" for mode, _, _, files, _ in found):
         raise _malformed("a file counts as one file")
-    return tuple(
-        [
-            Entry(name, mode, Digest(PREFIX + digits), int(size), int(files))
-            for mode, digits, size, files, name in found
-        ]
-    )
+    return [(name, mode, digits, int(size), int(files)) for mode, digits, size, files, name in found]
 
 
 def totals(entries: Iterable[Entry]) -> tuple[int, int]:
@@ -96,6 +101,17 @@ def totals(entries: Iterable[Entry]) -> tuple[int, int]:
         size += entry.size
         files += entry.files
     return size, files
+
+
+def any_refused(names: list[str]) -> bool:
+    """Return whether `refusal` has something against any of `names`."""
+    # asking once for all of them is twenty times quicker than once for each
+    every = "\0".join(names)
+    if every.isascii() and "/" not in every and ".git" not in every.lower():
+        plain = every.count("\0") == len(names) - 1 if names else True
+        if plain and not {"", ".", ".."}.intersection(names):
+            return False
+    return any(map(refusal, names))
 
 
 def refusal(name: str) -> str | None:
