@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.digest import Digest
+from mlops_cli.store.digest import PREFIX, Digest
 from mlops_cli.store.ingest import survey
 from mlops_cli.store.placing import is_abandoned
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of
 from mlops_cli.store.statcache import FACTS, StatCache
-from mlops_cli.store.tree import Entry, parse_tree
+from mlops_cli.store.tree import Entry, parse_rows, parse_tree
 
 
 class Move(NamedTuple):
@@ -55,6 +55,7 @@ class _Draft:
     delete: list[str] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    needed: set[bytes] = field(default_factory=set)  # raw digests of what is to be written
     size: int = 0
 
 
@@ -80,6 +81,8 @@ def plan_materialize(
     if os.path.lexists(to):
         present = survey(to, stats=stats, ignored=ignored, cache=cache, jobs=jobs)
     _plan_root(draft, present, wanted)
+    for raw in cache.lacking(draft.needed):
+        raise cache.absent(Digest.from_raw(raw))
     return Plan(
         to,
         digest,
@@ -201,15 +204,16 @@ def _come(draft: _Draft, inside: str | None, entry: Entry) -> None:
     waiting = [("" if inside is None else path + "/", entry.digest)]
     while waiting:
         base, digest = waiting.pop()
-        for inner in parse_tree(draft.cache.read(digest)):
-            if inner.mode == "dir":
-                waiting.append((f"{base}{inner.name}/", inner.digest))
-            else:
-                _need(draft, inner)
-                draft.create.append(base + inner.name)
+        rows = parse_rows(draft.cache.read(digest))
+        files = [row for row in rows if row[1] != "dir"]
+        waiting += [
+            (f"{base}{row[0]}/", Digest(PREFIX + row[2])) for row in rows if row[1] == "dir"
+        ]
+        draft.create += [base + row[0] for row in files]
+        draft.needed.update([bytes.fromhex(row[2]) for row in files])
+        draft.size += sum([row[3] for row in files])
 
 
 def _need(draft: _Draft, entry: Entry) -> None:
-    if not draft.cache.has_raw(entry.digest.raw):
-        raise draft.cache.absent(entry.digest)
+    draft.needed.add(entry.digest.raw)
     draft.size += entry.size

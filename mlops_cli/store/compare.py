@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.graft import Shelf
 from mlops_cli.store.tree import Entry, parse_tree
 
 
@@ -25,7 +25,7 @@ class Change:
 
 
 def changes(
-    cache: Cache,
+    shelf: Shelf,
     old: Digest | None,
     new: Digest | None,
     *,
@@ -34,14 +34,14 @@ def changes(
     """Return what leads from the tree `old` to the tree `new` (None: no tree), sorted by path.
 
     Listings in `trees` (as `ingest.fingerprint` gives them) need not be in the cache.
-    Raises as `Cache.read` and `tree.parse_tree` do.
+    Raises as `shelf.read` and `tree.parse_tree` do.
     """
 
     def entries(digest: Digest | None) -> dict[str, Entry]:
         if digest is None:
             return {}
         listing = trees.get(digest) if trees else None
-        found = parse_tree(cache.read(digest) if listing is None else listing)
+        found = parse_tree(shelf.read(digest) if listing is None else listing)
         return {entry.name: entry for entry in found}
 
     found: list[Change] = []

@@ -6,8 +6,9 @@ import os
 
 from mlops_cli import fsio
 from mlops_cli.errors import StateRefused
-from mlops_cli.progress import SILENT, Progress
+from mlops_cli.progress import SILENT, Progress, Task
 from mlops_cli.store.arrange import Move, Plan, plan_materialize
+from mlops_cli.store.filling import Filler
 from mlops_cli.store.placing import FOLDER, LinkKind, Placer, discard, in_the_way, is_abandoned
 from mlops_cli.store.statcache import Known, StatCache, pack, settled
 
@@ -37,7 +38,7 @@ def materialize(
         with progress.task(
             "writing", total=len(plan.create) + len(plan.replace), unit="files"
         ) as task:
-            hand = _Hand(plan, Placer(plan.cache, link=link, task=task))
+            hand = _Hand(plan, Placer(plan.cache, link=link), task)
             try:
                 hand.sweep()
                 for move in plan.moves:
@@ -53,13 +54,15 @@ def materialize(
 class _Hand:
     """Carries out one move after the other, holding open the folder it works in."""
 
-    def __init__(self, plan: Plan, placer: Placer) -> None:
+    def __init__(self, plan: Plan, placer: Placer, task: Task) -> None:
         self.placer = placer
         self.files: dict[str, list[tuple[str, bytes, bytes]]] = {}  # by folder: name, facts, raw
         self._to = plan.to
         self._parent = os.open(plan.to.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._inside: str | None = None
         self._handle = self._parent
+        files = len(plan.create)
+        self.filler = Filler(plan.cache, placer, self._parent, files=files, task=task)
 
     def sweep(self) -> None:
         """Remove what a killed checkout left beside the root."""
@@ -89,7 +92,9 @@ class _Hand:
         elif move.entry is None:
             raise AssertionError(move)
         elif move.action == "folder":
-            self.placer.folder(handle, move.entry, str(path))
+            below = "" if move.inside is None else f"{self._to.name}/{move.inside}"
+            entry = move.entry
+            self.filler.folder(handle, below, entry.name, entry.digest, final=str(path))
         else:
             try:
                 place = self.placer.create if move.action == "create" else self.placer.replace
@@ -101,7 +106,8 @@ class _Hand:
                 self.files.setdefault(str(path.parent), []).append(row)
 
     def close(self) -> None:
-        """Let go of the folders."""
+        """Let go of the folders, and of whoever helped."""
+        self.filler.close()
         if self._handle != self._parent:
             os.close(self._handle)
         os.close(self._parent)
@@ -136,7 +142,7 @@ def _same(handle: int, name: str, facts: bytes) -> bool:
 def _remember(hand: _Hand, stats: StatCache) -> None:
     """Keep what was written, except in the clock's last tick: somebody could change it unseen."""
     stamp = stats.clock()
-    stats.replace((path, settled(known, stamp)) for path, known in hand.placer.placed.items())
+    stats.replace((path, settled(known, stamp)) for path, known in hand.filler.placed.items())
     merged = {}
     for folder, rows in hand.files.items():
         rows.sort()

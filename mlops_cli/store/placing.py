@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from mlops_cli import fsio
 from mlops_cli.errors import StateRefused
-from mlops_cli.progress import Task
 from mlops_cli.store import hashing
 from mlops_cli.store.cache import PACK_BELOW, Cache, damaged
-from mlops_cli.store.digest import Digest
-from mlops_cli.store.statcache import Known, encoded, pack
-from mlops_cli.store.tree import Entry, parse_tree
+from mlops_cli.store.digest import PREFIX, Digest
+from mlops_cli.store.statcache import pack
+from mlops_cli.store.tree import Entry, Row
 
 LinkKind = Literal["auto", "copy", "hardlink", "symlink"]
 
@@ -32,11 +31,33 @@ _LINKLESS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENO
 class Placer:
     """Puts objects of one cache into folders of one workspace."""
 
-    def __init__(self, cache: Cache, *, link: LinkKind, task: Task) -> None:
+    def __init__(self, cache: Cache, *, link: LinkKind) -> None:
         self._cache = cache
-        self._link = link
-        self._task = task
-        self.placed: dict[str, Known] = {}  # whole folders, by absolute path
+        self.link = link
+
+    def new_files(self, handle: int, rows: Sequence[Row], path: str) -> list[bytes | None]:
+        """Make files and links in a folder where nothing is yet; return the facts of each.
+
+        `path` is what the folder will be called. Raises StateRefused ("name-clash") where the
+        disk takes two names for one, OutsideWorld ("disk-full"), and as `Cache.read` does.
+        """
+        facts: list[bytes | None] = [None] * len(rows)
+        plain: list[int] = []
+        with fsio.translated(Path(path)):
+            try:
+                for at, (name, mode, digits, size, files) in enumerate(rows):
+                    if mode == "link" or size >= PACK_BELOW:
+                        entry = Entry(name, mode, Digest(PREFIX + digits), size, files)
+                        facts[at] = self.new_file(handle, entry, name)
+                    else:
+                        plain.append(at)
+                raws = [bytes.fromhex(rows[at][2]) for at in plain]
+                for nth, data in self._cache.read_many(raws):
+                    name, mode = rows[plain[nth]][:2]
+                    facts[plain[nth]] = _write(handle, name, data, executable=mode == "exec")
+            except FileExistsError as exc:
+                raise _clash(f"{path}/{exc.filename}") from exc
+        return facts
 
     def new_file(self, handle: int, entry: Entry, name: str) -> bytes | None:
         """Make `entry` under a name that is free in the folder; return its facts if a plain file.
@@ -46,23 +67,17 @@ class Placer:
         if entry.mode == "link":
             os.symlink(self._cache.read(entry.digest), os.fsencode(name), dir_fd=handle)
             return pack(os.stat(name, dir_fd=handle, follow_symlinks=False))
-        if self._link in ("hardlink", "symlink") and entry.mode == "file":
+        if self.link in ("hardlink", "symlink") and entry.mode == "file":
             linked = self._linked(handle, entry, name)
             if linked:
-                return pack(os.stat(name, dir_fd=handle)) if self._link == "hardlink" else None
-        mode = 0o777 if entry.mode == "exec" else 0o666
+                return pack(os.stat(name, dir_fd=handle)) if self.link == "hardlink" else None
         if entry.size < PACK_BELOW:
             data = self._cache.read(entry.digest)
-            target = os.open(name, _NEW, mode, dir_fd=handle)
-            try:
-                if os.write(target, data) != len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
-                return pack(os.fstat(target))
-            finally:
-                os.close(target)
+            return _write(handle, name, data, executable=entry.mode == "exec")
+        mode = 0o777 if entry.mode == "exec" else 0o666
         target = os.open(name, _NEW, mode, dir_fd=handle)
         try:
-            self._cache.fill(entry.digest, target, share=self._link != "copy")
+            self._cache.fill(entry.digest, target, share=self.link != "copy")
             return pack(os.fstat(target))
         finally:
             os.close(target)
@@ -92,61 +107,6 @@ class Placer:
             os.replace(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
         return facts and pack(os.stat(entry.name, dir_fd=handle, follow_symlinks=False))
 
-    def folder(self, handle: int, entry: Entry, final: str) -> None:
-        """Build the tree `entry` under a scratch name and give it its own when it is complete.
-
-        `final` is the absolute path it will have. Raises StateRefused ("unsaved-bytes") when
-        something has come to lie there.
-        """
-        with scratch(handle) as name:
-            placed = self._fill(handle, name, entry.digest, final)
-            try:
-                os.rename(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
-            except OSError as exc:
-                if exc.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                    raise in_the_way(final) from exc
-                raise
-        self.placed.update(placed)
-
-    def _fill(self, handle: int, name: str, tree: Digest, final: str) -> dict[str, Known]:
-        placed: dict[str, Known] = {}
-        waiting = [(name, tree, final)]
-        while waiting:
-            inside, digest, path = waiting.pop()
-            os.mkdir(inside, dir_fd=handle)
-            entries = parse_tree(self._cache.read(digest))
-            names, facts, digests = [], [], []
-            size = folders = 0
-            here = os.open(inside, FOLDER, dir_fd=handle)
-            try:
-                for entry in entries:
-                    if entry.mode == "dir":
-                        folders += 1
-                        waiting.append(
-                            (f"{inside}/{entry.name}", entry.digest, f"{path}/{entry.name}")
-                        )
-                        continue
-                    fact = self.new_file(here, entry, entry.name)
-                    if fact is not None:
-                        names.append(entry.name)
-                        facts.append(fact)
-                        digests.append(entry.digest.raw)
-                        size += entry.size
-            except FileExistsError as exc:
-                raise _clash(f"{path}/{exc.filename}") from exc
-            finally:
-                os.close(here)
-            whole = not folders and len(names) == len(entries)
-            placed[path] = Known(
-                encoded(names),
-                b"".join(facts),
-                b"".join(digests),
-                digest.raw if whole else b"",
-                size,
-            )
-            self._task.advance(len(entries) - folders)
-        return placed
-
     def _linked(self, handle: int, entry: Entry, name: str) -> bool:
         """Link the whole object to `name`; return False where only a copy will do."""
         path = self._cache.objects.path(entry.digest)
@@ -155,7 +115,7 @@ class Placer:
         if hashing.hash_file(path)[0] != entry.digest:
             self._cache.objects.quarantine(entry.digest)
             raise damaged(entry.digest)
-        if self._link == "symlink":
+        if self.link == "symlink":
             os.symlink(os.path.realpath(path), name, dir_fd=handle)
             return True
         try:
@@ -165,6 +125,17 @@ class Placer:
                 raise
             return False
         return True
+
+
+def _write(handle: int, name: str, data: bytes | memoryview, *, executable: bool) -> bytes:
+    """Write a small new file and return its facts."""
+    target = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=handle)
+    try:
+        if os.write(target, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+        return pack(os.fstat(target))
+    finally:
+        os.close(target)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def read_unknown(found: Scan, *, writer: BatchWriter | None, progress: Progress,
     files = sum(len(batch[1]) for batch, _ in batches)
     volume = sum(sum(batch[2]) for batch, _ in batches)
     worth = files >= PROCESSES_FROM or (volume >= PROCESSES_FROM << 15 and len(batches) > 8)
-    workers = _processes(jobs) if worth else 1
+    workers = processes(jobs) if worth else 1
     label = "storing" if writer else "hashing"
     with progress.task(label, total=files + len(alone), unit="files") as task:
         try:
@@ -50,14 +50,15 @@ def _read_by_processes(
 ) -> None:
     from mlops_cli.store.workers import Workers  # brings subprocess, which most commands never need
 
-    root = writer.root if writer else None
-    with Workers(workers, root=root) as pool:
+    root = str(writer.root) if writer else ""
+    with Workers(workers, "mlops_cli.store.worker", root) as pool:
         for batch, done in batches:
             pool.submit(batch, _both(done, task))
         pool.finish()
 
 
-def _processes(jobs: int) -> int:
+def processes(jobs: int) -> int:
+    """Return how many processes share the work: `jobs`, or one for each core up to eight."""
     if jobs > 0:
         return jobs
     # the cores this process may use, where the system tells (macOS does not)

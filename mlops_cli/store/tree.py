@@ -91,7 +91,9 @@ def parse_rows(data: bytes) -> list[Row]:
         raise _hostile(next(name for name in names if refusal(name)))
     if any(mode != "dir" and files != "1" for mode, _, _, files, _ in found):
         raise _malformed("a file counts as one file")
-    return [(name, mode, digits, int(size), int(files)) for mode, digits, size, files, name in found]
+    return [
+        (name, mode, digits, int(size), int(files)) for mode, digits, size, files, name in found
+    ]
 
 
 def totals(entries: Iterable[Entry]) -> tuple[int, int]:

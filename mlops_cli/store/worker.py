@@ -21,7 +21,7 @@ from mlops_cli.store import hashing
 from mlops_cli.store.cache import PACK_BELOW, BatchWriter, open_cache
 
 Batch = tuple[str, list[str], list[int]]  # folder, names in it, their sizes
-Done = Callable[[list[bytes]], None]
+Done = Callable[[list[bytes]], None]  # takes one answer for each name
 
 
 class Reader:
@@ -89,38 +89,43 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return data
 
 
-def main(root: str) -> None:
-    """Serve batches until told to seal; if the parent dies instead, drop what was packed."""
+def serve(take: Callable[[Any], Any], seal: Callable[[], None]) -> None:
+    """Answer orders (number, …) with (number, what `take` makes of the rest) until told to seal."""
     # what the parent reads is not to be mixed with what a library might print
     answers = os.fdopen(os.dup(1), "wb", buffering=0)  # nothing is left to flush when it breaks
     os.dup2(2, 1)
+    try:
+        while (order := receive(sys.stdin.buffer)) is not None:
+            answer = _carry_out(order, take, seal)
+            send(answers, answer)
+            if not isinstance(answer[0], int):
+                break
+    except BrokenPipeError:
+        pass  # the parent has stopped listening; it says why
+
+
+def main(root: str) -> None:
+    """Serve batches until told to seal; if the parent dies instead, drop what was packed."""
     writer = None
     if root:
         cache = open_cache(Path(root))
         writer = BatchWriter(cache.root, cache.objects, cache.packs, pack_always=True)
     reader = Reader(writer)
     try:
-        while (order := receive(sys.stdin.buffer)) is not None:
-            answer = _carry_out(order, reader, writer)
-            send(answers, answer)
-            if not isinstance(answer[0], int):
-                break
-    except BrokenPipeError:
-        pass  # the parent has stopped listening; it says why
+        serve(lambda batch: reader.take(*batch), writer.close if writer else lambda: None)
     finally:
         if writer is not None:
             writer.packer.abandon()
 
 
-def _carry_out(order: Any, reader: Reader, writer: BatchWriter | None) -> tuple[Any, Any]:
+def _carry_out(order: Any, take: Callable[[Any], Any], seal: Callable[[], None]) -> tuple[Any, Any]:
     try:
         if order == "seal":
-            if writer is not None:
-                writer.close()
+            seal()
             return ("sealed", None)
-        number, folder, names, sizes = order
-        return (number, reader.take(folder, names, sizes))
+        return (order[0], take(order[1:]))
     except MlopsError as exc:
-        return ("error", (type(exc).__name__, exc.message, exc.code, exc.hint))
+        details = {name: str(value) for name, value in exc.details.items()}
+        return ("error", (type(exc).__name__, exc.message, exc.code, exc.hint, details))
     except OSError as exc:
         return ("oserror", (exc.errno, exc.strerror, str(exc.filename or "")))
