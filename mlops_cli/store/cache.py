@@ -79,14 +79,14 @@ class Cache:
                 continue
             if hashlib.sha256(data).digest() == raw:
                 return data
-            if not self._set_aside(digest, data, place.pack):
+            if not self.set_aside(digest, data, place.pack):
                 raise damaged(digest)
         try:
             data = self.objects.path(digest).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise self.absent(digest) from None
         if hashlib.sha256(data).digest() != raw:
-            self._set_aside(digest)
+            self.set_aside(digest)
             raise damaged(digest)
         return data
 
@@ -156,7 +156,7 @@ class Cache:
         finally:
             os.close(source)
         if found != digest:
-            self._set_aside(digest)
+            self.set_aside(digest)
             raise damaged(digest)
         return size
 
@@ -220,7 +220,7 @@ class Cache:
                 if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
                     path.unlink()
 
-    def _set_aside(self, digest: Digest, data: bytes = b"", pack: Path | None = None) -> bool:
+    def set_aside(self, digest: Digest, data: bytes = b"", pack: Path | None = None) -> bool:
         """Take damaged bytes out of use; return whether this cache lets itself be changed."""
         try:
             if pack is None:
