@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.graft import entry_at, graft
 from mlops_cli.store.merge import Merged, beside, merge_trees
 from mlops_cli.store.tree import Entry, parse_tree, totals, write_tree
 
@@ -162,21 +161,3 @@ def test_a_tree_of_any_depth_is_merged() -> None:
     found, _ = merged(base, ours, theirs)
     assert not found.conflicts
     assert found.ours.files == 3
-
-
-def test_an_entry_is_exchanged_wherever_it_is() -> None:
-    shelf = Shelf()
-    tree = shelf.store({"a": "1", "d": {"e": {"f": "1"}, "g": "1"}})
-    entry = entry_at(tree, "a", read=shelf.read)
-    assert entry is not None and entry.digest == Digest.of(b"1")
-    assert entry_at(tree, "a/b", read=shelf.read) is None
-    assert entry_at(tree, "d/x/y", read=shelf.read) is None
-    built, trees = graft(tree, "d/e/new", entry, read=shelf.read)
-    shelf.trees |= trees
-    assert is_tree(shelf, built.digest, {"a": "1", "d": {"e": {"f": "1", "new": "1"}, "g": "1"}})
-    assert (built.size, built.files) == (4, 4)
-    built, trees = graft(tree, "d/e", None, read=shelf.read)
-    assert is_tree(shelf, built.digest, {"a": "1", "d": {"g": "1"}})
-    built, trees = graft(tree, "a/x/y", entry, read=shelf.read)
-    shelf.trees |= trees
-    assert built.files == 3
