@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.graft import Shelf
+from mlops_cli.store.patch import Shelf
 from mlops_cli.store.tree import Entry, parse_tree
 
 

@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mlops_cli import fsio
-from mlops_cli.errors import NotFound, StateRefused, UsageError
+from mlops_cli.errors import NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.ingest import Stored, ingest
+from mlops_cli.store.patch import Shelf
 from mlops_cli.store.statcache import StatCache
+from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import ignore
+from mlops_cli.workspace import admit, ignore, part
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, is_pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
-RESERVED = (".mlops", ".git")
 WILD = "*?["
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `add` did with one path; `changed` is false when the pointer already said so."""
+    """What `add` did with one tracked path; `changed` is false when the pointer already said so.
+
+    `parts` are the paths inside it that were taken, none where it was taken whole; `kept` files
+    of these parts are not in the workspace and stay in the tracked folder.
+    """
 
     pointer: Pointer
     changed: bool
+    parts: tuple[str, ...] = ()
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where the bytes shall be kept; None leaves it as the pointer has it."""
+
+    remote: str | None = None
+    push: bool | None = None
 
 
 def expand(root: Path, start: Path, words: Sequence[str]) -> list[str]:
@@ -79,105 +95,83 @@ def add(
     cache: Cache,
     stats: StatCache,
     tracked: Iterable[Tracked],
+    shelf: Shelf | None = None,
+    keeping: Keeping = Keeping(),
     progress: Progress = SILENT,
 ) -> list[Added]:
     """Track each of `paths` (relative to `root`), or none of them where one is refused.
 
+    A path inside a tracked folder is put into that folder, of which only the listings on the way
+    are needed; `shelf` has them (the cache, if it is None). Other files of the folder stay in it
+    whether they are in the workspace or not.
     Raises NotFound ("missing-path"), UsageError ("not-data"), StateRefused ("already-in-git",
-    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link"), and what `ingest` raises.
+    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "ignored"), and what `ingest`
+    raises.
     """
     known = list(tracked)
-    for path in paths:
-        _refuse(root, path, known)
-    for one in paths:
-        for other in paths:
-            if other.startswith(one + "/"):
-                raise _inside(other, one)
-    _refuse_in_git(git, paths)
+    admit.check(root, paths, git=git, tracked=known)
     ignore.hide(cache.root)
-    return [_add(root, path, cache=cache, stats=stats, progress=progress) for path in paths]
+    added: list[Added] = []
+    parts: dict[str, list[str]] = {}
+    for path in paths:
+        if folder := part.around(known, path):
+            parts.setdefault(folder.path, []).append(path)
+    former = {one.path: one for one in known}
+    for path in paths:
+        if not part.around(known, path):
+            stored = ingest(
+                root / path,
+                cache=cache,
+                stats=stats,
+                ignored=ignore.ignored_in(root, path),
+                progress=progress,
+            )
+            added.append(keep(root, path, stored, former.get(path), keeping))
+    for folder_path, inner in parts.items():
+        one = former[folder_path]
+        put: dict[str, Entry | None] = {}
+        kept = 0
+        for path in inner:
+            more, missing = part.take(
+                root, one, path, cache=cache, stats=stats, shelf=shelf or cache, progress=progress
+            )
+            put |= more
+            kept += missing
+        made = part.rewrite(cache, shelf or cache, one, put)
+        stored = Stored(made.digest, "tree", made.size, made.files)
+        whole = keep(root, folder_path, stored, one, keeping)
+        added.append(replace(whole, parts=tuple(inner), kept=kept))
+    return added
 
 
-def _add(root: Path, path: str, *, cache: Cache, stats: StatCache, progress: Progress) -> Added:
-    stored = ingest(
-        root / path,
-        cache=cache,
-        stats=stats,
-        ignored=ignore.ignored_in(root, path),
-        progress=progress,
-    )
-    pointer = Pointer(path, stored.digest, stored.kind, stored.size, stored.files)
+def keep(
+    root: Path, path: str, stored: Stored, former: Tracked | None, keeping: Keeping = Keeping()
+) -> Added:
+    """Write the pointer for what is stored already, and have git ignore the bytes.
+
+    Where the bytes are kept stays as it was unless `keeping` says otherwise; where they were
+    imported from is true only of the bytes that came from there.
+    """
     place = root / path
+    pointer = Pointer(
+        path,
+        stored.digest,
+        stored.kind,
+        stored.size,
+        stored.files,
+        executable=stored.kind == "file" and _executable(place),
+        remote=keeping.remote or (former.remote if former else None),
+        push=keeping.push if keeping.push is not None else former.push if former else True,
+        pin=former.pin if former and former.digest == stored.digest else None,
+    )
     # before the pointer: a crash between the two must not leave data that `git add .` takes
     gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
     return Added(pointer, write_pointer(root, pointer))
 
 
-def _refuse(root: Path, path: str, known: list[Tracked]) -> None:
-    parts = PurePosixPath(path).parts
-    if not parts or path == ".":
-        raise UsageError(
-            "the project itself cannot be added",
-            code="not-data",
-            hint="name the data in it: mlops add data/raw",
-        )
-    if any(part in RESERVED for part in parts) or path.endswith(SUFFIX):
-        raise UsageError(
-            f"{path} is not data: it belongs to {'git' if '.git' in parts else 'mlops'}",
-            code="not-data",
-            hint="name the data beside it",
-            details={"path": path},
-        )
-    place = root / path
-    if place.is_symlink():
-        raise StateRefused(
-            f"{path} is a link",
-            code="is-a-link",
-            hint="add what it leads to, or replace it by a copy",
-            details={"path": path},
-        )
-    if not os.path.lexists(place):
-        raise NotFound(
-            f"{path} does not exist", code="missing-path", hint="ls", details={"path": path}
-        )
-    for one in known:
-        if one.step is not None and (one.path == path or path.startswith(one.path + "/")):
-            raise StateRefused(
-                f"{path} is made by the step {one.step}, and tracked through it",
-                code="made-by-step",
-                hint="mlops run keeps it; add only what no step makes",
-                details={"path": path, "step": one.step},
-            )
-        if path.startswith(one.path + "/"):
-            raise _inside(path, one.path)
-        if one.path.startswith(path + "/"):
-            raise StateRefused(
-                f"{path} holds {one.path}, which is tracked already",
-                code="holds-tracked",
-                hint=f"git rm --cached {one.source} && rm {one.source}, then add {path}",
-                details={"path": path, "tracked": one.path},
-            )
-
-
-def _refuse_in_git(git: Git, paths: Sequence[str]) -> None:
-    listed = git.run("ls-files", "-z", "--cached", "--", *paths).split("\0")
-    in_git = [name for name in listed if name]
-    if in_git:
-        shown = next(
-            path for path in paths if in_git[0] == path or in_git[0].startswith(path + "/")
-        )
-        raise StateRefused(
-            f"{in_git[0]} is kept in git already",
-            code="already-in-git",
-            hint=f"git rm -r --cached {shown}, then mlops add {shown}",
-            details={"path": shown, "in_git": in_git[:20]},
-        )
-
-
-def _inside(path: str, around: str) -> StateRefused:
-    return StateRefused(
-        f"{path} lies in {around}, which is tracked as a whole",
-        code="inside-tracked",
-        hint=f"mlops add {around}",
-        details={"path": path, "tracked": around},
-    )
+def _executable(place: Path) -> bool:
+    try:
+        mode = os.lstat(place).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)

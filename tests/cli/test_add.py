@@ -107,7 +107,8 @@ def test_what_mlopsignore_names_stays_out(repo: Path, mlops: Any) -> None:
         ("src", "already-in-git", 30),
         ("leaving", "path-outside-project", 10),
         ("around", "is-a-link", 30),
-        ("data/inner", "inside-tracked", 30),
+        ("data/gone", "missing-path", 20),
+        ("data.bin/inner", "inside-tracked", 30),
         ("made/by/step.bin", "made-by-step", 30),
     ],
 )
@@ -123,7 +124,11 @@ def test_what_cannot_be_tracked_is_refused_with_a_hint(
     (repo / "around").symlink_to("kept.py")
     (repo / "data/inner").mkdir(parents=True)
     (repo / "data/inner/a").write_text("1")
-    mlops("add", "data", code=0)
+    (repo / "data.bin").write_text("1")
+    mlops("add", "data", "data.bin", code=0)
+    (repo / "data.bin").unlink()
+    (repo / "data.bin").mkdir()
+    (repo / "data.bin/inner").write_text("1")
     (repo / "made/by").mkdir(parents=True)
     (repo / "made/by/step.bin").write_text("1")
     lock = {"step": "s", "outputs": {"made": {"digest": f"sha256:{'0' * 64}", "kind": "tree"}}}

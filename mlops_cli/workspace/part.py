@@ -1,0 +1,127 @@
+"""A path inside something tracked: found, put there or taken away without having the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.compare import changes
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.ingest import ingest
+from mlops_cli.store.patch import Patched, Shelf, find, patch
+from mlops_cli.store.scan import Ignored, mode_of
+from mlops_cli.store.statcache import StatCache
+from mlops_cli.store.tree import Entry
+from mlops_cli.workspace import ignore
+from mlops_cli.workspace.tracked import Tracked
+
+
+def around(tracked: Iterable[Tracked], path: str) -> Tracked | None:
+    """Return the tracked folder in which `path` lies, None when it is tracked itself or not."""
+    return next((one for one in tracked if path.startswith(one.path + "/")), None)
+
+
+def inner(one: Tracked, path: str) -> str:
+    """Return `path` as seen from the tracked folder in which it lies."""
+    return path[len(one.path) + 1 :]
+
+
+def entry(shelf: Shelf, one: Tracked, path: str) -> Entry:
+    """Return what the tracked folder has at `path`. Raises NotFound ("not-tracked")."""
+    found = find(shelf, one.digest, inner(one, path)) if one.kind == "tree" else None
+    if found is None:
+        raise NotFound(
+            f"there is no {inner(one, path)} in {one.path}",
+            code="not-tracked",
+            hint=f"mlops ls {one.path}",
+            details={"path": path, "tracked": one.path},
+        )
+    return found
+
+
+def take(
+    root: Path,
+    one: Tracked,
+    path: str,
+    *,
+    cache: Cache,
+    stats: StatCache,
+    shelf: Shelf,
+    progress: Progress = SILENT,
+) -> tuple[dict[str, Entry | None], int]:
+    """Store what lies at `path` and return how the tracked folder changes by it.
+
+    A folder is laid over what is there: files of it that are not in the workspace stay, and the
+    second value counts them. Raises StateRefused ("ignored", "is-a-link") and as `ingest` does.
+    """
+    at = inner(one, path)
+    ignored = _ignored(root, one, at)
+    place = root / path
+    if place.is_symlink() and (target := _own_link(place, cache)) is not None:
+        return {at: Entry("", "link", cache.put(target), len(target))}, 0
+    stored = ingest(place, cache=cache, stats=stats, ignored=ignored, progress=progress)
+    if stored.kind == "file":
+        mode = "file" if place.is_symlink() else mode_of(os.lstat(place).st_mode)
+        return {at: Entry("", mode, stored.digest, stored.size)}, 0
+    former = find(shelf, one.digest, at)
+    if former is None or former.mode != "dir":
+        return {at: Entry("", "dir", stored.digest, stored.size, stored.files)}, 0
+    differing = changes(shelf, former.digest, stored.digest)
+    laid = {f"{at}/{change.path}": change.new for change in differing if change.new is not None}
+    folders = {outer for path in laid for outer in _outer(path)}
+    kept = [
+        path
+        for change in differing
+        if change.kind == "deleted" and (path := f"{at}/{change.path}") not in folders
+        if not any(outer in laid for outer in _outer(path))
+    ]
+    return dict(laid), len(kept)
+
+
+def rewrite(cache: Cache, shelf: Shelf, one: Tracked, put: Mapping[str, Entry | None]) -> Patched:
+    """Return the tracked folder with `put` (by path inside it); its listings are stored."""
+    made = patch(shelf, one.digest, put)
+    with cache.writer() as writer:
+        for listing in made.listings:
+            writer.add(Digest.of(listing), listing)
+    return made
+
+
+def _outer(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _own_link(place: Path, cache: Cache) -> bytes | None:
+    """Return where a link leads, None for one that stands for an object of the cache."""
+    target = os.fsencode(place.readlink())
+    objects = os.fsencode(os.path.realpath(cache.root)) + b"/objects/"
+    return None if target.startswith(objects) else target
+
+
+def _ignored(root: Path, one: Tracked, at: str) -> Ignored | None:
+    """Return what is ignored below a part, as it would be were the whole folder added."""
+    asked = ignore.ignored_in(root, one.path)
+    for outer in _outer(at):
+        if (root / one.path / outer).is_symlink():
+            raise StateRefused(
+                f"{one.path}/{outer} is a link, and nothing lies in it",
+                code="is-a-link",
+                hint="name what it leads to, or replace it by a copy",
+                details={"path": f"{one.path}/{outer}"},
+            )
+    if asked is None:
+        return None
+    whole = (root / one.path / at).is_dir()
+    if asked(at, whole) or any(asked(outer, True) for outer in _outer(at)):
+        raise StateRefused(
+            f"{one.path}/{at} is named in .mlopsignore",
+            code="ignored",
+            hint="take it out of .mlopsignore, or leave it out",
+            details={"path": f"{one.path}/{at}"},
+        )
+    return lambda path, folder: asked(f"{at}/{path}", folder)
