@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mlops_cli.errors import NotFound, OutsideWorld, StateRefused
 from mlops_cli.vcs import objects
@@ -79,8 +80,12 @@ class Git:
         *args: str,
         input: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
+        into: BinaryIO | None = None,
     ) -> Answer:
-        """Run `git args…` in the root and return what it said, whatever its exit status."""
+        """Run `git args…` in the root and return what it said, whatever its exit status.
+
+        With `into`, a file, stdout goes there instead of into the answer.
+        """
         import subprocess
 
         # The child inherits the environment: keys, proxies and agents of git are the person's own.
@@ -92,7 +97,8 @@ class Git:
                 env={**inherited, **_ALWAYS, **(env or {})},
                 input=input.encode("utf-8", "surrogateescape") if isinstance(input, str) else input,
                 stdin=subprocess.DEVNULL if input is None else None,
-                capture_output=True,
+                stdout=into or subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 check=False,
             )
         except FileNotFoundError as exc:
@@ -101,7 +107,8 @@ class Git:
             raise OutsideWorld(
                 "the command git is not installed", code="git-missing", hint="install git 2.30+"
             ) from exc
-        return Answer(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace").strip())
+        said = done.stderr.decode("utf-8", "replace").strip()
+        return Answer(done.returncode, done.stdout or b"", said)
 
     def run(
         self,
