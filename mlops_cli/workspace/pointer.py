@@ -19,12 +19,15 @@ Kind = Literal["file", "tree"]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The bytes that one side of a merge has at a path."""
+    """What one side of a merge has at a path."""
 
     digest: Digest
     kind: Kind
     size: int
     files: int
+    executable: bool = False
+    remote: str | None = None
+    pin: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +62,12 @@ def is_pointer(path: str) -> bool:
 
 def encode_pointer(pointer: Pointer) -> str:
     """Return the text of the pointer file: the name beside it, so a folder can be moved whole."""
-    value: dict[str, Any] = {
-        "schema": SCHEMA,
-        "path": PurePosixPath(pointer.path).name,
-        "digest": pointer.digest,
-        "kind": pointer.kind,
-        "size": pointer.size,
-        "files": pointer.files,
-    }
-    if pointer.executable:
-        value["mode"] = "exec"
-    if pointer.remote is not None:
-        value["remote"] = pointer.remote
+    value: dict[str, Any] = {"schema": SCHEMA, "path": PurePosixPath(pointer.path).name}
+    value |= _side_json(pointer)
     if not pointer.push:
         value["push"] = False
-    if pointer.pin is not None:
-        value["source"] = dict(pointer.pin)
-    if (side := pointer.theirs) is not None:
-        value["theirs"] = {
-            "digest": side.digest,
-            "kind": side.kind,
-            "size": side.size,
-            "files": side.files,
-        }
+    if pointer.theirs is not None:
+        value["theirs"] = _side_json(pointer.theirs)
     return encode.readable_json(value)
 
 
@@ -101,13 +87,6 @@ def parse_pointer(data: bytes | str, *, file: str) -> Pointer:
     if name != beside.name:
         raise _malformed(file, f"it stands for {name!r}, but is named for {beside.name!r}")
     side = _side(value, file)
-    mode, remote, pin = value.get("mode", "file"), value.get("remote"), value.get("source")
-    if mode not in ("file", "exec"):
-        raise _malformed(file, f"its mode is {mode!r}, and must be 'file' or 'exec'")
-    if not isinstance(remote, str | None) or remote == "":
-        raise _malformed(file, f"its remote is {remote!r}, and must be a name")
-    if not isinstance(pin, dict | None):
-        raise _malformed(file, f"its source is {pin!r}, and must be an object")
     push, theirs = value.get("push", True), value.get("theirs")
     if not isinstance(push, bool):
         raise _malformed(file, f"its push is {push!r}, and must be true or false")
@@ -119,10 +98,10 @@ def parse_pointer(data: bytes | str, *, file: str) -> Pointer:
         kind=side.kind,
         size=side.size,
         files=side.files,
-        executable=mode == "exec" and side.kind == "file",
-        remote=remote,
+        executable=side.executable,
+        remote=side.remote,
         push=push,
-        pin=pin,
+        pin=side.pin,
         theirs=None if theirs is None else _side(theirs, file),
     )
 
@@ -144,12 +123,42 @@ def write_pointer(root: Path, pointer: Pointer) -> bool:
     return True
 
 
+def _side_json(side: Pointer | Side) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "digest": side.digest,
+        "kind": side.kind,
+        "size": side.size,
+        "files": side.files,
+    }
+    if side.executable:
+        value["mode"] = "exec"
+    if side.remote is not None:
+        value["remote"] = side.remote
+    if side.pin is not None:
+        value["source"] = dict(side.pin)
+    return value
+
+
 def _side(value: dict[str, Any], file: str) -> Side:
     kind = value.get("kind")
     if kind not in ("file", "tree"):
         raise _malformed(file, f"its kind is {kind!r}, and must be 'file' or 'tree'")
-    digest = Digest.parse(str(value.get("digest")))
-    return Side(digest, kind, _count(value, "size", file), _count(value, "files", file))
+    mode, remote, pin = value.get("mode", "file"), value.get("remote"), value.get("source")
+    if mode not in ("file", "exec"):
+        raise _malformed(file, f"its mode is {mode!r}, and must be 'file' or 'exec'")
+    if not isinstance(remote, str | None) or remote == "":
+        raise _malformed(file, f"its remote is {remote!r}, and must be a name")
+    if not isinstance(pin, dict | None):
+        raise _malformed(file, f"its source is {pin!r}, and must be an object")
+    return Side(
+        Digest.parse(str(value.get("digest"))),
+        kind,
+        _count(value, "size", file),
+        _count(value, "files", file),
+        mode == "exec" and kind == "file",
+        remote,
+        pin,
+    )
 
 
 def _count(value: dict[str, Any], field: str, file: str) -> int:
