@@ -272,7 +272,7 @@ class PackStore:
             if kept:
                 index = write_index(kept)
                 renamed = self.folder / f"{index_name(index)}.pack"
-                _second_name(pack, renamed)
+                second_name(pack, renamed)
                 fsio.write_atomic(renamed.with_suffix(".idx"), index, mode=READ_ONLY)
             old.unlink(missing_ok=True)
             pack.unlink(missing_ok=True)
@@ -293,7 +293,8 @@ class PackStore:
                 yield Digest.from_raw(raw)
 
 
-def _second_name(pack: Path, renamed: Path) -> None:
+def second_name(pack: Path, renamed: Path) -> None:
+    """Let `pack` be found under the name `renamed` as well, or instead where links are not had."""
     try:
         os.link(pack, renamed)
     except (FileExistsError, FileNotFoundError):
