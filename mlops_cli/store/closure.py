@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree
 
 Kind = Literal["file", "tree"]
+
+
+class Readable(Protocol):
+    """Whatever objects can be read from: a cache, or a remote behind one."""
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the bytes, verified. Raises NotFound, IntegrityError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Closure:
     damaged: list[Reached] = field(default_factory=list)  # that what is below them is unknown
 
 
-def closure(cache: Cache, roots: Iterable[Root]) -> Closure:
+def closure(cache: Readable, roots: Iterable[Root]) -> Closure:
     """Return all that is reachable from `roots`; whether files are here is not asked."""
     found = Closure()
     for root in roots:
@@ -60,7 +67,7 @@ def children(data: bytes, path: str) -> list[tuple[Entry, str]]:
     return [(entry, f"{path}/{entry.name}") for entry in parse_tree(data)]
 
 
-def _open_tree(cache: Cache, digest: Digest, path: str, found: Closure) -> None:
+def _open_tree(cache: Readable, digest: Digest, path: str, found: Closure) -> None:
     waiting = [(digest, path)]
     while waiting:
         digest, path = waiting.pop()
