@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,8 +13,8 @@ from mlops_cli.store.digest import PREFIX, Digest
 from mlops_cli.store.ingest import survey
 from mlops_cli.store.placing import is_abandoned
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of
-from mlops_cli.store.statcache import FACTS, StatCache
-from mlops_cli.store.tree import Entry, parse_rows, parse_tree
+from mlops_cli.store.statcache import FACTS, StatCache, pack
+from mlops_cli.store.tree import Entry, Mode, parse_rows, parse_tree
 
 
 class Move(NamedTuple):
@@ -65,22 +66,28 @@ def plan_materialize(
     kind: Kind,
     to: Path,
     *,
+    mode: Mode | None = None,
     stats: StatCache | None = None,
     ignored: Ignored | None = None,
     jobs: int = 0,
 ) -> Plan:
     """Return what makes `to` hold the object `digest`; nothing is changed yet.
 
-    What is `ignored` in the workspace stays. Raises NotFound ("missing-object") when the cache
-    lacks anything that has to be written, IntegrityError for damaged or hostile trees.
+    What is `ignored` in the workspace stays. `mode` says more about a file: None leaves the
+    executable bit of one that is there as it is, "link" makes a link that leads where the object
+    says. Raises NotFound ("missing-object") when the cache lacks anything that has to be written,
+    IntegrityError for damaged or hostile trees.
     """
     to = Path(os.path.abspath(to))
     draft = _Draft(cache)
-    wanted = Entry(to.name, "dir" if kind == "tree" else "file", digest, 0)
-    present: Scan | None = None
-    if os.path.lexists(to):
-        present = survey(to, stats=stats, ignored=ignored, cache=cache, jobs=jobs)
-    _plan_root(draft, present, wanted)
+    wanted = Entry(to.name, "dir" if kind == "tree" else mode or "file", digest, 0)
+    if mode == "link" and to.is_symlink():
+        _plan_link(draft, to, wanted)
+    else:
+        present: Scan | None = None
+        if os.path.lexists(to):
+            present = survey(to, stats=stats, ignored=ignored, cache=cache, jobs=jobs)
+        _plan_root(draft, present, wanted, any_mode=mode is None)
     for raw in cache.lacking(draft.needed):
         raise cache.absent(Digest.from_raw(raw))
     return Plan(
@@ -98,22 +105,30 @@ def plan_materialize(
     )
 
 
-def _plan_root(draft: _Draft, present: Scan | None, wanted: Entry) -> None:
+def _plan_link(draft: _Draft, to: Path, wanted: Entry) -> None:
+    raw = sha256(os.fsencode(to.readlink())).digest()
+    if raw != wanted.digest.raw:
+        entry = wanted._replace(size=draft.cache.size(wanted.digest))
+        _replace(draft, None, entry, pack(to.lstat()), raw)
+
+
+def _plan_root(draft: _Draft, present: Scan | None, wanted: Entry, *, any_mode: bool) -> None:
     if present is None:
         _come(draft, None, wanted)
         return
     top = present.folders[0]
     if present.kind == "file":
         facts, digest = top.facts, top.digests[0]
-        if wanted.mode == "file" and digest == wanted.digest.raw:
+        ((*_, bits),) = top.stats()
+        if digest == wanted.digest.raw and (any_mode or mode_of(bits) == wanted.mode):
             return
-        if wanted.mode == "file":
+        if wanted.mode != "dir":
             size = draft.cache.size(wanted.digest)
             _replace(draft, None, wanted._replace(size=size), facts, digest)
         else:
             _go(draft, None, wanted.name, facts, digest)
             _come(draft, None, wanted)
-    elif wanted.mode == "file":
+    elif wanted.mode != "dir":
         _clear(draft, top, None, wanted.name)
         _come(draft, None, wanted)
     elif not (top.names or top.folders or top.leftovers or top.ignored):

@@ -13,17 +13,17 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.materialize import LinkKind, Plan, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
+from mlops_cli.workspace.target import NAMED_AT_MOST, Target, not_here, whole
 from mlops_cli.workspace.tracked import Tracked
-
-NAMED_AT_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What has to happen for one tracked path."""
+    """What has to happen for one tracked path; `place` is where, as a person calls it."""
 
     tracked: Tracked
     plan: Plan
+    place: str
 
     @property
     def changes(self) -> int:
@@ -33,7 +33,7 @@ class Step:
     @property
     def unsaved(self) -> list[str]:
         """Return the files that would be lost, relative to the project."""
-        path = self.tracked.path
+        path = self.place
         alone = self.tracked.kind == "file" and self.plan.unsaved == (Path(path).name,)
         return [path] if alone else [f"{path}/{name}" for name in self.plan.unsaved]
 
@@ -45,14 +45,30 @@ def plan_checkout(
 
     Raises NotFound ("missing-object"), IntegrityError ("damaged-object"), both by path.
     """
+    return plan_targets(root, [whole(one) for one in tracked], cache=cache, stats=stats)
+
+
+def plan_targets(
+    root: Path,
+    targets: Sequence[Target],
+    *,
+    cache: Cache,
+    stats: StatCache,
+    to: Path | None = None,
+) -> list[Step]:
+    """Return what must be written and removed so that the workspace holds `targets`.
+
+    With `to`, they go below that folder, each at its path in the project, and what is ignored in
+    the project is not there. Raises as `plan_checkout` does.
+    """
     steps, missing = [], []
-    for one in tracked:
+    for target in targets:
         try:
-            steps.append(_step(root, one, cache=cache, stats=stats))
+            steps.append(_step(root, target, cache=cache, stats=stats, to=to))
         except NotFound:
-            missing.append(one.path)
+            missing.append(target.tracked.path)
     if missing:
-        raise _not_here(missing)
+        raise not_here(missing)
     return steps
 
 
@@ -62,7 +78,7 @@ def refuse_unsaved(steps: Sequence[Step]) -> None:
     if not unsaved:
         return
     shown = ", ".join(unsaved[:3]) + (f" and {len(unsaved) - 3} more" if unsaved[3:] else "")
-    paths = " ".join(step.tracked.path for step in steps if step.unsaved)
+    paths = " ".join(step.place for step in steps if step.unsaved)
     raise StateRefused(
         f"checkout would lose bytes that are stored nowhere: {shown}",
         code="unsaved-bytes",
@@ -92,24 +108,26 @@ def carry_out(
                 raise _damaged(step.tracked, exc) from exc
 
 
-def _step(root: Path, one: Tracked, *, cache: Cache, stats: StatCache) -> Step:
-    to = fsio.inside(root, one.path)
-    ignored = ignore.ignored_in(root, one.path)
+def _step(root: Path, target: Target, *, cache: Cache, stats: StatCache, to: Path | None) -> Step:
+    one = target.tracked
+    folder, _, name = one.path.rpartition("/")
+    # where a link stands, it is not asked where it leads
+    place = fsio.inside(to or root, one.path if target.mode != "link" else folder or ".")
+    if target.mode == "link":
+        place /= name
     try:
-        plan = plan_materialize(cache, one.digest, one.kind, to, stats=stats, ignored=ignored)
+        plan = plan_materialize(
+            cache,
+            one.digest,
+            one.kind,
+            place,
+            mode=target.mode,
+            stats=stats,
+            ignored=None if to else ignore.ignored_in(root, one.path),
+        )
     except IntegrityError as exc:
         raise _damaged(one, exc) from exc
-    return Step(one, plan)
-
-
-def _not_here(paths: Sequence[str]) -> NotFound:
-    more = f" (and {len(paths) - 1} more)" if paths[1:] else ""
-    return NotFound(
-        f"{paths[0]} is not in the cache as a whole{more}",
-        code="missing-object",
-        hint="mlops pull" if paths[1:] else f"mlops pull {paths[0]}",
-        details={"paths": list(paths[:NAMED_AT_MOST]), "count": len(paths)},
-    )
+    return Step(one, plan, str(place) if to else one.path)
 
 
 def _damaged(one: Tracked, exc: IntegrityError) -> IntegrityError:

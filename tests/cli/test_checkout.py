@@ -170,3 +170,93 @@ def test_a_pointer_below_a_link_that_leaves_the_project_is_refused(repo: Path, m
 
     assert result.error["code"] == "path-outside-project"
     assert list(outside.iterdir()) == []
+
+
+def test_just_a_part_of_a_tracked_folder_comes(two_versions: Path, mlops: Any, git: Any) -> None:
+    for name in ("data/a.csv", "data/new.csv", "data/link", "data/deep/run.sh"):
+        (two_versions / name).unlink()
+
+    mlops("checkout", "data/deep", "data/link", "data/deep/run.sh", code=0)
+
+    assert os.access(two_versions / "data/deep/run.sh", os.X_OK)
+    assert str((two_versions / "data/link").readlink()) == "a.csv"
+    assert not (two_versions / "data/a.csv").exists()
+    assert mlops("checkout", "data/nothing", "--json").error["code"] == "not-tracked"
+
+
+def test_data_of_any_revision_comes_and_the_pointer_stays(
+    two_versions: Path, mlops: Any, git: Any
+) -> None:
+    result = mlops("checkout", "data/a.csv@HEAD~1", "--json", code=0)
+
+    assert [path["path"] for path in result.data["paths"]] == ["data/a.csv"]
+    assert (two_versions / "data/a.csv").read_text() == "one"
+    assert (two_versions / "data/new.csv").read_text() == "new"
+    assert git("status", "--porcelain") == ""
+    mlops("checkout", "data", "--rev", "HEAD~1", code=0)
+    assert not (two_versions / "data/new.csv").exists()
+    assert mlops("checkout", "data@HEAD", "--rev", "HEAD", "--json").error["code"] == "bad-value"
+    assert mlops("checkout", "data@nonsense", "--json").error["code"] == "unknown-revision"
+
+
+def test_a_part_never_goes_over_unsaved_bytes(two_versions: Path, mlops: Any) -> None:
+    (two_versions / "data/a.csv").write_text("precious")
+
+    result = mlops("checkout", "data/a.csv@HEAD~1", "--json")
+
+    assert (result.code, result.error["details"]["paths"]) == (30, ["data/a.csv"])
+    assert (two_versions / "data/a.csv").read_text() == "precious"
+
+
+def test_another_folder_takes_the_data_at_their_paths(
+    two_versions: Path, mlops: Any, tmp_path: Path
+) -> None:
+    (two_versions / "data/a.csv").write_text("precious")
+
+    result = mlops("checkout", "@HEAD~1", "--to", str(tmp_path / "old"), "--json", code=0)
+
+    assert result.data["to"] == str(tmp_path / "old")
+    assert (tmp_path / "old/data/a.csv").read_text() == "one"
+    assert (two_versions / "data/a.csv").read_text() == "precious"
+    (tmp_path / "old/data/a.csv").write_text("mine")
+    refused = mlops("checkout", "--to", str(tmp_path / "old"), "--json")
+    assert refused.error["details"]["paths"] == [str(tmp_path / "old/data/a.csv")]
+
+
+def test_a_part_is_fetched_without_the_rest(
+    two_versions: Path, mlops: Any, git: Any, tmp_path: Path
+) -> None:
+    mlops("remote", "add", "here", f"file://{tmp_path}/remote", code=0)
+    git("add", "-A")
+    git("commit", "-qm", "remote")
+    mlops("push", code=0)
+    mlops("checkout", "@HEAD~2", code=0)
+    clone = two_versions.parent / "clone"
+    git("clone", "-q", str(two_versions), str(clone))
+    refused = mlops("checkout", "data/deep", "--json", cwd=clone)
+    assert refused.error["code"] == "missing-object"
+
+    mlops("checkout", "data/deep/run.sh", "--fetch", code=0, cwd=clone)
+
+    assert sorted(path.name for path in clone.glob("data/**/*")) == ["deep", "run.sh"]
+    cached = mlops("ls", "data", "--json", code=0, cwd=clone)  # the listing came, not the data
+    assert [entry["path"] for entry in cached.data["entries"]] == [
+        "data/a.csv",
+        "data/deep",
+        "data/link",
+        "data/new.csv",
+    ]
+
+
+def test_the_executable_bit_of_a_single_file_comes_back(repo: Path, mlops: Any) -> None:
+    (repo / "tool").write_text("#!/bin/sh\n")
+    (repo / "tool").chmod(0o755)
+    mlops("add", "tool", code=0)
+    (repo / "tool").unlink()
+
+    mlops("checkout", code=0)
+    assert os.access(repo / "tool", os.X_OK)
+
+    (repo / "tool").chmod(0o644)
+    mlops("checkout", code=0)
+    assert os.access(repo / "tool", os.X_OK)

@@ -6,17 +6,32 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, revisions
 from mlops_cli.cli.render import text
-from mlops_cli.errors import UsageError
+from mlops_cli.errors import NotFound, UsageError
+from mlops_cli.project import Project
 from mlops_cli.store.materialize import LinkKind
 from mlops_cli.workspace import checkout, track, tracked
+from mlops_cli.workspace.listings import Listings, listings
+from mlops_cli.workspace.target import Target, targets
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
 
 
 def command(
-    paths: Annotated[list[str] | None, typer.Argument(help="What to check out; all.")] = None,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH[@REV]]...", help="What to check out; all."),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--rev", help="The data of this commit, not of the work tree.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Into this folder, not into the workspace.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch first what the cache lacks, and only that.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also over bytes that are stored nowhere.")
     ] = False,
@@ -29,18 +44,75 @@ def command(
 ) -> int:
     """Write the files that pointers and locks name, remove those that they do not.
 
-    Files whose bytes are in no cache are never overwritten or removed unless --force is given.
+    A path inside a tracked folder brings just that part. `data@v1.0` brings data as it was, and
+    leaves pointers and git as they are. Files whose bytes are in no cache are never overwritten
+    or removed unless --force is given.
     """
     ctx = context.current()
     project = ctx.project()
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
-    wanted = tracked.select(tracked.tracked(project.root, project.git), words)
     kind = link_kind(link or str(project.settings.get("cache.link")))
-    steps = checkout.plan_checkout(project.root, wanted, cache=project.cache, stats=project.stats)
+    named = [_named(ctx, word, revision) for word in paths or [""]]
+    place = ctx.cwd / to if to else None
+    try:
+        wanted = _targets(ctx, project, named, ask=fetch)
+        if fetch and not dry_run:
+            _fetch(ctx, project, wanted)
+        steps = checkout.plan_targets(
+            project.root, wanted, cache=project.cache, stats=project.stats, to=place
+        )
+    except NotFound as exc:
+        # pull brings what is whole and of now
+        if exc.code == "missing-object" and (fetch or to or any(at for _, at in named)):
+            exc.hint = "the same command with --fetch" if not fetch else "mlops push, where it is"
+        raise
     if not dry_run:
         checkout.carry_out(steps, link=kind, overwrite=force, progress=ctx.progress)
-    data = {"dry_run": dry_run, "paths": [plain(step) for step in steps]}
+    data = {"dry_run": dry_run, "to": to, "paths": [plain(step) for step in steps]}
     return ctx.show(data, "mlops.checkout/1", lambda: page(steps, dry_run=dry_run))
+
+
+def _named(ctx: context.Context, word: str, revision: str | None) -> tuple[str, str | None]:
+    """Return path and revision of one word. Raises UsageError where there are two revisions."""
+    path, at = revisions.split(word, ctx.cwd)
+    if at and revision:
+        raise UsageError(
+            f"{word} names a revision, and --rev {revision} another one",
+            code="bad-value",
+            hint="give one of them",
+        )
+    return path, at or revision
+
+
+def _targets(
+    ctx: context.Context,
+    project: Project,
+    named: list[tuple[str, str | None]],
+    *,
+    ask: bool,
+) -> list[Target]:
+    """Return what was named; `ask` says that listings may be asked from the remote."""
+    shelf = Listings(project.cache)
+    if ask:
+        shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
+    found: list[Target] = []
+    for at in dict.fromkeys(at for _, at in named):
+        paths = [track.relative(project.root, ctx.cwd, path) for path, rev in named if rev == at]
+        every = (
+            tracked.tracked_at(project.git, at)
+            if at
+            else tracked.tracked(project.root, project.git)
+        )
+        found += targets(every, paths, shelf)
+    return found
+
+
+def _fetch(ctx: context.Context, project: Project, wanted: list[Target]) -> None:
+    from mlops_cli.workspace import remotes, sync
+
+    lacking = sync.lacking(project.cache, [target.tracked for target in wanted])
+    if lacking:
+        remote = remotes.connect(remotes.choose(project.settings, None), project.root)
+        sync.fetch(project.cache, remote, lacking, now=ctx.now(), progress=ctx.progress)
 
 
 def link_kind(word: str) -> LinkKind:
@@ -56,7 +128,7 @@ def plain(step: checkout.Step) -> dict[str, Any]:
     """Return a step as it stands in the JSON document."""
     plan = step.plan
     return {
-        "path": step.tracked.path,
+        "path": step.place,
         "digest": step.tracked.digest,
         "created": len(plan.create),
         "replaced": len(plan.replace),
@@ -84,7 +156,7 @@ def page(steps: list[checkout.Step], *, dry_run: bool) -> str:
             if count
         ]
         unsaved = text.style(f"{len(step.unsaved)} unsaved", "red") if step.unsaved else ""
-        rows.append((step.tracked.path, ", ".join(words), text.size(plan.size), unsaved))
+        rows.append((step.place, ", ".join(words), text.size(plan.size), unsaved))
     lines = [text.table(rows, align="llrl")]
     if dry_run:
         lines += ["", "Nothing was changed."]
