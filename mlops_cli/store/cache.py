@@ -16,6 +16,7 @@ from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store import hashing
 from mlops_cli.store.batch import BatchWriter
+from mlops_cli.store.cold import ColdStore, open_cold
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
@@ -33,16 +34,19 @@ class Cache:
     root: Path
     objects: ObjectStore
     packs: PackStore
+    cold: ColdStore
 
     def has(self, digest: Digest) -> bool:
         """Return whether an object of that name is here."""
-        return self.packs.find(digest.raw) is not None or self.objects.size(digest) is not None
+        return (
+            self.packs.find(digest.raw) is not None
+            or self.objects.size(digest) is not None
+            or self.cold.has(digest)
+        )
 
     def has_raw(self, raw: bytes) -> bool:
         """Return what `has` does, for the 32 bytes of a digest."""
-        return self.packs.find(raw) is not None or (
-            self.objects.size(Digest.from_raw(raw)) is not None
-        )
+        return self.packs.find(raw) is not None or self.has(Digest.from_raw(raw))
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Return those of `digests` that are not here."""
@@ -59,6 +63,8 @@ class Cache:
         if place := self.packs.find(digest.raw):
             return place.length
         size = self.objects.size(digest)
+        if size is None:
+            size = self.cold.size(digest)
         if size is None:
             raise self.absent(digest)
         return size
@@ -84,7 +90,7 @@ class Cache:
         try:
             data = self.objects.path(digest).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
-            raise self.absent(digest) from None
+            return b"".join(self.unfolded(digest))
         if hashlib.sha256(data).digest() != raw:
             self.set_aside(digest)
             raise damaged(digest)
@@ -113,8 +119,25 @@ class Cache:
         try:
             stream = io.FileIO(self.objects.path(digest))
         except (FileNotFoundError, NotADirectoryError):
-            raise self.absent(digest) from None
+            return cast(BinaryIO, io.BufferedReader(_Pieces(self.unfolded(digest)), 1 << 20))
         return cast(BinaryIO, io.BufferedReader(_Verified(stream, digest, self.objects), 1 << 20))
+
+    def stream(self, digest: Digest) -> BinaryIO:
+        """Return a stream over the object as it lies here: whoever reads it hashes it himself, and
+        calls `set_aside` if it is not the one. Raises NotFound ("missing-object").
+        """
+        if self.packs.find(digest.raw):
+            return io.BytesIO(self.read(digest))
+        try:
+            return cast(BinaryIO, io.FileIO(self.objects.path(digest)))
+        except (FileNotFoundError, NotADirectoryError):
+            return cast(BinaryIO, _Pieces(self.unfolded(digest)))
+
+    def unfolded(self, digest: Digest) -> Iterator[bytes | memoryview]:
+        """Yield the bytes of an object kept as chunks; raise at their end as `read` does."""
+        if not self.cold.has(digest):
+            raise self.absent(digest)
+        return self._pieces(digest)
 
     def copy_to(self, digest: Digest, path: Path) -> int:
         """Write the object to the new file `path` and return its length; nothing stays on failure.
@@ -146,7 +169,7 @@ class Cache:
         try:
             source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
-            raise self.absent(digest) from None
+            return sum(hashing.write_all(target, piece) for piece in self.unfolded(digest))
         try:
             found, size = (
                 self.objects.clone(source, target)
@@ -193,7 +216,7 @@ class Cache:
     def iterate(self) -> Iterator[Digest]:
         """Yield the digests of all objects that are here, each once."""
         seen: set[bytes] = set()
-        for source in (self.packs.iterate(), self.objects.iterate()):
+        for source in (self.packs.iterate(), self.objects.iterate(), self.cold.iterate()):
             for digest in source:
                 raw = digest.raw
                 if raw not in seen:
@@ -235,6 +258,17 @@ class Cache:
             return False
         return True
 
+    def _pieces(self, digest: Digest) -> Iterator[bytes | memoryview]:
+        state = hashlib.sha256()
+        for piece in self.cold.pieces(digest):
+            state.update(piece)
+            yield piece
+        if state.digest() != digest.raw:
+            with contextlib.suppress(OSError, OutsideWorld):  # a cache that may only be read
+                self.objects.quarantine(digest, b"")  # so that it counts as damaged, not absent
+                self.cold.forget(digest)
+            raise damaged(digest)
+
     def _packed(self, place: Place) -> bytes | None:
         try:
             return self.packs.read(place)
@@ -271,9 +305,29 @@ class _Verified(io.RawIOBase):
         super().close()
 
 
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as one stream."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        if not self._left:
+            self._left = memoryview(next(self._pieces, b""))
+        got = min(len(view), len(self._left))
+        view[:got] = self._left[:got]
+        self._left = self._left[got:]
+        return got
+
+
 def open_cache(root: Path) -> Cache:
     """Return the cache under `root`; folders are made when something is first stored."""
-    return Cache(root, ObjectStore(root), PackStore(root))
+    return Cache(root, ObjectStore(root), PackStore(root), open_cold(root))
 
 
 def damaged(digest: Digest) -> IntegrityError:

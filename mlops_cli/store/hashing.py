@@ -118,11 +118,12 @@ def _copy_overlapped(source: int, write: Callable[[memoryview], None] | None) ->
     return Digest.from_raw(state.digest()), size
 
 
-def write_all(handle: int, data: memoryview | bytes) -> None:
-    """Write all of `data`, however little the disk takes at a time."""
+def write_all(handle: int, data: memoryview | bytes) -> int:
+    """Write all of `data`, however little the disk takes at a time; return its length."""
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
+    return len(data)
 
 
 def check_size(path: str, length: int, expected: int) -> None:
