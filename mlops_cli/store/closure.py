@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.tree import Entry, parse_tree
+from mlops_cli.store.tree import Entry, parse_rows, parse_tree
 
 Kind = Literal["file", "tree"]
 
@@ -60,6 +60,25 @@ def closure(cache: Readable, roots: Iterable[Root]) -> Closure:
         else:
             _open_tree(cache, root.digest, root.path, found)
     return found
+
+
+def digests(cache: Readable, root: Root) -> tuple[set[bytes], set[bytes]]:
+    """Return the raw digests of all that is reachable from `root`, and of those the trees that
+    cannot be opened; the lean form of `closure`, for whoever only wants to know what is there."""
+    every, unopened = {root.digest.raw}, set[bytes]()
+    waiting = [root.digest.raw] if root.kind == "tree" else []
+    while waiting:
+        raw = waiting.pop()
+        try:
+            rows = parse_rows(cache.read(Digest.from_raw(raw)))
+        except (NotFound, IntegrityError):
+            unopened.add(raw)
+            continue
+        below = {bytes.fromhex(digits) for _, mode, digits, _, _ in rows if mode == "dir"}
+        waiting += below - every
+        every |= below
+        every.update([bytes.fromhex(digits) for _, mode, digits, _, _ in rows if mode != "dir"])
+    return every, unopened
 
 
 def children(data: bytes, path: str) -> list[tuple[Entry, str]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store import remote_index
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.closure import closure
+from mlops_cli.store.closure import digests
+from mlops_cli.store.digest import Digest
 from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
 from mlops_cli.workspace import completeness, ignore
 from mlops_cli.workspace.tracked import Tracked
@@ -118,24 +119,14 @@ def _standing(
     missing = unpushed = 0
     pushed: bool | None = None if index is None or index.refreshed is None else there
     if not here or (pushed is False):
-        reached = closure(cache, [one.root])
-        lacking = [*reached.absent, *reached.damaged]
-        lacking += [
-            part
-            for part in reached.objects.values()
-            if not part.tree and not cache.has(part.digest)
-        ]
-        missing = len(lacking)
+        every, unopened = digests(cache, one.root)
+        missing = len(unopened | cache.lacking(every - unopened))
         if not missing:
             known.roots.add(one.digest)
         if pushed is False and index is not None:
-            found = index.find(reached.objects)
-            unpushed = len(reached.objects.keys() - found.keys())
-            if reached.absent or reached.damaged:
-                # what is below a tree that is not here cannot be told; the remote has the tree
-                # only if somebody pushed it, and then all of it
-                unopened = {part.digest for part in (*reached.absent, *reached.damaged)}
-                unpushed += len(unopened - index.find(unopened).keys())
+            # what is below a tree that is not here cannot be told; the remote has the tree only
+            # if somebody pushed it, and then all of it
+            unpushed = len(every) - len(index.find(map(Digest.from_raw, every)))
             pushed = unpushed == 0
     return _with_reason(one, missing, pushed, unpushed)
 
