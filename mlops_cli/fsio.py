@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,45 @@ from pathlib import Path
 from mlops_cli.errors import ConfigError, OutsideWorld, StateRefused
 
 TEMPORARY_PREFIX = ".tmp-mlops-"
+SHARED = stat.S_ISGID | stat.S_IWGRP  # of a folder that a group shares
 
 
 def temporary_beside(target: Path) -> Path:
     """Return a fresh name beside `target`; rename is atomic only within one filesystem."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     return target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and what is missing above it. A folder inside one that its group shares
+    (setgid and writable for the group) is shared as well, whatever the umask."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    if _shared(path.parent):
+        with contextlib.suppress(PermissionError):  # another user has just made it
+            path.chmod(path.stat().st_mode & 0o777 | SHARED)
+
+
+def open_shared(path: Path, flags: int) -> int:
+    """Open a file that several processes change, and in a folder that a group shares several
+    users; its folder is made if need be."""
+    try:
+        return os.open(path, flags & ~os.O_CREAT | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+    make_folder(path.parent)
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    if _shared(path.parent):
+        with contextlib.suppress(PermissionError):  # another user has just made it
+            os.fchmod(handle, 0o664)
+    return handle
+
+
+def _shared(folder: Path) -> bool:
+    return folder.stat().st_mode & SHARED == SHARED
 
 
 def publish(
@@ -103,8 +137,7 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
     `what` names the work in the error; `wait` is how many seconds to wait for another holder.
     Raises StateRefused ("locked") with the pid of the other process.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = open_shared(path, os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + wait
         while True:

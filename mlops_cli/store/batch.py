@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlops_cli.store.condemned import Condemned
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packer import Packer
@@ -23,6 +24,7 @@ class BatchWriter:
         self._first: dict[bytes, bytes] | None = None if pack_always else {}
         # most shelves do not exist in a cache of small files, which spares asking for each object
         self._shelves = set(listing(root / "objects"))
+        self._condemned = Condemned(root)
 
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest; it may be read by others once the writer closed."""
@@ -34,11 +36,16 @@ class BatchWriter:
         """Return whether the object is in the cache or on its way there."""
         if self.packer.has(raw) or (self._first is not None and raw in self._first):
             return True
-        if self.packs.find(raw, again=False) is not None:
-            return True
-        return (
+        if self.packs.find(raw, again=False) is not None or (
             raw[:1].hex() in self._shelves and self.objects.size(Digest.from_raw(raw)) is not None
-        )
+        ):
+            self.rely(raw)
+            return True
+        return False
+
+    def rely(self, raw: bytes) -> None:
+        """Take note that the object, which is here, is needed again; see `Condemned`."""
+        self._condemned.rely(raw)
 
     def add(self, digest: Digest, data: bytes) -> None:
         """Store `data`, whose digest the caller has just taken."""

@@ -14,9 +14,10 @@ from typing import BinaryIO, cast
 
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
-from mlops_cli.store import hashing
+from mlops_cli.store import hashing, lease
 from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.cold import ColdStore, open_cold
+from mlops_cli.store.condemned import Condemned
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
@@ -186,8 +187,11 @@ class Cache:
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest; storing it again costs no space."""
         digest = Digest.of(data)
-        if not self.has(digest):
-            self.objects.put(data, digest)
+        with self.writing() as condemned:
+            if self.has(digest):
+                condemned.rely(digest.raw)
+            else:
+                self.objects.put(data, digest)
         return digest
 
     def put_file(self, path: Path) -> Digest:
@@ -198,20 +202,33 @@ class Cache:
         try:
             if os.stat(path).st_size < PACK_BELOW:
                 return self.put(Path(path).read_bytes())
-            return self.objects.put_file(path)[0]
+            with self.writing() as condemned:
+                digest = self.objects.put_file(path)[0]
+                condemned.rely(digest.raw)
+            return digest
         except OSError as exc:
             raise hashing.unreadable(exc) from exc
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Condemned]:
+        """Hold off the sweep of gc; what is found here is to be relied upon through what this
+        offers. Whoever also holds it while naming what was stored is safe from gc without grace.
+        """
+        with lease.shared(self.root):
+            self.packs.refresh()  # what was swept away meanwhile is not here
+            yield Condemned(self.root)
 
     @contextlib.contextmanager
     def writer(self) -> Iterator[BatchWriter]:
         """Take many small objects into one pack, sealed at the end; an exception leaves nothing."""
         self._sweep()
-        writer = BatchWriter(self.root, self.objects, self.packs)
-        try:
-            yield writer
-            writer.close()
-        finally:
-            writer.packer.abandon()
+        with self.writing():
+            writer = BatchWriter(self.root, self.objects, self.packs)
+            try:
+                yield writer
+                writer.close()
+            finally:
+                writer.packer.abandon()
 
     def iterate(self) -> Iterator[Digest]:
         """Yield the digests of all objects that are here, each once."""

@@ -47,8 +47,8 @@ def ingest(
     found = scan(path, ignored=ignored, cache_root=cache.root)
     unsettled = _recognise(found, stats)
     stamp = stats.clock() if stats and unsettled else 0
-    _forget_what_is_not_stored(found, cache)
     with cache.writer() as writer:
+        _forget_what_is_not_stored(found, cache, writer)
         read_unknown(found, writer=writer, progress=progress, jobs=jobs)
         result = _assemble(found, writer=writer)
     _remember(found, unsettled, stats, stamp)
@@ -125,11 +125,15 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
     return unsettled
 
 
-def _forget_what_is_not_stored(found: Scan, cache: Cache) -> None:
+def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -> None:
     """A digest that is known spares reading the file only if its bytes are in this cache."""
     for folder in found.folders:
         for at, digest in enumerate(folder.digests):
-            if digest != UNKNOWN and not cache.has_raw(digest):
+            if digest == UNKNOWN:
+                continue
+            if cache.has_raw(digest):
+                writer.rely(digest)
+            else:
                 folder.digests[at] = UNKNOWN
                 folder.tree = b""
 

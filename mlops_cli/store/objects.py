@@ -75,7 +75,7 @@ class ObjectStore:
         """Give the finished file `temporary` its place; bytes are on the disk before the name."""
         target = self.path(digest)
         with fsio.translated(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            fsio.make_folder(target.parent)
             fsio.publish(temporary, target, mode=READ_ONLY)
 
     @contextlib.contextmanager
@@ -94,7 +94,7 @@ class ObjectStore:
         Without `data`, the whole object itself is moved there.
         """
         aside = self.aside(digest)
-        aside.parent.mkdir(parents=True, exist_ok=True)
+        fsio.make_folder(aside.parent)
         if data is None:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(self.path(digest), aside)

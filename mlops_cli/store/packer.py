@@ -59,7 +59,7 @@ class Packer:
         try:
             self._flush()
             with fsio.translated(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
+                fsio.make_folder(target.parent)
                 fsio.publish(self._path, target, mode=packs.READ_ONLY)
             fsio.write_atomic(target.with_suffix(".idx"), index, mode=packs.READ_ONLY)
         finally:

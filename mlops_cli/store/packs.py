@@ -79,7 +79,7 @@ def well_formed(index: bytes | mmap.mmap) -> bool:
     )
 
 
-class _Index:
+class Index:
     """One index, mapped into memory; only the pages that are looked at are read."""
 
     __slots__ = ("fanout", "pack", "rows")
@@ -118,7 +118,7 @@ class PackStore:
     """`packs/<digest>.pack` and `.idx`. The one changing thing inside is what it has open."""
 
     root: Path  # the cache, not its packs/ folder
-    _open: dict[str, _Index] = field(default_factory=dict)
+    _open: dict[str, Index] = field(default_factory=dict)
     _seen: int = _NEVER
     _handles: dict[Path, tuple[int, int]] = field(default_factory=dict)  # handle, length
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -138,7 +138,7 @@ class PackStore:
             return found
         if not again and self._seen != _NEVER:
             return None
-        self._refresh()
+        self.refresh()
         # another thread may have looked again meanwhile, so that this one found nothing new
         return None if self._open is table else self._find(raw)
 
@@ -147,7 +147,7 @@ class PackStore:
 
         One sweep over an index costs less than a search for each of many.
         """
-        self._refresh()
+        self.refresh()
         for index in list(self._open.values()):
             if not raws:
                 return
@@ -196,7 +196,7 @@ class PackStore:
                 return Place(index.pack, *found)
         return None
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Look at the folder again if it changed."""
         with self._lock:
             try:
@@ -209,7 +209,7 @@ class PackStore:
             former, now = self._open, {}
             for name in names:
                 with contextlib.suppress(ValueError, FileNotFoundError):
-                    now[name] = former.get(name) or _Index(self.folder / f"{name}.idx")
+                    now[name] = former.get(name) or Index(self.folder / f"{name}.idx")
             for gone in former.keys() - now.keys():
                 self._close(self.folder / f"{gone}.pack")
             if now.keys() != former.keys():
@@ -277,17 +277,17 @@ class PackStore:
             old.unlink(missing_ok=True)
             pack.unlink(missing_ok=True)
         self._seen = _RECENTLY
-        self._refresh()
+        self.refresh()
         return sorted(gone)
 
     def names(self) -> list[str]:
         """Return the digits of all sealed packs that can be read."""
-        self._refresh()
+        self.refresh()
         return sorted(self._open)
 
     def iterate(self) -> Iterator[Digest]:
         """Yield the digests of all packed objects; one that lies in two packs comes twice."""
-        self._refresh()
+        self.refresh()
         for index in list(self._open.values()):
             for raw, _, _ in index_rows(index.rows):
                 yield Digest.from_raw(raw)

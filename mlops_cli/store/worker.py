@@ -62,6 +62,7 @@ class Reader:
             return hashing.hash_file(path)[0].raw
         digest, length = self._writer.objects.put_file(Path(path))
         hashing.check_size(path, length, size)
+        self._writer.rely(digest.raw)
         return digest.raw
 
 
