@@ -69,6 +69,14 @@ def fetch_objects(
     return fetched
 
 
+def fetch_trees(cache: Cache, remote: Remote, index: RemoteIndex, roots: Sequence[Root]) -> Fetched:
+    """Bring the listings below `roots`, and no files; what cannot be had is only reported."""
+    fetched = Fetched()
+    with SILENT.task("fetching") as task:
+        _trees(cache, remote, index, roots, fetched, task)
+    return fetched
+
+
 def _trees(
     cache: Cache,
     remote: Remote,
