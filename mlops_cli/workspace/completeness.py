@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def load(cache: Cache) -> Complete:
     except Exception:  # only a memory: without it, the trees are opened again
         pass
     return Complete(signature)
+
+
+def learn(cache: Cache, roots: Iterable[Digest]) -> None:
+    """Remember that `roots` have just been stored as a whole."""
+    known = load(cache)
+    known.roots.update(roots)
+    save(cache, known)
 
 
 def save(cache: Cache, complete: Complete) -> None:

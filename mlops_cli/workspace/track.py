@@ -127,6 +127,7 @@ def add(
                 progress=progress,
             )
             added.append(keep(root, path, stored, former.get(path), keeping))
+    completeness.learn(cache, [one.pointer.digest for one in added])
     for folder_path, inner in parts.items():
         one = former[folder_path]
         put: dict[str, Entry | None] = {}
