@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.ingest import rows
 from mlops_cli.store.patch import Shelf
-from mlops_cli.store.tree import Entry, parse_tree
+from mlops_cli.store.scan import Folder, Scan
+from mlops_cli.store.tree import Entry, parse_tree, write_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ def changes(
     new: Digest | None,
     *,
     trees: Mapping[Digest, bytes] | None = None,
+    limit: int | None = None,
 ) -> list[Change]:
     """Return what leads from the tree `old` to the tree `new` (None: no tree), sorted by path.
 
-    Listings in `trees` (as `ingest.fingerprint` gives them) need not be in the cache.
+    With `limit`, the walk ends when about so many were found. Listings in `trees` (as
+    `ingest.fingerprint` gives them) need not be on the shelf.
     Raises as `shelf.read` and `tree.parse_tree` do.
     """
 
@@ -46,7 +50,7 @@ def changes(
 
     found: list[Change] = []
     waiting: list[tuple[str, Digest | None, Digest | None]] = [("", old, new)]
-    while waiting:
+    while waiting and (limit is None or len(found) < limit):
         inside, left, right = waiting.pop()
         if left == right:
             continue
@@ -67,6 +71,27 @@ def changes(
             elif come:
                 found.append(Change(path, "added", None, come))
     return sorted(found, key=lambda change: change.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The listings of folders as they were found on disk, and behind them those of a shelf.
+
+    A listing is only written when it is asked for: of a hundred thousand files, few have changed.
+    """
+
+    behind: Shelf
+    folders: Mapping[bytes, Folder]
+
+    @classmethod
+    def of(cls, found: Scan, behind: Shelf) -> Surveyed:
+        """Return the listings of a survey."""
+        return cls(behind, {folder.tree: folder for folder in found.folders if folder.tree})
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the listing called `digest`. Raises as the shelf behind does."""
+        folder = self.folders.get(digest.raw)
+        return self.behind.read(digest) if folder is None else write_rows(rows(folder))
 
 
 def _tree_of(entry: Entry | None) -> Digest | None:

@@ -8,25 +8,35 @@ from pathlib import Path
 from typing import Literal
 
 from mlops_cli import fsio
-from mlops_cli.errors import NotFound
+from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
+from mlops_cli.store.compare import Change, Surveyed, changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, fingerprint
+from mlops_cli.store.ingest import Stored, fingerprint, survey
+from mlops_cli.store.scan import mode_of
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked
 
+NAMED_AT_MOST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tracked path: how it stands, why, and the command that mends it ("" when clean)."""
+    """One tracked path: how it stands, why, and the command that mends it ("" when clean).
+
+    `changed` are the first files that differ in a folder, None where the cache lacks the listing
+    that would tell; `more` says that there are others.
+    """
 
     tracked: Tracked
     state: Literal["clean", "modified", "missing"]
     reason: str
     mend: str
     found: Stored | None  # what is there now
+    changed: tuple[Change, ...] | None = ()
+    more: bool = False
 
     @property
     def clean(self) -> bool:
@@ -71,13 +81,39 @@ def look(
 
 
 def _row(root: Path, one: Tracked, *, cache: Cache, stats: StatCache, progress: Progress) -> Row:
-    found = look(root, one.path, cache=cache, stats=stats, progress=progress)
-    if found is None:
+    place = fsio.inside(root, one.path)
+    ignored = ignore.ignored_in(root, one.path)
+    try:
+        seen = survey(place, stats=stats, ignored=ignored, cache=cache, progress=progress)
+    except NotFound:
         return Row(one, "missing", "not in the workspace", f"mlops checkout {one.path}", None)
-    if found.digest == one.digest and found.kind == one.kind:
-        return Row(one, "clean", "as git says", "", found)
+    top = seen.folders[0]
+    if seen.kind == "file":
+        ((size, *_, bits),) = top.stats()
+        found = Stored(Digest.from_raw(top.digests[0]), "file", size, 1)
+    else:
+        bits = 0
+        found = Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
     mend = f"mlops add {one.path}" if one.step is None else "mlops run"
-    return Row(one, "modified", _difference(one, found), mend, found)
+    if found.digest == one.digest and found.kind == one.kind:
+        executable = mode_of(bits) == "exec"
+        if one.step is not None or one.kind == "tree" or executable == one.executable:
+            return Row(one, "clean", "as git says", "", found)
+        reason = "can be executed now" if executable else "cannot be executed any more"
+        return Row(one, "modified", reason, mend, found)
+    reason = _difference(one, found)
+    if found.kind != "tree" or one.kind != "tree":
+        return Row(one, "modified", reason, mend, found)
+    try:
+        changed = changes(
+            Surveyed.of(seen, cache), one.digest, found.digest, limit=NAMED_AT_MOST + 1
+        )
+    except (NotFound, IntegrityError):
+        return Row(one, "modified", reason, mend, found, None)
+    named = tuple(changed[:NAMED_AT_MOST])
+    if all(change.kind == "deleted" for change in changed):
+        mend = f"mlops checkout {one.path}"  # nothing here is lost by it
+    return Row(one, "modified", reason, mend, found, named, len(changed) > NAMED_AT_MOST)
 
 
 def _difference(one: Tracked, found: Stored) -> str:

@@ -180,3 +180,43 @@ def test_a_lock_says_what_the_step_saw_and_made(project: Path, mlops: Any) -> No
     assert lock["parts"]["params"] == {"params.yaml:rate": 0.1}
     assert set(lock["outputs"]) == {"out/model"}
     assert lock["outputs"]["out/model"]["kind"] == "file"
+
+
+def test_the_files_that_differ_are_named(repo: Path, mlops: Any, assert_valid: Any) -> None:
+    (repo / "data/deep").mkdir(parents=True)
+    for n in range(30):
+        (repo / f"data/deep/{n:02}.csv").write_text(str(n))
+    (repo / "tool").write_text("#!/bin/sh\n")
+    mlops("add", "data", "tool", code=0)
+    (repo / "data/deep/03.csv").write_text("other")
+    (repo / "data/deep/04.csv").unlink()
+    (repo / "data/new.csv").write_text("1")
+    (repo / "tool").chmod(0o755)
+
+    result = mlops("status", "--json", code=0)
+
+    assert_valid(result.json)
+    data, tool = result.data["workspace"]["rows"]
+    assert [(one["kind"], one["path"]) for one in data["changed"]] == [
+        ("modified", "deep/03.csv"),
+        ("deleted", "deep/04.csv"),
+        ("added", "new.csv"),
+    ]
+    assert (data["more"], tool["reason"]) == (False, "can be executed now")
+    shown = mlops("status", code=0).stdout
+    assert "~ deep/03.csv\n" in shown and "+ new.csv\n" in shown
+
+
+def test_many_files_that_differ_are_named_in_part(repo: Path, mlops: Any) -> None:
+    (repo / "data").mkdir()
+    for n in range(30):
+        (repo / f"data/{n:02}.csv").write_text(str(n))
+    mlops("add", "data", code=0)
+    for n in range(25):
+        (repo / f"data/{n:02}.csv").unlink()
+
+    (row,) = mlops("status", "--json", code=0).data["workspace"]["rows"]
+
+    assert (len(row["changed"]), row["more"]) == (20, True)
+    assert row["mend"] == "mlops checkout data"  # nothing is lost by it
+    assert "… more; mlops diff data has all" in mlops("status", code=0).stdout

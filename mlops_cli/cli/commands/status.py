@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mlops_cli.workspace.tracked import Tracked
 
 SHOWN = 12  # rows of a section on the screen; --json has all
+FILES = 5  # names under a row
+MARKS = {"added": "+", "modified": "~", "deleted": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Row:
     state: str
     reason: str
     mend: str
+    changed: tuple[tuple[str, str], ...] = ()  # kind and path of the first files that differ
+    more: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -35,6 +40,8 @@ class Row:
             "state": self.state,
             "reason": self.reason,
             "mend": self.mend,
+            "changed": [{"kind": kind, "path": path} for kind, path in self.changed],
+            "more": self.more,
         }
 
 
@@ -152,11 +159,11 @@ def _workspace(project: Project, tracked: list[Tracked], found: Prospect | None)
         from mlops_cli.workspace.state import state
 
         looked = state(project.root, unsure, cache=project.cache, stats=project.stats)
-        rows += [
-            Row(row.tracked.path, row.state, row.reason, row.mend)
-            for row in looked
-            if not row.clean
-        ]
+        for row in looked:
+            if not row.clean:
+                files = tuple((one.kind, one.path) for one in row.changed or ())
+                path = row.tracked.path
+                rows.append(Row(path, row.state, row.reason, row.mend, files, row.more))
     if not rows:
         return Answer(title, f"{text.count(len(pointers), 'tracked path')}, as git says.", ())
     sentence = f"{len(rows)} of {text.count(len(pointers), 'tracked path')} not as git says."
@@ -205,8 +212,7 @@ def screen(answers: list[Answer]) -> str:
         mark = text.style("clean", "green") if answer.clean else text.style("not clean", "yellow")
         lines.append(f"{text.style(answer.title, 'bold')}: {mark}")
         lines.append(f"  {answer.sentence}")
-        rows = [(row.name, row.reason, row.mend) for row in answer.rows[:SHOWN]]
-        if rows:
+        if rows := answer.rows[:SHOWN]:
             lines.append(_rows(rows))
         if len(answer.rows) > SHOWN:
             lines.append(f"  … and {len(answer.rows) - SHOWN} more; mlops status --json has all.")
@@ -214,12 +220,16 @@ def screen(answers: list[Answer]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _rows(rows: list[tuple[str, str, str]]) -> str:
+def _rows(rows: Sequence[Row]) -> str:
     """Return rows of name and reason, and each mending command once, under the rows it mends."""
     lines: list[str] = []
-    width = min(30, max(len(name) for name, _, _ in rows))
-    for n, (name, reason, mend) in enumerate(rows):
-        lines.append(f"    {name:<{width}}  {reason}")
-        if n + 1 == len(rows) or rows[n + 1][2] != mend:
-            lines.append("      " + text.style(f"→ {mend}", "cyan"))
+    width = min(30, max(len(row.name) for row in rows))
+    for n, row in enumerate(rows):
+        lines.append(f"    {row.name:<{width}}  {row.reason}")
+        lines += [f"      {MARKS[kind]} {path}" for kind, path in row.changed[:FILES]]
+        if len(row.changed) > FILES or row.more:
+            count = "more" if row.more else f"{len(row.changed) - FILES} more"
+            lines.append(f"      … {count}; mlops diff {row.name} has all")
+        if n + 1 == len(rows) or rows[n + 1].mend != row.mend:
+            lines.append("      " + text.style(f"→ {row.mend}", "cyan"))
     return "\n".join(lines)
