@@ -23,8 +23,8 @@ class Setting:
     """One known setting; `*` in a name stands for one word that the person chooses."""
 
     name: str
-    kind: Literal["string", "path", "int", "bool", "choice"]
-    default: str | int | bool | None
+    kind: Literal["string", "path", "int", "number", "bool", "choice"]
+    default: str | int | float | bool | None
     doc: str
     choices: tuple[str, ...] = ()
 
@@ -44,6 +44,26 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("remotes.*.region", "string", None, "the region of the bucket"),
     Setting("remotes.*.profile", "string", None, "the profile whose credentials are used"),
     Setting("remotes.*.anonymous", "bool", None, "read a public bucket without credentials"),
+    Setting(
+        "remotes.*.addressing",
+        "choice",
+        None,
+        "where the bucket stands in the address: in its path, or before the host",
+        ("auto", "path", "virtual"),
+    ),
+    Setting("remotes.*.sse", "string", None, "encryption by S3: AES256, aws:kms or aws:kms:dsse"),
+    Setting("remotes.*.sse_key_id", "string", None, "the key of aws:kms; only its name"),
+    Setting("remotes.*.storage_class", "string", None, "of packs in S3: STANDARD_IA, …"),
+    Setting("remotes.*.requester_pays", "bool", None, "agree to pay for requests to S3"),
+    Setting("remotes.*.jobs", "int", None, "how many transfers at once; S3: 8, elsewhere 4 or 2"),
+    Setting("remotes.*.timeout", "int", None, "seconds without an answer that are enough; 60"),
+    Setting("remotes.*.attempts", "int", None, "how often a request is tried in all; 7"),
+    Setting("remotes.*.listing", "bool", None, "whether push writes a list for readers over HTTP"),
+    Setting("remotes.*.price.put", "number", None, "of 1,000 requests that write or list"),
+    Setting("remotes.*.price.get", "number", None, "of 1,000 requests that read"),
+    Setting("remotes.*.price.gb_month", "number", None, "of keeping 1 GB for a month"),
+    Setting("remotes.*.price.gb_out", "number", None, "of reading 1 GB"),
+    Setting("remotes.*.price.currency", "string", None, "in which the prices are; USD"),
     Setting("remotes.*.fsspec.*", "string", None, "passed to the file system as it stands"),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
 )
@@ -153,6 +173,26 @@ def load(
     return Settings(values)
 
 
+def parse(text: str, *, source: str) -> Settings:
+    """Return the settings in the file of another project, over the defaults.
+
+    What this version does not know is left out. Raises as `load` does for what it knows.
+    """
+    return Settings(
+        {
+            name: Value(convert(name, raw, place=f"{source}:{line}"), "project", f"{source}:{line}")
+            for name, raw, line in entries(text, source=source)
+            if find(name) is not None
+        }
+    )
+
+
+def user_cache(*, home: Path, environment: Mapping[str, str]) -> Path:
+    """Return the folder of what this user can do without: mirrors of other repositories."""
+    base = environment.get("XDG_CACHE_HOME") or str(home / ".cache")
+    return Path(base) / "mlops"
+
+
 def find(name: str) -> Setting | None:
     """Return the setting that `name` is an instance of: "remotes.origin.url" too."""
     for setting in SETTINGS:
@@ -169,13 +209,20 @@ def convert(name: str, raw: str, *, place: str) -> Any:
         raise unknown(name, ConfigError, place=place)
     if setting.kind == "int" and re.fullmatch(r"[0-9]+", raw):
         return int(raw)
+    if setting.kind == "number" and re.fullmatch(r"[0-9]+(\.[0-9]+)?", raw):
+        return float(raw)
     if setting.kind == "bool" and raw.lower() in _BOOL:
         return _BOOL[raw.lower()]
     if setting.kind in ("string", "path") and raw and "\0" not in raw:
         return raw
     if setting.kind == "choice" and raw in setting.choices:
         return raw
-    words = {"int": "a whole number", "bool": "true or false", "path": "a path"}
+    words = {
+        "int": "a whole number",
+        "number": "a number",
+        "bool": "true or false",
+        "path": "a path",
+    }
     expected = "one of " + ", ".join(setting.choices) if setting.choices else "a text"
     expected = words.get(setting.kind, expected)
     raise ConfigError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from mlops_cli.errors import ConfigError
 
 DIRECTORY = ("file", "local")
+SECRET = ("secret", "token", "password", "account_key", "sas_", "connection_string", "passphrase")
 
 
 def absolute_url(url: str, root: Path) -> str:
@@ -33,6 +36,18 @@ def refuse_credentials(url: str) -> None:
                 code="credentials-in-url",
                 hint="leave them out; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name "
                 "a profile with --profile",
+            )
+
+
+def refuse_secrets(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError ("credentials-in-settings") for a setting that holds a secret."""
+    for name in options.get("fsspec") or {}:
+        if any(word in name.lower() for word in SECRET):
+            raise ConfigError(
+                f"the setting fsspec.{name} of the remote is a secret, and would be committed",
+                code="credentials-in-settings",
+                hint="take it out of the settings (mlops config list) and of git's history; the "
+                "environment or a profile is the place for it",
             )
 
 

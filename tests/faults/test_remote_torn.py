@@ -207,17 +207,17 @@ def test_expired_credentials_are_called_that(
 def test_wrong_credentials_are_called_that(
     torn: tuple[Path, Faults], mlops: Any, env: dict[str, str]
 ) -> None:
-    result = mlops("push", "--json", env={**env, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    result = mlops("push", "--json", env={**env, "AWS_SECRET_ACCESS_KEY": "not-the-secret"})
 
-    assert (result.code, result.error["code"]) == (50, "remote-denied")
+    assert (result.code, result.error["code"]) == (50, "credentials-wrong")
     assert "credentials" in result.error["message"]
-    assert "wrong" not in result.stdout
+    assert "not-the-secret" not in result.stdout
 
 
 def test_no_credentials_are_asked_for_by_name(torn: tuple[Path, Faults], mlops: Any) -> None:
     result = mlops("push", "--json", env={"AWS_EC2_METADATA_DISABLED": "true"})
 
-    assert (result.code, result.error["code"]) == (50, "remote-denied")
+    assert (result.code, result.error["code"]) == (50, "credentials-missing")
     assert "AWS_ACCESS_KEY_ID" in result.error["hint"]
 
 
@@ -228,7 +228,7 @@ def test_a_bucket_that_does_not_exist_is_told(
 
     result = mlops("push", "-r", "none", "--json", env=env)
 
-    assert (result.code, result.error["code"]) == (50, "remote-unavailable")
+    assert (result.code, result.error["code"]) == (50, "bucket-missing")
     assert "bucket" in result.error["hint"]
 
 
@@ -272,7 +272,7 @@ def test_a_folder_that_may_not_be_written_is_told(repo: Path, mlops: Any) -> Non
     result = mlops("push", "--json")
 
     assert (result.code, result.error["code"]) in [
-        (50, "remote-denied"),
+        (50, "remote-read-only"),
         (50, "remote-unavailable"),
     ]
 

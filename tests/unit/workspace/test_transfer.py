@@ -61,6 +61,13 @@ def look(cache: Cache, remote: Remote, *, thorough: bool = True) -> RemoteIndex:
     return refresh(remote, memory(cache.root, remote.id), now=NOW, thorough=thorough)
 
 
+def erase(remote: Remote, name: str) -> None:
+    if remote.folder:
+        (remote.folder / name).unlink()
+    else:
+        remote.backend.filesystem.rm_file(f"{remote.url.removeprefix('s3://')}/{name}")
+
+
 def send(cache: Cache, remote: Remote, *roots: Root) -> Sent:
     index = look(cache, remote)
     return push(plan_push(cache, index, roots), cache, remote, index)[0]
@@ -214,7 +221,7 @@ def test_what_the_remote_lost_is_sent_again(tmp_path: Path, remote: Remote) -> N
     root = stored(tmp_path / "data", here)
     send(here, remote, root)
     for name in remote.list("packs"):
-        remote.filesystem.rm_file(f"{remote.base}/packs/{name}")
+        erase(remote, f"packs/{name}")
 
     with pytest.raises(NotFound):
         fetch(there, remote, look(there, remote), [root])
