@@ -1,0 +1,203 @@
+"""From a URL into the cache: streamed to the disk, hashed once, gone on with where it broke off."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_cli import encode, fsio
+from mlops_cli.errors import OutsideWorld
+from mlops_cli.progress import SILENT, Progress, Task
+from mlops_cli.store import lease
+from mlops_cli.store.cache import PACK_BELOW, Cache
+from mlops_cli.store.closure import Kind
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.patch import patch
+from mlops_cli.store.source import Broken, Source, Version, open_source
+from mlops_cli.store.source_fsspec import Outside
+from mlops_cli.store.tree import Entry, write_tree
+
+FOLDER = "partial"
+TRIES = 5  # in a row without a byte
+FORGOTTEN_AFTER = 7 * 86400.0  # seconds after which nobody goes on with a download
+Wait = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What a URL had, now in the cache."""
+
+    digest: Digest
+    kind: Kind
+    size: int
+    files: int
+    version: Version
+
+
+def download(
+    url: str,
+    cache: Cache,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress = SILENT,
+    wait: Wait = time.sleep,
+) -> Downloaded:
+    """Bring what is at `url` into the cache; memory stays bounded whatever its size.
+
+    A folder of a file system becomes a tree. `wait` is called with seconds between tries. Raises
+    NotFound ("missing-source"), OutsideWorld ("source-unavailable", "source-denied",
+    "source-changed", "source-truncated").
+    """
+    source = open_source(url, options)
+    with progress.task("downloading", unit="B") as task:
+        try:
+            if isinstance(source, Outside) and source.is_folder():
+                return _folder(source, cache, task, wait)
+            digest, version = _file(source, cache, task, wait)
+        except Broken as exc:
+            raise exc.error from exc
+    return Downloaded(digest, "file", version.size or 0, 1, version)
+
+
+def look(url: str, options: Mapping[str, Any] | None = None) -> Version:
+    """Return what is at `url` now, without its bytes. Raises as `download` does."""
+    source = open_source(url, options)
+    try:
+        if isinstance(source, Outside) and source.is_folder():
+            return _listing({name: version for name, (_, version) in source.files().items()})
+        return source.look()
+    except Broken as exc:
+        raise exc.error from exc
+
+
+def _folder(source: Outside, cache: Cache, task: Task, wait: Wait) -> Downloaded:
+    found = source.files()
+    entries: dict[str, Entry | None] = {}
+    for name, (one, _) in found.items():
+        digest, version = _file(one, cache, task, wait)
+        entries[name] = Entry("", "file", digest, version.size or 0)
+    seen = _listing({name: version for name, (_, version) in found.items()})
+    if _listing({name: version for name, (_, version) in source.files().items()}) != seen:
+        raise OutsideWorld(
+            f"{source.url} changed while it was read",
+            code="source-changed",
+            hint="run the same command again when nothing writes there",
+            details={"url": source.url},
+        )
+    made = patch(cache, cache.put(write_tree([])), entries)
+    with cache.writer() as writer:
+        for listing in made.listings:
+            writer.put(listing)
+    return Downloaded(made.digest, "tree", made.size, made.files, seen)
+
+
+def _listing(versions: Mapping[str, Version]) -> Version:
+    rows = {name: version.plain() for name, version in versions.items()}
+    digest = hashlib.sha256(encode.canonical_json(rows)).hexdigest()
+    return Version(etag=f"listing:{digest}", size=sum(one.size or 0 for one in versions.values()))
+
+
+def _file(source: Source, cache: Cache, task: Task, wait: Wait) -> tuple[Digest, Version]:
+    name = hashlib.sha256(source.url.encode()).hexdigest()[:32]
+    folder = cache.root / FOLDER
+    _sweep(folder)
+    part = folder / f"{name}.part"
+    with fsio.lock(folder / f"{name}.lock", what=f"downloading {source.url}"):
+        running = _Running(source, part, task)
+        tries = 0
+        while True:
+            before = running.size
+            try:
+                version = running.go_on()
+                break
+            except Broken as exc:
+                tries = 1 if running.size > before else tries + 1
+                if tries >= TRIES:
+                    raise
+                wait(exc.after if exc.after is not None else 0.2 * 2**tries)
+        digest = Digest.from_raw(running.state.digest())
+        _keep(cache, part, digest, running.size)
+        running.note.unlink(missing_ok=True)
+    return digest, Version(version.etag, version.version, version.modified, running.size)
+
+
+class _Running:
+    """One download: what is on the disk so far, and the hash of just that."""
+
+    def __init__(self, source: Source, part: Path, task: Task) -> None:
+        self.source, self.part, self.task = source, part, task
+        self.note = part.with_suffix(".json")
+        self.state = hashlib.sha256()
+        self.size = 0
+        self.noted: Version | None = None
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
+            value = json.loads(self.note.read_bytes())
+            if value["url"] == source.url:
+                self.noted = Version.of(value)
+                with part.open("rb") as file:  # what an earlier process had
+                    while block := file.read(1 << 20):
+                        self.state.update(block)
+                        self.size += len(block)
+
+    def go_on(self) -> Version:
+        """Fetch what is missing. Raises Broken with all that came on the disk."""
+        stream = self.source.stream(self.size, self.noted)
+        version = stream.version
+        with fsio.translated(self.part):
+            self.part.parent.mkdir(parents=True, exist_ok=True)
+            if stream.start != self.size or self.noted is None:
+                self.state, self.size = hashlib.sha256(), 0
+                self.part.write_bytes(b"")
+                self.noted = version
+                note = {"url": self.source.url, **version.plain()}
+                fsio.write_atomic(self.note, encode.readable_json(note), durable=False)
+        if version.size is not None:
+            self.task.expect(version.size)
+        with self.part.open("ab", buffering=0) as file:
+            for block in stream.blocks:
+                with fsio.translated(self.part):
+                    view = memoryview(block)
+                    while view:
+                        view = view[file.write(view) or 0 :]
+                self.state.update(block)
+                self.size += len(block)
+                self.task.advance(len(block))
+        if version.size is not None and self.size != version.size:
+            raise Broken(_truncated(self.source.url, self.size, version.size))
+        return version
+
+
+def _keep(cache: Cache, part: Path, digest: Digest, size: int) -> None:
+    if size < PACK_BELOW:
+        cache.put(part.read_bytes())
+    else:
+        with lease.shared(cache.root):
+            if not cache.has(digest):
+                cache.objects.publish(part, digest)
+    part.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove downloads that nobody went on with."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            path = folder / name
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > FORGOTTEN_AFTER:
+                    path.unlink()
+
+
+def _truncated(url: str, got: int, wanted: int) -> OutsideWorld:
+    return OutsideWorld(
+        f"{url} ended after {got} of {wanted} bytes",
+        code="source-truncated",
+        hint="run the same command again; it goes on where it ended",
+        details={"url": url, "got": got, "expected": wanted},
+    )
