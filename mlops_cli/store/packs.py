@@ -60,6 +60,23 @@ def index_name(index: bytes) -> str:
     return hashlib.sha256(index).hexdigest()
 
 
+def indices(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each of the indices that `data` holds one after the other begins and ends.
+
+    Raises ValueError for bytes that are no well-formed indices.
+    """
+    start = 0
+    while start < len(data):
+        if len(data) - start < INDEX_START:
+            raise ValueError(start)
+        count = int.from_bytes(data[start + len(INDEX_MAGIC) : start + len(INDEX_MAGIC) + 4], "big")
+        end = start + INDEX_START + count * ROW.size
+        if not well_formed(data[start:end]):
+            raise ValueError(start)
+        yield start, end
+        start = end
+
+
 def index_rows(index: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
     """Yield (raw digest, offset, length) for each object of an index, sorted by digest."""
     for position in range(INDEX_START, len(index), ROW.size):

@@ -1,15 +1,17 @@
 """Which objects a remote holds and where, remembered here from a few small files over there.
 
-`index/<name>.idx` lists the objects of `packs/<name>.pack`; `index/<name>.whole` lists objects
-that lie in `objects/`. Both are named by their own SHA-256 and never change, so each is fetched
-once and what is missing over there is a difference of sets.
+`index/<name>.idx` lists the objects and chunks of one or more packs; `index/<name>.rcp` the large
+objects whose recipes lie in `recipes/<name>.pack`; `index/<name>.whole` objects that lie alone in
+`objects/`, as they do when they were pushed by an older version or from where nothing cuts them.
+All are named by their own SHA-256 and never change, so each is fetched once and what is missing
+over there is a difference of sets.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from mlops_cli.store.remote import Remote
 
 SCHEMA = "mlops.remote-memory/1"
-PACKED, WHOLE = ".idx", ".whole"
+PACKED, RECIPES, WHOLE = ".idx", ".rcp", ".whole"
 
 
 class Spot(NamedTuple):
@@ -32,6 +34,11 @@ class Spot(NamedTuple):
     name: str
     offset: int
     length: int
+
+    @property
+    def recipe(self) -> bool:
+        """Whether there lies only the recipe of the object, which itself is in chunks."""
+        return self.name.startswith("recipes/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +53,33 @@ class RemoteIndex:
     refreshed: datetime | None = None
 
     def find(self, wanted: Iterable[Digest]) -> dict[Digest, list[Spot]]:
-        """Return where those of `wanted` that the remote holds lie; several places are possible."""
+        """Return where those of `wanted` that the remote holds lie; several places are possible,
+        and where an object lies in one piece comes first.
+        """
         raws = {digest.raw: digest for digest in wanted}
         found: dict[Digest, list[Spot]] = {}
         if not raws:
             return found
         for name in sorted(self.names):
-            try:
-                data = (self.folder / "index" / name).read_bytes()
-            except FileNotFoundError:
-                continue
-            stem, packed = Path(name).stem, name.endswith(PACKED)
-            if packed and pack_name(stem) in self.gone:
-                continue
-            for raw, offset, length in packs.index_rows(data):
-                if raw in raws:
-                    digest = raws[raw]
-                    place = pack_name(stem) if packed else object_name(digest)
-                    if packed or place not in self.gone:
-                        found.setdefault(digest, []).append(Spot(place, offset, length))
+            for place, rows in parts(self.read(name), name):
+                if place in self.gone:
+                    continue
+                for raw, offset, length in rows:
+                    if raw in raws:
+                        digest = raws[raw]
+                        where = place or object_name(digest)
+                        if place or where not in self.gone:
+                            found.setdefault(digest, []).append(Spot(where, offset, length))
+        for spots in found.values():
+            spots.sort(key=lambda spot: spot.recipe)
         return found
+
+    def read(self, name: str) -> bytes:
+        """Return an index file as it is remembered here; nothing when it is no longer."""
+        try:
+            return (self.folder / "index" / name).read_bytes()
+        except FileNotFoundError:
+            return b""
 
     def with_names(self, names: Iterable[str]) -> RemoteIndex:
         """Return the index after a push that added `names`."""
@@ -90,6 +104,27 @@ def object_name(digest: Digest) -> str:
 def pack_name(stem: str) -> str:
     """Return where the pack with that index lies on a remote."""
     return f"packs/{stem}.pack"
+
+
+def recipes_name(stem: str) -> str:
+    """Return where the recipes with that index lie on a remote."""
+    return f"recipes/{stem}.pack"
+
+
+def parts(data: bytes, name: str) -> Iterator[tuple[str, Iterator[tuple[bytes, int, int]]]]:
+    """Yield (place, rows) for each index in the index file `name`; no place for whole objects.
+
+    A pack is called by its own index, wherever that stands.
+    """
+    for start, end in packs.indices(data):
+        one = data[start:end] if len(data) != end - start else data
+        if name.endswith(WHOLE):
+            place = ""
+        elif name.endswith(RECIPES):
+            place = recipes_name(packs.index_name(one))
+        else:
+            place = pack_name(packs.index_name(one))
+        yield place, packs.index_rows(one)
 
 
 def memory(cache_root: Path, remote_id: str) -> Path:
@@ -140,12 +175,12 @@ def refresh(remote: Remote, folder: Path, *, now: datetime, thorough: bool = Fal
     listed = {
         name: size
         for name, size in remote.list("index").items()
-        if Path(name).suffix in (PACKED, WHOLE)
+        if Path(name).suffix in (PACKED, RECIPES, WHOLE)
     }
     have = set()
     for name in sorted(listed):
         target = folder / "index" / name
-        if target.is_file() and (name in former.names or _right(target.read_bytes(), name)):
+        if _holds(target, listed[name], name, known=name in former.names):
             have.add(name)
             continue
         data = remote.read(f"index/{name}", 0, listed[name])
@@ -167,23 +202,43 @@ def refresh(remote: Remote, folder: Path, *, now: datetime, thorough: bool = Fal
 
 
 def _gone(remote: Remote, folder: Path, names: set[str]) -> set[str]:
-    packed = {f"packs/{name}": size for name, size in remote.list("packs").items()}
-    whole = {f"objects/{name}": size for name, size in remote.list("objects").items()}
+    """Return what the index files `names` speak of and a listing lacks, or shows too short."""
+    listed: dict[str, dict[str, int]] = {}
+
+    def size(place: str) -> int:
+        top = place.partition("/")[0]
+        if top not in listed:
+            listed[top] = remote.list(top)
+        return listed[top].get(place[len(top) + 1 :], -1)
+
     gone = set()
-    for name in names:
-        data = (folder / "index" / name).read_bytes()
-        if name.endswith(PACKED):
-            end = max((offset + length for _, offset, length in packs.index_rows(data)), default=0)
-            place = pack_name(Path(name).stem)
-            if packed.get(place, -1) < end:
-                gone.add(place)
-        else:
-            for raw, _, length in packs.index_rows(data):
-                place = object_name(Digest.from_raw(raw))
-                if whole.get(place) != length:
+    for name in sorted(names):
+        for place, rows in parts((folder / "index" / name).read_bytes(), name):
+            if place:
+                if size(place) < max((offset + length for _, offset, length in rows), default=0):
                     gone.add(place)
+                continue
+            for raw, _, length in rows:
+                where = object_name(Digest.from_raw(raw))
+                if size(where) != length:
+                    gone.add(where)
     return gone
 
 
+def _holds(target: Path, size: int, name: str, *, known: bool) -> bool:
+    try:
+        # what was written here was checked then, but a machine that lost power may have torn it
+        right = target.stat().st_size == size
+        return right and (known or _right(target.read_bytes(), name))
+    except FileNotFoundError:
+        return False
+
+
 def _right(data: bytes, name: str) -> bool:
-    return hashlib.sha256(data).hexdigest() == Path(name).stem and packs.well_formed(data)
+    if hashlib.sha256(data).hexdigest() != Path(name).stem:
+        return False
+    try:
+        count = len(list(packs.indices(data)))
+    except ValueError:
+        return False
+    return count == 1 or (count > 1 and name.endswith(PACKED))
