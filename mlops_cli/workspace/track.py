@@ -18,7 +18,7 @@ from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import admit, ignore, part
+from mlops_cli.workspace import admit, completeness, ignore, part
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, is_pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
