@@ -125,17 +125,17 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
     return unsettled
 
 
-def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -> None:
+def _forget_what_is_not_stored(found: Scan, cache: Cache) -> None:
     """A digest that is known spares reading the file only if its bytes are in this cache."""
+    known = {digest for folder in found.folders for digest in folder.digests}
+    known.discard(UNKNOWN)
+    lacking = cache.lacking(known)
+    if not lacking:
+        return
     for folder in found.folders:
-        for at, digest in enumerate(folder.digests):
-            if digest == UNKNOWN:
-                continue
-            if cache.has_raw(digest):
-                writer.rely(digest)
-            else:
-                folder.digests[at] = UNKNOWN
-                folder.tree = b""
+        if not lacking.isdisjoint(folder.digests):
+            folder.digests = [UNKNOWN if raw in lacking else raw for raw in folder.digests]
+            folder.tree = b""
 
 
 def _assemble(
