@@ -43,9 +43,9 @@ class BatchWriter:
             return True
         return False
 
-    def rely(self, raw: bytes) -> None:
-        """Take note that the object, which is here, is needed again; see `Condemned`."""
-        self._condemned.rely(raw)
+    def rely(self, *raws: bytes) -> None:
+        """Take note that the objects, which are here, are needed again; see `Condemned`."""
+        self._condemned.rely(*raws)
 
     def add(self, digest: Digest, data: bytes) -> None:
         """Store `data`, whose digest the caller has just taken."""

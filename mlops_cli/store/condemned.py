@@ -36,13 +36,15 @@ class Condemned:
         self._root = root
         self._index = _open(root)
 
-    def rely(self, raw: bytes) -> None:
-        """Take note that the object `raw`, which is here and so was not stored, is needed again.
+    def rely(self, *raws: bytes) -> None:
+        """Take note that the objects, which are here and so were not stored, are needed again.
 
         Whoever calls this holds the lease.
         """
-        if self._index is not None and self._index.find(raw) is not None:
-            spare(self._root, raw)
+        if self._index is not None:
+            for raw in raws:
+                if self._index.find(raw) is not None:
+                    spare(self._root, raw)
 
 
 def spare(root: Path, raw: bytes) -> None:

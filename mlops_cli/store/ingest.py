@@ -125,11 +125,12 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
     return unsettled
 
 
-def _forget_what_is_not_stored(found: Scan, cache: Cache) -> None:
+def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -> None:
     """A digest that is known spares reading the file only if its bytes are in this cache."""
     known = {digest for folder in found.folders for digest in folder.digests}
     known.discard(UNKNOWN)
     lacking = cache.lacking(known)
+    writer.rely(*(known - lacking))
     if not lacking:
         return
     for folder in found.folders:
