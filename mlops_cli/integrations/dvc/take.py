@@ -1,0 +1,224 @@
+"""Data of a DVC repository becomes ours: bytes first, then trees, then pointers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from mlops_cli.errors import MlopsError
+from mlops_cli.integrations.dvc import elsewhere
+from mlops_cli.integrations.dvc.bring import Bringer, Got, Link, Result
+from mlops_cli.integrations.dvc.outs import Listed, Out, Refused
+from mlops_cli.integrations.dvc.row import Row, State
+from mlops_cli.integrations.dvc.shelf import Shelf, Wanted, read_listing, wanted_of
+from mlops_cli.integrations.dvc.survey import Survey
+from mlops_cli.integrations.dvc.trees import is_executable, plant
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.alias import open_aliases
+from mlops_cli.store.cache import BatchWriter, Cache
+from mlops_cli.store.ingest import Stored
+from mlops_cli.vcs import ignore as gitignore
+from mlops_cli.workspace import ignore
+from mlops_cli.workspace.pointer import Pointer, write_pointer
+from mlops_cli.workspace.tracked import Tracked
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One output with the bytes that it stands for."""
+
+    out: Out
+    listed: tuple[Listed, ...] | None
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be brought, and what cannot be."""
+
+    shelf: Shelf
+    parcels: list[Parcel] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """How many files that is."""
+        return sum(len(parcel.wanted) for parcel in self.parcels)
+
+    def absent(self) -> dict[str, int]:
+        """Return how many files of each output are neither in DVC's cache nor in the workspace."""
+        return {
+            parcel.out.path: count
+            for parcel in self.parcels
+            if (count := sum(not any(self.shelf.candidates(one)) for one in parcel.wanted))
+        }
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the data. `stored` goes by path."""
+
+    stored: dict[str, Stored]
+    result: Result
+    rows: list[Row]
+
+
+def plan(
+    project: Path,
+    found: Survey,
+    *,
+    tracked: Iterable[Tracked],
+    force: bool = False,
+    ask: bool = True,
+) -> Plan:
+    """Return what is to be brought. With `ask`, DVC's remotes are asked for lists of folders that
+    its cache lacks; nothing else is."""
+    made = Plan(Shelf(project, found.repository.cache))
+    known = list(tracked)
+    for out in found.outs:
+        try:
+            parcel = _parcel(project, found, out, made.shelf, ask=ask)
+            _free(out, known, force=force)
+        except Refused as refused:
+            state: State = "corrupt" if "damaged" in refused.why else "refused"
+            made.rows.append(Row("data", out.path, state, refused.why))
+            continue
+        except LookupError as absent:
+            made.rows.append(Row("data", out.path, "missing", str(absent.args[0])))
+            continue
+        made.parcels.append(parcel)
+    return made
+
+
+def _parcel(project: Path, found: Survey, out: Out, shelf: Shelf, *, ask: bool) -> Parcel:
+    if out.sum is None and out.listed is None:
+        raise Refused(out.path, f"{out.source} names no md5 of it; dvc commit does")
+    if not out.cached and out.step is None:
+        raise Refused(out.path, "it is not in DVC's cache (cache: false); git keeps it, or nobody")
+    listed = out.listed
+    if listed is None and out.sum is not None and out.sum.folder:
+        listed = shelf.listing(out.sum)
+        if listed is None and ask and (place := _elsewhere(project, found, out)):
+            data = place.listing(out.sum)
+            listed = None if data is None else read_listing(data, out.sum)
+        if listed is None:
+            raise LookupError(f"the list of its files ({out.sum.name}) is not in DVC's cache")
+    return Parcel(out, listed, tuple(wanted_of(out, listed)))
+
+
+def _elsewhere(project: Path, found: Survey, out: Out) -> elsewhere.Elsewhere | None:
+    repository = found.repository
+    name = out.remote or repository.default
+    remote = repository.remotes.get(name) if name else None
+    if remote is None or not elsewhere.readable(remote):
+        return None
+    return elsewhere.open_elsewhere(remote, project)
+
+
+def _free(out: Out, known: Sequence[Tracked], *, force: bool) -> None:
+    """Raise Refused where something else stands for the path already."""
+    for one in known:
+        if one.path == out.path:
+            if (one.step is None) != (out.step is None) and not force:
+                raise Refused(out.path, f"{one.source} stands for it already")
+            continue
+        if (one.path + "/").startswith(out.path + "/") or (out.path + "/").startswith(
+            one.path + "/"
+        ):
+            raise Refused(out.path, f"it would overlap {one.path}, which {one.source} stands for")
+    if any(part.endswith("\n") for part in PurePosixPath(out.path).parts):
+        raise Refused(out.path, "git can ignore no name that ends so")
+
+
+def take(
+    project: Path,
+    found: Survey,
+    made: Plan,
+    *,
+    cache: Cache,
+    tracked: Iterable[Tracked],
+    attach: bool = False,
+    link: Link = "auto",
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Taken:
+    """Bring what `made` says and write pointers for what is data; outputs of stages are stored
+    only, for their pointers are locks."""
+    repository = found.repository
+    ignore.hide(cache.root)
+    aliases = open_aliases(cache.root)
+    try:
+        bringer = Bringer(made.shelf, cache, aliases, attach, link)
+        names = {one.key: parcel.out.remote for parcel in made.parcels for one in parcel.wanted}
+        places = elsewhere.by_key(names, repository.remotes, repository.default, project)
+        wanted = [one for parcel in made.parcels for one in parcel.wanted]
+        result = bringer.bring(wanted, remotes=places, progress=progress)
+    finally:
+        aliases.close()
+    taken = Taken({}, result, list(made.rows))
+    lost = {loss.wanted.key: loss for loss in result.lost}
+    before = {one.path: one for one in tracked if one.step is None}
+    with cache.writer() as writer:
+        for parcel in made.parcels:
+            losses = [(one.path, lost[one.key]) for one in parcel.wanted if one.key in lost]
+            if losses:
+                taken.rows += [Row("data", path, one.state, one.where) for path, one in losses]
+                continue
+            taken.stored[parcel.out.path] = _stored(project, parcel, result, writer)
+    done: State = "attached" if attach else "imported"
+    for parcel in made.parcels:
+        if (stored := taken.stored.get(parcel.out.path)) is None:
+            continue
+        if parcel.out.step is not None:
+            words = f"made by {parcel.out.step}"
+            taken.rows.append(Row("data", parcel.out.path, done, words))
+            continue
+        try:
+            pointer = _pointer(project, parcel.out, stored, found)
+            changed = _write(project, pointer, before.get(pointer.path), force=force)
+        except (Refused, MlopsError) as error:
+            taken.rows.append(Row("data", parcel.out.path, "refused", str(error)))
+            continue
+        taken.rows.append(Row("data", parcel.out.path, done if changed else "unchanged"))
+    return taken
+
+
+def _stored(project: Path, parcel: Parcel, result: Result, writer: BatchWriter) -> Stored:
+    if parcel.listed is None:
+        (one,) = parcel.wanted
+        got = result.got[one.key]
+        return Stored(got.digest, "file", got.size, 1)
+    got_by_path: dict[str, Got] = {
+        listed.path: result.got[one.key]
+        for listed, one in zip(parcel.listed, parcel.wanted, strict=True)
+    }
+    return plant(parcel.listed, got_by_path, at=project / parcel.out.path, writer=writer)
+
+
+def _pointer(project: Path, out: Out, stored: Stored, found: Survey) -> Pointer:
+    repository = found.repository
+    kept = out.remote if out.remote in repository.remotes else None
+    return Pointer(
+        out.path,
+        stored.digest,
+        stored.kind,
+        stored.size,
+        stored.files,
+        executable=stored.kind == "file" and (out.executable or is_executable(project / out.path)),
+        remote=kept,
+        push=out.push,
+        pin=out.pin,
+    )
+
+
+def _write(project: Path, pointer: Pointer, before: Tracked | None, *, force: bool) -> bool:
+    if before is not None and before.digest != pointer.digest and not force:
+        raise Refused(pointer.path, f"{pointer.file} says other bytes; --force goes back to DVC's")
+    place = project / pointer.path
+    if os.path.lexists(project / pointer.file) and (project / pointer.file).is_dir():
+        raise Refused(pointer.path, f"{pointer.file} is a folder")
+    # before the pointer: a crash between the two must not leave data that `git add .` takes
+    gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
+    return write_pointer(project, pointer)
