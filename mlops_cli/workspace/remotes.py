@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from mlops_cli.store.remote_url import absolute_url, remote_id
 
 if TYPE_CHECKING:
     from mlops_cli.store.remote import Remote
+    from mlops_cli.workspace.tracked import Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,33 @@ def choose(settings: Settings, name: str | None) -> Named:
         if known
         else f"mlops remote add {wanted} URL",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What goes to one remote, or comes from it."""
+
+    remote: Named
+    tracked: tuple[Tracked, ...]
+
+
+def routes(settings: Settings, tracked: Sequence[Tracked], name: str | None = None) -> list[Route]:
+    """Return where each of `tracked` is kept: the remote it names, else `name` or the default.
+
+    A path that names its remote goes nowhere else. Raises NotFound ("unknown-remote",
+    "no-remote").
+    """
+    bound: dict[str, list[Tracked]] = {}
+    free: list[Tracked] = []
+    for one in tracked:
+        (bound.setdefault(one.remote, []) if one.remote else free).append(one)
+    found: dict[str, tuple[Named, list[Tracked]]] = {}
+    if free or not bound or name:
+        chosen = choose(settings, name)
+        found[chosen.name] = (chosen, free)
+    for own, members in bound.items():
+        found.setdefault(own, (choose(settings, own), []))[1].extend(members)
+    return [Route(remote, tuple(members)) for remote, members in found.values()]
 
 
 def connect(named: Named, root: Path) -> Remote:

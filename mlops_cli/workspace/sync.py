@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlops_cli.progress import SILENT, Progress
@@ -19,7 +20,16 @@ from mlops_cli.workspace.tracked import Tracked
 if TYPE_CHECKING:  # `status` asks what is outstanding and has no time for threads
     from mlops_cli.store.fetch import Fetched
     from mlops_cli.store.remote import Remote
-    from mlops_cli.store.transfer import PushPlan
+    from mlops_cli.store.transfer import PushPlan, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What a push would send, with what was known of the remote when it was planned."""
+
+    plan: PushPlan
+    index: RemoteIndex
+    layout: bytes | None  # the file that says how the remote is laid out, if it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +58,34 @@ class Outstanding:
     refreshed: datetime | None
 
 
-def outstanding(cache: Cache, tracked: Sequence[Tracked], index: RemoteIndex | None) -> Outstanding:
-    """Return how each of `tracked` stands in the cache and on the remote that `index` remembers.
+def outstanding(
+    cache: Cache,
+    tracked: Sequence[Tracked],
+    index: RemoteIndex | None,
+    others: Mapping[str, RemoteIndex] = MappingProxyType({}),
+) -> Outstanding:
+    """Return how each of `tracked` stands in the cache and on its remote.
 
-    Asks no network: `index` is what was known after the last push or pull (None: no remote is
-    configured). What was found complete is remembered, so that the next call opens no tree.
+    Asks no network: `index` is what was known of the default remote after the last push or pull
+    (None: no remote is configured), `others` the same of the remotes that paths name. A path
+    that is not to be pushed stands nowhere but here, and is clean so. What was found complete
+    is remembered, so that the next call opens no tree.
     """
     known = completeness.load(cache)
-    rows = [_standing(cache, one, index, known) for one in tracked]
+    rows: list[Standing] = []
+    complete: dict[str, set[Digest]] = {}
+    indexes = {"": index, **others}
+    for one in tracked:
+        name = one.remote or ""
+        row = _standing(cache, one, indexes.get(name) if one.push else None, known)
+        rows.append(row)
+        if row.pushed:
+            complete.setdefault(name, set()).add(one.digest)
     completeness.save(cache, known)
-    if index is not None and index.refreshed is not None:
-        complete = {row.tracked.digest for row in rows if row.pushed}
-        if not complete <= index.complete:
-            remote_index.save(index.with_complete(complete))
+    for name, roots in complete.items():
+        found = indexes[name]
+        if found is not None and not roots <= found.complete:
+            remote_index.save(found.with_complete(roots))
     return Outstanding(tuple(rows), index.refreshed if index else None)
 
 
@@ -71,21 +96,32 @@ def plan_push(
     *,
     now: datetime,
     everything: bool = False,
-    create: bool = True,
-) -> tuple[PushPlan, RemoteIndex]:
-    """Ask the remote what it has and return what a push would send.
-
-    Nothing is sent but, where `create` is set and nothing is there yet, the file that says how
-    the remote is laid out.
-    """
+) -> Outgoing:
+    """Ask the remote what it has and return what a push would send; sends nothing."""
     from mlops_cli.store import transfer
     from mlops_cli.store.remote import check_format
 
-    check_format(remote, create=create, required=False)
-    folder = memory(cache.root, remote.id)
-    index = refresh(remote, folder, now=now, thorough=True)
+    layout = check_format(remote, required=False)
+    index = refresh(remote, memory(cache.root, remote.id), now=now, thorough=True)
     roots = [one.root for one in tracked]
-    return transfer.plan_push(cache, index, roots, everything=everything), index
+    plan = transfer.plan_push(cache, index, roots, everything=everything)
+    return Outgoing(plan, index, layout)
+
+
+def push(
+    outgoing: Outgoing, cache: Cache, remote: Remote, *, progress: Progress = SILENT
+) -> tuple[Sent, RemoteIndex]:
+    """Send what was planned, and raise before the first byte of it where nobody may write."""
+    from mlops_cli.store import transfer
+    from mlops_cli.store.remote import leave_listing, start
+
+    sending = outgoing.plan.objects and not (outgoing.plan.absent or outgoing.plan.damaged)
+    if sending:
+        start(remote, outgoing.layout)
+    sent, index = transfer.push(outgoing.plan, cache, remote, outgoing.index, progress=progress)
+    if sent.objects and remote.listing:
+        leave_listing(remote)
+    return sent, index
 
 
 def lacking(cache: Cache, tracked: Sequence[Tracked]) -> list[Tracked]:
@@ -106,7 +142,7 @@ def fetch(
     from mlops_cli.store.remote import check_format
 
     ignore.hide(cache.root)
-    check_format(remote, create=False)
+    check_format(remote)
     index = refresh(remote, memory(cache.root, remote.id), now=now)
     return fetching.fetch(cache, remote, index, [one.root for one in tracked], progress=progress)
 

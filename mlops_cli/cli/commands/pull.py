@@ -6,12 +6,16 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, history
+from mlops_cli.cli import bundles, context, history, transfers
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
-from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.store.fetch import Fetched
+from mlops_cli.cli.transfers import Done
+from mlops_cli.errors import IntegrityError, MlopsError, NotFound
+from mlops_cli.store.remote import PART, Requests
+from mlops_cli.store.remote_url import absolute_url
 from mlops_cli.workspace import checkout, remotes, sync, track, tracked
+from mlops_cli.workspace.price import cost_of_pull, price_of
+from mlops_cli.workspace.remotes import Route
 
 
 def command(
@@ -43,7 +47,6 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
-    named = remotes.choose(project.settings, remote)
     # first: the tags that come say which models are wanted
     came = None if dry_run or paths else history.receive(ctx, project.git)
     kind = link_kind(link or str(project.settings.get("cache.link")))
@@ -54,47 +57,77 @@ def command(
         wanted = tracked.select(tracked.tracked(project.root, project.git), words)
     # bundles are only fetched: they have no place in the workspace
     carried = bundles.named(project.git, models) if paths else bundles.current(project.git)
-    lacking = sync.lacking(project.cache, [*wanted, *carried])
-    fetched, steps, failure = Fetched(), list[checkout.Step](), None
-    if lacking and not dry_run:
-        place = remotes.connect(named, project.root)
+    every = sync.lacking(project.cache, [*wanted, *carried])
+    lacking, kept = [one for one in every if one.push], [one.path for one in every if not one.push]
+    routes = remotes.routes(project.settings, lacking, remote)
+    done, steps, failures = list[Done](), list[checkout.Step](), list[MlopsError]()
+    for route in routes:
         try:
-            fetched = sync.fetch(
-                project.cache, place, lacking, now=ctx.now(), progress=ctx.progress
-            )
-        except (NotFound, IntegrityError) as exc:
-            failure = exc  # told at the end: the rest has come and is wanted
+            done.append(_plan(route) if dry_run or not route.tracked else _bring(route))
+        except MlopsError as exc:
+            failures.append(exc)  # told at the end: the rest has come and is wanted
+    if failures and not isinstance(failures[0], NotFound | IntegrityError):
+        raise failures[0]
     if not (no_checkout or dry_run):
-        still = {one.path for one in sync.lacking(project.cache, wanted)} if failure else set()
+        some = bool(failures or kept)
+        still = {one.path for one in sync.lacking(project.cache, wanted)} if some else set()
         ready = [one for one in wanted if one.path not in still]
         steps = checkout.plan_checkout(
             project.root, ready, cache=project.cache, stats=project.stats
         )
         checkout.carry_out(steps, link=kind, overwrite=force, progress=ctx.progress)
-    if failure is not None:
-        raise failure
+    if failures:
+        raise failures[0]
     data = {
         "history": came,
-        "remote": named.name,
+        "remote": routes[0].remote.name,
         "dry_run": dry_run,
         "lacking": [one.path for one in lacking],
-        "objects": fetched.objects,
-        "bytes": fetched.bytes,
+        "kept": kept,
         "paths": [plain(step) for step in steps],
+        **transfers.plain(done),
     }
 
     def human() -> str:
-        if dry_run:
-            rows = [(one.path, text.size(one.size)) for one in lacking]
-            return text.table(rows, align="lr") if rows else "Nothing is missing here."
         lines = []
-        if fetched.objects:
-            lines.append(
-                f"Fetched {text.count(fetched.objects, 'object')}, {text.size(fetched.bytes)}, "
-                f"from {named.name}"
-            )
-        if not no_checkout:
+        for one in done:
+            if dry_run and one.objects:
+                rows = [(member.path, text.size(member.size)) for member in one.route.tracked]
+                lines.append(text.table(rows, align="lr"))
+                lines.append(
+                    f"Would fetch at most {one.amount}, in about {one.asked} from {one.name}"
+                )
+                lines += one.costs()
+            elif one.objects:
+                lines.append(f"Fetched {one.amount}, from {one.name} in {one.asked}")
+                lines += one.costs()
+        if kept:
+            lines.append(f"On no remote, as their pointers say: {', '.join(kept)}")
+        if not (no_checkout or dry_run):
             lines.append(page(steps, dry_run=False))
         return "\n".join(lines) or "Nothing is missing here."
 
     return ctx.show(data, "mlops.pull/1", human)
+
+
+def _bring(route: Route) -> Done:
+    ctx = context.current()
+    project = ctx.project()
+    place = remotes.connect(route.remote, project.root)
+    came = sync.fetch(project.cache, place, route.tracked, now=ctx.now(), progress=ctx.progress)
+    return _done(route, place.url, came.objects, came.bytes, place.requests)
+
+
+def _plan(route: Route) -> Done:
+    """Return what a fetch would bring at most; nobody is asked."""
+    objects = sum(one.files for one in route.tracked)
+    size = sum(one.size for one in route.tracked)
+    reads = (1 + len(route.tracked) + -(-size // PART)) if objects else 0
+    url = absolute_url(route.remote.url, context.current().project().root)
+    return _done(route, url, objects, size, Requests(lists=1 if objects else 0, reads=reads))
+
+
+def _done(route: Route, url: str, objects: int, size: int, requests: Requests) -> Done:
+    price = price_of(route.remote.options)
+    cost = cost_of_pull(price, size, reads=requests.reads, writes=requests.writes + requests.lists)
+    return Done(route, url, objects, size, requests, cost)

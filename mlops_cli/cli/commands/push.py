@@ -8,8 +8,15 @@ import typer
 
 from mlops_cli.cli import bundles, context, history
 from mlops_cli.cli.render import text
-from mlops_cli.store import transfer
+from mlops_cli.cli.transfers import Done, plain
+from mlops_cli.errors import MlopsError
+from mlops_cli.store.remote import Requests
+from mlops_cli.store.transfer import PushPlan
 from mlops_cli.workspace import remotes, sync, track, tracked
+from mlops_cli.workspace.price import cost_of_push, price_of
+from mlops_cli.workspace.remotes import Route
+
+AROUND = 4  # to begin, and at the end to leave a listing and look whether it still holds
 
 
 def command(
@@ -28,52 +35,77 @@ def command(
 ) -> int:
     """Send what pointers, locks and registered models name and the remote lacks.
 
-    Every byte is hashed on its way: a damaged object is refused by name. A push that was cut
-    short goes on where it ended, and several may run at once. Records and tags go to the git
-    remote, if there is one.
+    A path whose pointer names a remote goes there and nowhere else; one that is not to be pushed
+    stays here. Every byte is hashed on its way: a damaged object is refused by name. A push that
+    was cut short goes on where it ended, and several may run at once. Records and tags go to the
+    git remote, if there is one.
     """
     ctx = context.current()
     project = ctx.project()
-    named = remotes.choose(project.settings, remote)
     typed, models = bundles.split(paths or [], ctx.cwd)
     words = [track.relative(project.root, ctx.cwd, word) for word in typed]
-    wanted = bundles.named(project.git, models)
+    named = bundles.named(project.git, models)
     if words or not models:
-        wanted += tracked.select(tracked.tracked(project.root, project.git), words)
+        named += tracked.select(tracked.tracked(project.root, project.git), words)
     if not paths:
-        wanted += bundles.held(project.git, project.cache)
-    place = remotes.connect(named, project.root)
-    plan, index = sync.plan_push(
-        project.cache, place, wanted, now=ctx.now(), everything=force, create=not dry_run
-    )
-    sent = transfer.Sent()
-    if not dry_run:
-        sent, _ = transfer.push(plan, project.cache, place, index, progress=ctx.progress)
+        named += bundles.held(project.git, project.cache)
+    wanted = [one for one in named if one.push]
+    kept = [one.path for one in named if not one.push]
+    routes = remotes.routes(project.settings, wanted, remote)
+    done: list[tuple[PushPlan, Done]] = []
+    failure: MlopsError | None = None
+    for route in routes:
+        try:
+            done.append(_send(route, dry_run=dry_run, force=force))
+        except MlopsError as exc:
+            failure = failure or exc  # told at the end: the other remotes get theirs
+    if failure is not None:
+        raise failure
     data = {
         "history": None if dry_run or paths else history.send(ctx, project.git),
-        "remote": named.name,
-        "url": place.url,
+        "remote": done[0][1].name,
+        "url": done[0][1].url,
         "dry_run": dry_run,
         "paths": [one.path for one in wanted],
-        "objects": plan.objects if dry_run else sent.objects,
-        "bytes": plan.bytes if dry_run else sent.bytes,
-        "held": plan.held,
-        "missing": [part.path for part in plan.absent],
-        "requests": plan.requests if dry_run else place.requests.total,
+        "kept": kept,
+        "held": sum(plan.held for plan, _ in done),
+        "missing": [part.path for plan, _ in done for part in plan.absent],
+        **plain([one for _, one in done]),
     }
-    return ctx.show(data, "mlops.push/1", lambda: _page(plan, sent, named.name, dry_run=dry_run))
+    return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, dry_run=dry_run))
 
 
-def _page(plan: transfer.PushPlan, sent: transfer.Sent, name: str, *, dry_run: bool) -> str:
-    if not plan.roots:
-        return "Nothing is tracked yet: mlops add data"
-    if dry_run:
-        lines = [
-            f"Would send {text.count(plan.objects, 'object')}, {text.size(plan.bytes)}, in about "
-            f"{text.count(plan.requests, 'request')} to {name}"
-        ]
-        lines += [f"  {text.style('missing', 'red')}  {part.path}" for part in plan.absent[:20]]
-        return "\n".join(lines)
-    if not sent.objects:
-        return f"The remote {name} has everything."
-    return f"Sent {text.count(sent.objects, 'object')}, {text.size(sent.bytes)}, to {name}"
+def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
+    ctx = context.current()
+    project = ctx.project()
+    place = remotes.connect(route.remote, project.root)
+    outgoing = sync.plan_push(project.cache, place, route.tracked, now=ctx.now(), everything=force)
+    plan, requests = outgoing.plan, place.requests
+    objects, size = plan.objects, plan.bytes
+    if not dry_run:
+        sent, _ = sync.push(outgoing, project.cache, place, progress=ctx.progress)
+        objects, size = sent.objects, sent.bytes
+    elif objects:
+        writes = requests.writes + plan.requests + AROUND
+        requests = Requests(requests.lists, requests.reads, writes)
+    price = price_of(route.remote.options)
+    cost = cost_of_push(price, size, reads=requests.reads, writes=requests.writes + requests.lists)
+    return plan, Done(route, place.url, objects, size, requests, cost)
+
+
+def _page(done: list[tuple[PushPlan, Done]], kept: list[str], *, dry_run: bool) -> str:
+    lines = []
+    for plan, one in done:
+        if dry_run:
+            lines.append(f"Would send {one.amount}, in about {one.asked} to {one.name}")
+            lines += [f"  {text.style('missing', 'red')}  {part.path}" for part in plan.absent[:20]]
+        elif one.objects:
+            lines.append(f"Sent {one.amount}, to {one.name} in {one.asked}")
+        elif plan.roots:
+            lines.append(f"The remote {one.name} has everything.")
+        else:
+            continue
+        lines += one.costs()
+    if kept:
+        lines.append(f"Kept here, as their pointers say: {', '.join(kept)}")
+    return "\n".join(lines) or "Nothing is tracked yet: mlops add data"

@@ -177,9 +177,11 @@ def _storage(project: Project, tracked: list[Tracked]) -> Answer:
     from mlops_cli.workspace.remotes import recall, remotes
     from mlops_cli.workspace.sync import outstanding
 
-    named = next((one for one in remotes(project.settings) if one.default), None)
-    index = recall(named, project.root, project.cache.root) if named else None
-    standing = outstanding(project.cache, tracked, index)
+    known = remotes(project.settings)
+    named = next((one for one in known if one.default), None)
+    indexes = {one.name: recall(one, project.root, project.cache.root) for one in known}
+    index = indexes[named.name] if named else None
+    standing = outstanding(project.cache, tracked, index, indexes)
     rows = tuple(
         Row(
             row.tracked.path,

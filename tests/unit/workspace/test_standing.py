@@ -16,7 +16,6 @@ from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.remote import Remote, open_remote
 from mlops_cli.store.remote_index import memory, remembered
 from mlops_cli.store.statcache import StatCache
-from mlops_cli.store.transfer import push
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import sync, track
 from mlops_cli.workspace.state import state
@@ -60,8 +59,9 @@ class World:
         return {row.tracked.path: f"{row.state}: {row.reason}" for row in rows}
 
     def push(self) -> None:
-        plan, index = sync.plan_push(self.cache, self.remote, self.tracked, now=NOW)
-        push(plan, self.cache, self.remote, index)
+        sync.push(
+            sync.plan_push(self.cache, self.remote, self.tracked, now=NOW), self.cache, self.remote
+        )
 
     def outstanding(self) -> dict[str, str]:
         index = remembered(memory(self.cache.root, self.remote.id), self.remote.url)
