@@ -105,6 +105,50 @@ def plan_materialize(
     )
 
 
+def plan_clear(
+    cache: Cache,
+    to: Path,
+    *,
+    stats: StatCache | None = None,
+    ignored: Ignored | None = None,
+) -> Plan | None:
+    """Return what takes away all that lies at `to`, None where nothing does; nothing is changed.
+
+    What is `ignored` stays, and the folders around it. The plan says which files are stored
+    nowhere. Raises as `scan` does.
+    """
+    to = Path(os.path.abspath(to))
+    if not os.path.lexists(to):
+        return None
+    draft = _Draft(cache)
+    if to.is_symlink() and not _leads_into(cache, to):
+        raw = sha256(os.fsencode(to.readlink())).digest()
+        _go(draft, None, to.name, pack(to.lstat()), raw)
+        digest, kind = raw, "file"
+    else:
+        present = survey(to, stats=stats, ignored=ignored, cache=cache)
+        top = present.folders[0]
+        kind, digest = present.kind, top.tree if present.kind == "tree" else top.digests[0]
+        if present.kind == "tree":
+            _clear(draft, top, None, to.name)
+        else:
+            _go(draft, None, to.name, top.facts, digest)
+    return Plan(
+        to,
+        Digest.from_raw(digest),
+        "tree" if kind == "tree" else "file",
+        delete=tuple(sorted(draft.delete)),
+        unsaved=tuple(sorted(draft.unsaved)),
+        moves=tuple(draft.moves),
+        cache=cache,
+        stats=stats,
+    )
+
+
+def _leads_into(cache: Cache, link: Path) -> bool:
+    return os.path.dirname(link.readlink()).startswith(os.path.realpath(cache.root / "objects"))
+
+
 def _plan_link(draft: _Draft, to: Path, wanted: Entry) -> None:
     raw = sha256(os.fsencode(to.readlink())).digest()
     if raw != wanted.digest.raw:

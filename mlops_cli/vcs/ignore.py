@@ -61,6 +61,12 @@ def escaped(path: str) -> str:
     return "/" + special.rstrip(" ") + "\\ " * trailing
 
 
+def beside(path: str) -> str:
+    """Return the .gitignore in the folder of `path`, both relative to the project."""
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}.gitignore"
+
+
 def _parts(text: str) -> tuple[str, list[str], str]:
     lines = text.splitlines(keepends=True)
     bare = [line.strip() for line in lines]

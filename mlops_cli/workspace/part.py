@@ -72,18 +72,28 @@ def take(
         return {at: Entry("", "dir", stored.digest, stored.size, stored.files)}, 0
     differing = changes(shelf, former.digest, stored.digest)
     laid = {f"{at}/{change.path}": change.new for change in differing if change.new is not None}
-    folders = {outer for path in laid for outer in _outer(path)}
+    folders = {folder for path in laid for folder in outer(path)}
     kept = [
         path
         for change in differing
         if change.kind == "deleted" and (path := f"{at}/{change.path}") not in folders
-        if not any(outer in laid for outer in _outer(path))
+        if laid.keys().isdisjoint(outer(path))
     ]
     return dict(laid), len(kept)
 
 
 def rewrite(cache: Cache, shelf: Shelf, one: Tracked, put: Mapping[str, Entry | None]) -> Patched:
-    """Return the tracked folder with `put` (by path inside it); its listings are stored."""
+    """Return the tracked folder with `put` (by path inside it); its listings are stored.
+
+    Raises StateRefused ("merge-undecided") while the folder has two sides.
+    """
+    if one.theirs is not None:
+        raise StateRefused(
+            f"{one.path} has two sides of a merge, and nobody has decided yet",
+            code="merge-undecided",
+            hint=f"mlops add {one.path} decides for what is in the workspace",
+            details={"path": one.path},
+        )
     made = patch(shelf, one.digest, put)
     with cache.writer() as writer:
         for listing in made.listings:
@@ -91,7 +101,8 @@ def rewrite(cache: Cache, shelf: Shelf, one: Tracked, put: Mapping[str, Entry | 
     return made
 
 
-def _outer(path: str) -> list[str]:
+def outer(path: str) -> list[str]:
+    """Return the folders in which `path` lies, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
@@ -106,22 +117,29 @@ def _own_link(place: Path, cache: Cache) -> bytes | None:
 def _ignored(root: Path, one: Tracked, at: str) -> Ignored | None:
     """Return what is ignored below a part, as it would be were the whole folder added."""
     asked = ignore.ignored_in(root, one.path)
-    for outer in _outer(at):
-        if (root / one.path / outer).is_symlink():
+    for folder in outer(at):
+        if (root / one.path / folder).is_symlink():
             raise StateRefused(
-                f"{one.path}/{outer} is a link, and nothing lies in it",
+                f"{one.path}/{folder} is a link, and nothing lies in it",
                 code="is-a-link",
                 hint="name what it leads to, or replace it by a copy",
-                details={"path": f"{one.path}/{outer}"},
+                details={"path": f"{one.path}/{folder}"},
             )
     if asked is None:
         return None
     whole = (root / one.path / at).is_dir()
-    if asked(at, whole) or any(asked(outer, True) for outer in _outer(at)):
+    if asked(at, whole) or any(asked(folder, True) for folder in outer(at)):
         raise StateRefused(
             f"{one.path}/{at} is named in .mlopsignore",
             code="ignored",
             hint="take it out of .mlopsignore, or leave it out",
             details={"path": f"{one.path}/{at}"},
         )
-    return lambda path, folder: asked(f"{at}/{path}", folder)
+    return below(asked, at)
+
+
+def below(ignored: Ignored | None, at: str) -> Ignored | None:
+    """Return what is ignored in the folder `at`, asked with paths below it."""
+    if ignored is None:
+        return None
+    return lambda path, folder: ignored(f"{at}/{path}", folder)

@@ -105,7 +105,8 @@ def test_what_mlopsignore_names_stays_out(repo: Path, mlops: Any) -> None:
         (".mlops/config.yaml", "not-data", 2),
         ("kept.py", "already-in-git", 30),
         ("src", "already-in-git", 30),
-        ("leaving", "path-outside-project", 10),
+        ("leaving", "is-a-link", 30),
+        ("leaving/x", "path-outside-project", 10),
         ("around", "is-a-link", 30),
         ("data/gone", "missing-path", 20),
         ("data.bin/inner", "inside-tracked", 30),
@@ -120,7 +121,7 @@ def test_what_cannot_be_tracked_is_refused_with_a_hint(
     (repo / "src").mkdir()
     (repo / "src/kept.py").write_text("1")
     git("add", "kept.py", "src")
-    (repo / "leaving").symlink_to("../outside.csv")
+    (repo / "leaving").symlink_to("..")
     (repo / "around").symlink_to("kept.py")
     (repo / "data/inner").mkdir(parents=True)
     (repo / "data/inner/a").write_text("1")

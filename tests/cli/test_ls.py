@@ -61,3 +61,15 @@ def test_an_older_commit_can_be_listed(repo: Path, mlops: Any, git: Any) -> None
 
 def test_with_nothing_tracked_it_says_how_to_begin(repo: Path, mlops: Any) -> None:
     assert "mlops add" in mlops("ls", code=0).stdout
+
+
+def test_a_long_listing_tells_modes_bytes_and_digests(repo: Path, mlops: Any) -> None:
+    (repo / "data").mkdir()
+    (repo / "data/run.sh").write_text("#!/bin/sh\n")
+    (repo / "data/run.sh").chmod(0o755)
+    digest = mlops("add", "data", "--json", code=0).data["added"][0]["digest"]
+
+    lines = mlops("ls", "-lR", code=0).stdout.splitlines()
+
+    assert lines[0].split() == ["dir", "1", "10", digest, "data/"]
+    assert lines[1].split()[0] == "exec" and lines[1].endswith("data/run.sh")

@@ -10,6 +10,7 @@ from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.workspace import listing, track, tracked
 from mlops_cli.workspace.listing import Listed
+from mlops_cli.workspace.listings import listings
 
 
 def command(
@@ -19,17 +20,26 @@ def command(
     revision: Annotated[
         str | None, typer.Option("--rev", help="At this commit instead of the work tree.")
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-R", "-r", help="Go into folders.")
+    ] = False,
+    long: Annotated[
+        bool, typer.Option("--long", "-l", help="Modes, bytes to the last one, whole digests.")
+    ] = False,
 ) -> int:
-    """List tracked data, or what lies in a tracked folder, without checking it out."""
+    """List tracked data, or what lies in a tracked folder, without checking it out.
+
+    A listing that the cache lacks is asked from the remote.
+    """
     ctx = context.current()
     project = ctx.project()
     git = project.git
     every = tracked.tracked_at(git, revision) if revision else tracked.tracked(project.root, git)
     where = track.relative(project.root, ctx.cwd, path) if path else ""
-    found = listing.listing(every, where, cache=project.cache, recursive=recursive)
+    shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
+    found = listing.listing(every, where, shelf=shelf, recursive=recursive)
     data = {"entries": [_plain(one) for one in found]}
-    return ctx.show(data, "mlops.ls/1", lambda: _page(found))
+    return ctx.show(data, "mlops.ls/1", lambda: _page(found, long=long))
 
 
 def _plain(one: Listed) -> dict[str, Any]:
@@ -44,9 +54,24 @@ def _plain(one: Listed) -> dict[str, Any]:
     }
 
 
-def _page(found: list[Listed]) -> str:
+def _page(found: list[Listed], *, long: bool) -> str:
     if not found:
         return "Nothing is tracked yet: mlops add data"
+    if long:
+        return text.table(
+            [
+                (
+                    one.mode,
+                    f"{one.files:,}",
+                    f"{one.size:,}",
+                    one.digest,
+                    one.path + ("/" if one.mode == "dir" else ""),
+                    f"step {one.step}" if one.step else "",
+                )
+                for one in found
+            ],
+            align="lrrlll",
+        )
     rows = [
         (
             one.path + ("/" if one.mode == "dir" else ""),
