@@ -46,16 +46,18 @@ def download(
     cache: Cache,
     *,
     options: Mapping[str, Any] | None = None,
+    pinned: Version | None = None,
     progress: Progress = SILENT,
     wait: Wait = time.sleep,
 ) -> Downloaded:
     """Bring what is at `url` into the cache; memory stays bounded whatever its size.
 
-    A folder of a file system becomes a tree. `wait` is called with seconds between tries. Raises
+    A place that keeps old versions is asked for the one that `pinned` names. A folder of a file
+    system becomes a tree. `wait` is called with seconds between tries. Raises
     NotFound ("missing-source"), OutsideWorld ("source-unavailable", "source-denied",
     "source-changed", "source-truncated").
     """
-    source = open_source(url, options)
+    source = open_source(url, options, pinned)
     with progress.task("downloading", unit="B") as task:
         try:
             if isinstance(source, Outside) and source.is_folder():

@@ -21,9 +21,12 @@ class Outside:
     url: str
     filesystem: Any
     path: str
+    pinned: Version | None = None  # what is wanted, where the place keeps old versions
 
     def is_folder(self) -> bool:
         """Tell whether other files lie below it, and none is it."""
+        if self.pinned is not None:
+            return False
         return bool(self._info().get("type") == "directory")
 
     def files(self) -> dict[str, tuple[Outside, Version]]:
@@ -40,8 +43,8 @@ class Outside:
         }
 
     def look(self) -> Version:
-        """Return what is there now."""
-        return _version(self._info())
+        """Return what is there now, or what is pinned."""
+        return self.pinned or _version(self._info())
 
     def stream(self, start: int, noted: Version | None) -> Stream:
         """Return the bytes in ranges, all of one version; `Broken` when it changes under way."""
@@ -91,9 +94,10 @@ class Outside:
         return Broken(error) if again and isinstance(error, OutsideWorld) else error
 
 
-def open_outside(url: str, options: Mapping[str, Any]) -> Outside:
+def open_outside(url: str, options: Mapping[str, Any], pinned: Version | None = None) -> Outside:
     """Return the source at `url`. Options: endpoint, region, profile, anonymous (S3).
 
+    A version in `pinned` is asked for by its name, so that it comes even if it is not the newest.
     Raises ConfigError ("remote-kind-unknown"), MissingExtra.
     """
     protocol = url.partition("://")[0]
@@ -104,7 +108,8 @@ def open_outside(url: str, options: Mapping[str, Any]) -> Outside:
         filesystem = fsspec.filesystem(protocol, **keywords)
     except Exception as exc:
         raise explain(exc, url=url, doing="open") from exc
-    return Outside(url, filesystem, str(filesystem._strip_protocol(url)))
+    wanted = pinned if pinned is not None and pinned.version else None
+    return Outside(url, filesystem, str(filesystem._strip_protocol(url)), wanted)
 
 
 def _s3(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,14 +15,22 @@ from mlops_cli.workspace.tracked import Tracked
 RESERVED = (".mlops", ".git")
 
 
-def check(root: Path, paths: Sequence[str], *, git: Git, tracked: Sequence[Tracked]) -> None:
+def check(
+    root: Path,
+    paths: Sequence[str],
+    *,
+    git: Git,
+    tracked: Sequence[Tracked],
+    present: bool = True,
+) -> None:
     """Raise what `track.add` would raise for `paths` before it reads anything.
 
+    Without `present`, the paths are about to be made, and need not be there.
     Raises NotFound ("missing-path"), UsageError ("not-data"), StateRefused ("already-in-git",
     "inside-tracked", "holds-tracked", "made-by-step", "is-a-link").
     """
     for path in paths:
-        _refuse(root, path, tracked)
+        _refuse(root, path, tracked, present)
     for one in paths:
         for other in paths:
             if other.startswith(one + "/"):
@@ -30,7 +38,7 @@ def check(root: Path, paths: Sequence[str], *, git: Git, tracked: Sequence[Track
     _refuse_in_git(git, paths)
 
 
-def _refuse(root: Path, path: str, known: Sequence[Tracked]) -> None:
+def _refuse(root: Path, path: str, known: Sequence[Tracked], present: bool) -> None:
     parts = PurePosixPath(path).parts
     if not parts or path == ".":
         raise UsageError(
@@ -53,7 +61,7 @@ def _refuse(root: Path, path: str, known: Sequence[Tracked]) -> None:
             hint="add what it leads to, or replace it by a copy",
             details={"path": path},
         )
-    if not os.path.lexists(place):
+    if present and not os.path.lexists(place):
         raise NotFound(
             f"{path} does not exist", code="missing-path", hint="ls", details={"path": path}
         )
@@ -65,7 +73,7 @@ def _refuse(root: Path, path: str, known: Sequence[Tracked]) -> None:
                 hint="mlops run keeps it; add only what no step makes",
                 details={"path": path, "step": one.step},
             )
-        if path.startswith(one.path + "/") and one.kind == "file":
+        if path.startswith(one.path + "/") and (one.kind == "file" or not present):
             raise _inside(path, one.path)
         if one.path.startswith(path + "/"):
             raise StateRefused(

@@ -1,0 +1,176 @@
+"""A path out of another repository into our cache: tracked data, a part of it, files of git."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.store.cache import PACK_BELOW, Cache
+from mlops_cli.store.closure import Kind, Root
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.patch import find, patch
+from mlops_cli.store.tree import Entry, Mode, write_tree
+from mlops_cli.vcs import objects
+from mlops_cli.vcs.answer import failed
+from mlops_cli.workspace.foreign import Foreign, GitFile
+from mlops_cli.workspace.supply import Supply
+
+BATCH = 32 << 20  # bytes of files of git that are in memory at once
+_MODES: dict[str, Mode] = {"100755": "exec", "120000": "link"}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What another repository has at a path."""
+
+    digest: Digest
+    kind: Kind
+    size: int
+    files: int
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Something tracked, or a part of it, and the remote that keeps it."""
+
+    root: Root
+    executable: bool
+    remote: str | None
+
+
+def take(foreign: Foreign, path: str, supply: Supply, *, data: bool = True) -> Taken:
+    """Bring what `foreign` has at `path` ("" for all) into our cache and return what it is.
+
+    Without `data`, tracked data is only looked up: its digest is known without it. Fetched are
+    the listings on the way and the object itself, nothing beside it.
+    Raises NotFound ("missing-path", "missing-object", "no-remote"), StateRefused ("is-a-link").
+    """
+    part = _part(foreign, path, supply)
+    if part is not None:
+        if data:
+            supply.bring([part.root], remote=part.remote)
+        root = part.root
+        return Taken(root.digest, root.kind, root.size, root.files, part.executable)
+    if path in foreign.files:
+        file = foreign.files[path]
+        if file.mode == "120000":
+            raise _is_a_link(path)
+        entry = store_files(foreign, [file], supply.cache)[path]
+        return Taken(entry.digest, "file", entry.size, 1, entry.mode == "exec")
+    return _folder(foreign, path, supply, data=data)
+
+
+def store_files(foreign: Foreign, files: Sequence[GitFile], cache: Cache) -> dict[str, Entry]:
+    """Bring files that git keeps into our cache and return what each is, by path."""
+    foreign.at.bring(file.id for file in files)
+    git = foreign.at.git
+    asked = "".join(f"{file.id}\n" for file in files)
+    sizes = git.run("cat-file", "--batch-check=%(objectsize)", input=asked).split()
+    found: dict[str, Entry] = {}
+    with cache.writer() as writer:
+        for batch in _batches(list(zip(files, map(int, sizes), strict=True))):
+            for file, blob in zip(
+                batch, objects.read(git, [file.id for file in batch]), strict=True
+            ):
+                data = blob.data if blob is not None else b""
+                found[file.path] = _entry(file, writer.put(data), len(data))
+    for file, size in zip(files, map(int, sizes), strict=True):
+        if size >= PACK_BELOW:
+            found[file.path] = _entry(file, _poured(foreign, file, cache), size)
+    return found
+
+
+def _part(foreign: Foreign, path: str, supply: Supply) -> _Part | None:
+    for one in foreign.tracked:
+        if one.path == path:
+            return _Part(one.root, one.executable, one.remote)
+        if not path.startswith(one.path + "/"):
+            continue
+        inner = path[len(one.path) + 1 :]
+        shelf = supply.shelf(one.remote)
+        entry = find(shelf, one.digest, inner) if one.kind == "tree" else None
+        if entry is None:
+            raise _missing(foreign, path)
+        if entry.mode == "link":
+            raise _is_a_link(path)
+        kind: Kind = "tree" if entry.mode == "dir" else "file"
+        root = Root(path, entry.digest, kind, entry.size, entry.files)
+        return _Part(root, entry.mode == "exec", one.remote)
+    return None
+
+
+def _folder(foreign: Foreign, path: str, supply: Supply, *, data: bool) -> Taken:
+    """Put together a folder of tracked data and files of git; only listings are made anew."""
+    prefix = path + "/" if path else ""
+    tracked = [one for one in foreign.tracked if one.path.startswith(prefix)]
+    plain = [
+        file
+        for name, file in foreign.files.items()
+        if name.startswith(prefix) and not any(name.startswith(one.path + "/") for one in tracked)
+    ]
+    if not tracked and not plain:
+        raise _missing(foreign, path)
+    if data:
+        for remote in {one.remote for one in tracked}:
+            supply.bring([one.root for one in tracked if one.remote == remote], remote=remote)
+    entries: dict[str, Entry | None] = {
+        name[len(prefix) :]: entry
+        for name, entry in store_files(foreign, plain, supply.cache).items()
+    }
+    for one in tracked:
+        mode: Mode = "dir" if one.kind == "tree" else "exec" if one.executable else "file"
+        entries[one.path[len(prefix) :]] = Entry("", mode, one.digest, one.size, one.files)
+    made = patch(supply.cache, supply.cache.put(write_tree([])), entries)
+    with supply.cache.writer() as writer:
+        for listing in made.listings:
+            writer.put(listing)
+    return Taken(made.digest, "tree", made.size, made.files)
+
+
+def _batches(files: list[tuple[GitFile, int]]) -> Iterator[list[GitFile]]:
+    batch: list[GitFile] = []
+    volume = 0
+    for file, size in files:
+        if size >= PACK_BELOW:
+            continue
+        batch.append(file)
+        volume += size
+        if volume >= BATCH:
+            yield batch
+            batch, volume = [], 0
+    if batch:
+        yield batch
+
+
+def _poured(foreign: Foreign, file: GitFile, cache: Cache) -> Digest:
+    with cache.objects.temporary() as temporary:
+        with temporary.open("wb") as target:
+            said = foreign.at.git.call("cat-file", "blob", file.id, into=target)
+        if said.code != 0:
+            raise failed(("cat-file", "blob", file.id), said)
+        return cache.put_file(temporary)
+
+
+def _entry(file: GitFile, digest: Digest, size: int) -> Entry:
+    return Entry("", _MODES.get(file.mode, "file"), digest, size)
+
+
+def _missing(foreign: Foreign, path: str) -> NotFound:
+    url = foreign.at.address.url
+    return NotFound(
+        f"{url} has no {path} at {foreign.at.commit[:12]}",
+        code="missing-path",
+        hint=f"mlops ls {url} --rev {foreign.at.commit[:12]}",
+        details={"url": url, "path": path, "commit": foreign.at.commit},
+    )
+
+
+def _is_a_link(path: str) -> StateRefused:
+    return StateRefused(
+        f"{path} is a link there",
+        code="is-a-link",
+        hint="take what it leads to, or the folder around it",
+        details={"path": path},
+    )
