@@ -6,6 +6,7 @@ Strongest first: flag, MLOPS_* variable, .mlops/config.local.yaml, .mlops/config
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mlops_cli import quantities
 from mlops_cli.errors import ConfigError, MlopsError, NotFound
 
 Layer = Literal["flag", "environment", "local", "project", "user", "default"]
@@ -23,7 +25,7 @@ class Setting:
     """One known setting; `*` in a name stands for one word that the person chooses."""
 
     name: str
-    kind: Literal["string", "path", "int", "number", "bool", "choice"]
+    kind: Literal["string", "path", "int", "number", "bool", "choice", "size", "duration"]
     default: str | int | float | bool | None
     doc: str
     choices: tuple[str, ...] = ()
@@ -31,6 +33,11 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("cache.dir", "path", ".mlops/cache", "where the bytes of data are kept"),
+    Setting("cache.shared", "path", None, "a cache of several projects and users, for cache.dir"),
+    Setting("cache.readonly.*", "path", None, "another cache that is read and never written"),
+    Setting("cache.budget", "size", None, "what the cache may take on the disk: 50GB, 1.5TiB"),
+    Setting("cache.compress", "bool", False, "whether gc --compact also compresses, with zstd"),
+    Setting("gc.grace", "duration", "1d", "how long data that nothing needs stays: 12h, 1d, 2w"),
     Setting(
         "cache.link",
         "choice",
@@ -65,6 +72,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("remotes.*.price.gb_out", "number", None, "of reading 1 GB"),
     Setting("remotes.*.price.currency", "string", None, "in which the prices are; USD"),
     Setting("remotes.*.fsspec.*", "string", None, "passed to the file system as it stands"),
+    Setting(
+        "hooks.large", "int", 10, "from how many MB on a file is not committed to git; 0: any size"
+    ),
+    Setting(
+        "hooks.stale",
+        "choice",
+        "block",
+        "what pre-commit does about stale steps and changed data",
+        ("block", "warn", "ignore"),
+    ),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
 )
 
@@ -215,6 +232,10 @@ def convert(name: str, raw: str, *, place: str) -> Any:
         return _BOOL[raw.lower()]
     if setting.kind in ("string", "path") and raw and "\0" not in raw:
         return raw
+    if setting.kind in ("size", "duration"):
+        with contextlib.suppress(ValueError):
+            quantities.size(raw) if setting.kind == "size" else quantities.duration(raw)
+            return raw
     if setting.kind == "choice" and raw in setting.choices:
         return raw
     words = {
@@ -222,6 +243,8 @@ def convert(name: str, raw: str, *, place: str) -> Any:
         "number": "a number",
         "bool": "true or false",
         "path": "a path",
+        "size": "like 50GB",
+        "duration": "like 12h",
     }
     expected = "one of " + ", ".join(setting.choices) if setting.choices else "a text"
     expected = words.get(setting.kind, expected)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_cli.config import Settings
+from mlops_cli.store import projects
+from mlops_cli.store.alias import attached
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.statcache import StatCache
+from mlops_cli.store.tier import open_tier
 from mlops_cli.vcs.repo import Git, find_root, not_a_repository
 
 
@@ -28,17 +31,27 @@ class Project:
 
 
 def open_project(start: Path, settings: Settings) -> Project:
-    """Return the project around `start`; nothing is created and hardly anything read.
+    """Return the project around `start`; hardly anything is read or made.
 
-    The cache is at the setting `cache.dir`, relative to the root; what files look like is
-    remembered per work tree, so a cache may be shared. Raises StateRefused
+    The cache is at the setting `cache.shared` or `cache.dir`, relative to the root; what files
+    look like is remembered per work tree, so a cache may be shared; it then learns of the project,
+    so that gc of one project asks the others. Raises StateRefused
     ("not-a-git-repository").
     """
     root = find_root(start)
     if root is None:
         raise not_a_repository(start)
-    cache = root / Path(str(settings.get("cache.dir"))).expanduser()
+    place = settings.get("cache.shared") or settings.get("cache.dir")
+    cache = root / Path(str(place)).expanduser()
     state = root / ".mlops"
     shared = not cache.is_relative_to(state)
     stats = (state if shared else cache) / "stat.sqlite"
-    return Project(root, Git(root), settings, open_cache(cache), StatCache(stats))
+    if settings.get("cache.shared"):
+        projects.found(cache)
+    if shared:
+        projects.register(cache, root)
+    readonly = [values.get("") for values in settings.group("cache.readonly").values()]
+    tiers = tuple(open_tier(root / Path(str(each)).expanduser()) for each in readonly)
+    return Project(
+        root, Git(root), settings, open_cache(cache, (*tiers, *attached(cache))), StatCache(stats)
+    )

@@ -33,10 +33,13 @@ COMMANDS: dict[str, Command] = {
     "ls": _at("ls", "data", "List tracked data and what is in it"),
     "push": _at("push", "data", "Send data that the remote lacks"),
     "pull": _at("pull", "data", "Fetch data that is missing here and check it out"),
+    "get": _at("get", "data", "Copy data out of another repository, untracked"),
     "import": Command(
         "mlops_cli.cli.commands.import_", "data", "Track data that comes from elsewhere"
     ),
+    "update": _at("update", "data", "Bring imports to what their source has now"),
     "remote": _at("remote", "data", "Add, list and remove places to keep data"),
+    "gc": _at("gc", "data", "Free the disk of what nothing needs"),
     "verify": _at("verify", "data", "Re-hash data here or on a remote; repair it"),
     "merge": _at("merge", "data", "Finish a merge of data: again, or as you decide"),
     "merge-driver": _at("merge_driver", "data", "What git calls to merge what stands for data"),

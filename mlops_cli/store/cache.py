@@ -21,6 +21,7 @@ from mlops_cli.store.condemned import Condemned
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
+from mlops_cli.store.tier import Tier, pieces
 
 __all__ = ["PACK_BELOW", "BatchWriter", "Cache", "damaged", "open_cache"]
 
@@ -36,6 +37,7 @@ class Cache:
     objects: ObjectStore
     packs: PackStore
     cold: ColdStore
+    tiers: tuple[Tier, ...] = ()  # looked into last, hashed as all else, never written
 
     def has(self, digest: Digest) -> bool:
         """Return whether an object of that name is here."""
@@ -43,6 +45,7 @@ class Cache:
             self.packs.find(digest.raw) is not None
             or self.objects.size(digest) is not None
             or self.cold.has(digest)
+            or any(tier.size(digest) is not None for tier in self.tiers)
         )
 
     def has_raw(self, raw: bytes) -> bool:
@@ -66,6 +69,8 @@ class Cache:
         size = self.objects.size(digest)
         if size is None:
             size = self.cold.size(digest)
+        for tier in self.tiers:
+            size = tier.size(digest) if size is None else size
         if size is None:
             raise self.absent(digest)
         return size
@@ -135,10 +140,14 @@ class Cache:
             return cast(BinaryIO, _Pieces(self.unfolded(digest)))
 
     def unfolded(self, digest: Digest) -> Iterator[bytes | memoryview]:
-        """Yield the bytes of an object kept as chunks; raise at their end as `read` does."""
-        if not self.cold.has(digest):
-            raise self.absent(digest)
-        return self._pieces(digest)
+        """Yield the bytes of an object kept as chunks or in a tier; raise at their end as `read`
+        does."""
+        if self.cold.has(digest):
+            return self._pieces(digest)
+        for tier in self.tiers:
+            if tier.size(digest) is not None:
+                return _from_tier(tier, digest)
+        raise self.absent(digest)
 
     def copy_to(self, digest: Digest, path: Path) -> int:
         """Write the object to the new file `path` and return its length; nothing stays on failure.
@@ -170,6 +179,8 @@ class Cache:
         try:
             source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
+            if path := self._in_tier(digest):
+                return _clone(self.objects, path, target, digest)
             return sum(hashing.write_all(target, piece) for piece in self.unfolded(digest))
         try:
             found, size = (
@@ -188,7 +199,7 @@ class Cache:
         """Store `data` and return its digest; storing it again costs no space."""
         digest = Digest.of(data)
         with self.writing() as condemned:
-            if self.has(digest):
+            if self._holds(digest):
                 condemned.rely(digest.raw)
             else:
                 self.objects.put(data, digest)
@@ -250,6 +261,19 @@ class Cache:
             hint="mlops pull",
             details={"digest": digest},
         )
+
+    def _holds(self, digest: Digest) -> bool:
+        """Return whether the object is here, and not only in a tier, which belongs to others."""
+        here = self.packs.find(digest.raw) is not None or self.objects.size(digest) is not None
+        return here or self.cold.has(digest)
+
+    def _in_tier(self, digest: Digest) -> Path | None:
+        """Return the file in a tier that is the object, unless it is here as chunks."""
+        if not self.cold.has(digest):
+            for tier in self.tiers:
+                if path := tier.path(digest):
+                    return path
+        return None
 
     def _sweep(self) -> None:
         """Remove what killed processes left: an hour old, for a process of another machine that
@@ -342,9 +366,29 @@ class _Pieces(io.RawIOBase):
         return got
 
 
-def open_cache(root: Path) -> Cache:
+def open_cache(root: Path, tiers: tuple[Tier, ...] = ()) -> Cache:
     """Return the cache under `root`; folders are made when something is first stored."""
-    return Cache(root, ObjectStore(root), PackStore(root), open_cold(root))
+    return Cache(root, ObjectStore(root), PackStore(root), open_cold(root), tiers)
+
+
+def _from_tier(tier: Tier, digest: Digest) -> Iterator[bytes]:
+    state = hashlib.sha256()
+    for piece in pieces(tier, digest):
+        state.update(piece)
+        yield piece
+    if state.digest() != digest.raw:
+        raise damaged_there(digest)
+
+
+def _clone(objects: ObjectStore, path: Path, target: int, digest: Digest) -> int:
+    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found, size = objects.clone(source, target)
+    finally:
+        os.close(source)
+    if found != digest:
+        raise damaged_there(digest)
+    return size
 
 
 def damaged(digest: Digest) -> IntegrityError:
@@ -353,5 +397,15 @@ def damaged(digest: Digest) -> IntegrityError:
         f"the object {digest} is damaged; its bytes were set aside and are not used",
         code="damaged-object",
         hint="mlops verify --repair",
+        details={"digest": digest},
+    )
+
+
+def damaged_there(digest: Digest) -> IntegrityError:
+    """Return the error for an object whose bytes in a read-only tier are not what it says."""
+    return IntegrityError(
+        f"the object {digest} is damaged in a read-only tier; its bytes are not used",
+        code="damaged-object",
+        hint="mlops pull brings a good copy into this cache; tell whoever keeps the tier",
         details={"digest": digest},
     )

@@ -34,6 +34,7 @@ predict batch out/delay/dataset/test.parquet -o TMP/answers.parquet --model dela
 CHANGING = """
 init TMP/new · config set run.jobs 2 · config unset run.jobs · remote add here file://TMP/remote
 remote default here · remote list · add data/weather · checkout data/weather · push · pull
+gc --dry-run · gc
 move data/weather data/wind · move data/wind data/weather · remove data/weather --dry-run --force
 remote remove here · run data.weather · train --dry-run · feature build airport_now
 feature materialize airport_now · register · promote delay@v1 staging · deploy apply

@@ -1,0 +1,142 @@
+"""Objects taken out of a cache, wherever in it they lie, while others go on working with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_cli import fsio
+from mlops_cli.store import condemned, lease, repack
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.objects import listing
+from mlops_cli.store.packs import index_rows
+
+ABANDONED_AFTER = 3600.0  # seconds; a process of another machine cannot be asked whether it lives
+
+
+@contextlib.contextmanager
+def alone(cache: Cache) -> Iterator[None]:
+    """Be the only one that removes. Raises StateRefused ("locked")."""
+    with fsio.lock(cache.root / "gc" / ".lock", what="gc of this cache"):
+        yield
+
+
+def remove(
+    cache: Cache,
+    doomed: Set[bytes],
+    *,
+    saved: Callable[[], Set[bytes]],
+    merge: bool = False,
+) -> set[bytes]:
+    """Remove `doomed` and return what is gone; with `merge`, small packs become large ones.
+
+    What can take long comes first: copying into new packs. Then, with no writer at work, `saved`
+    is asked what must stay after all, and the rest goes: each name by itself, so that a crash
+    leaves fewer to remove and nothing broken. Whoever calls this holds `alone`.
+    Raises StateRefused ("locked"), OutsideWorld ("disk-full").
+    """
+    cold = _Cold.plan(cache, doomed)
+    packed = repack.rewrite(cache.packs, doomed, merge=merge)
+    folded = repack.rewrite(cache.cold.packs, cold.chunks, merge=merge)
+    with lease.exclusive(cache.root):
+        stay = saved() | condemned.spared(cache.root)
+        gone = set(doomed) - stay
+        for raw in gone:
+            digest = Digest.from_raw(raw)
+            path = cache.objects.path(digest)
+            with fsio.translated(path):
+                path.unlink(missing_ok=True)
+            if raw in cold.recipes:
+                cache.cold.recipes.remove(digest)
+        repack.retire(cache.packs, packed, stay)
+        kept = {chunk for raw in stay & cold.recipes.keys() for chunk in cold.recipes[raw]}
+        repack.retire(cache.cold.packs, folded, kept)
+        sweep_leftovers(cache)
+    return {raw for raw in gone if not cache.has_raw(raw)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cold:
+    """Which of the doomed objects are folded, and which chunks no other object needs."""
+
+    recipes: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
+    chunks: frozenset[bytes] = frozenset()
+
+    @classmethod
+    def plan(cls, cache: Cache, doomed: Set[bytes]) -> _Cold:
+        recipes: dict[bytes, frozenset[bytes]] = {}
+        needed: set[bytes] = set()
+        for digest in cache.cold.iterate():
+            chunks = {chunk.raw for chunk in cache.cold.recipes.get(digest) or ()}
+            if digest.raw in doomed:
+                recipes[digest.raw] = frozenset(chunks)
+            else:
+                needed |= chunks
+        held = {digest.raw for digest in cache.cold.packs.iterate()}
+        return cls(recipes, frozenset(held - needed))
+
+
+def sweep_leftovers(cache: Cache) -> int:
+    """Remove what killed processes left behind long ago; return how many files that were.
+
+    A file from the future is not old.
+    """
+    removed = 0
+    for path in _leftovers(cache.root):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > ABANDONED_AFTER:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _leftovers(root: Path) -> Iterator[Path]:
+    for base in (root, root / "cold"):
+        for name in listing(base / "tmp"):
+            yield base / "tmp" / name
+        names = set(listing(base / "packs"))
+        for name in names:
+            # a pack whose index never came, or went first
+            if name.endswith(".pack") and name[:-5] + ".idx" not in names:
+                yield base / "packs" / name
+    for folder in (root, root / "packs", root / "gc", root / "runs", root / "projects"):
+        for name in listing(folder):
+            if name.startswith(fsio.TEMPORARY_PREFIX):
+                yield folder / name
+
+
+def sizes(cache: Cache) -> dict[bytes, int]:
+    """Return raw digest → bytes of all that is in the cache; folded objects by what they are."""
+    found: dict[bytes, int] = {}
+    for name in cache.packs.names():
+        with contextlib.suppress(FileNotFoundError):
+            index = (cache.packs.folder / f"{name}.idx").read_bytes()
+            found.update((raw, length) for raw, _, length in index_rows(index))
+    for digest in cache.cold.iterate():
+        found[digest.raw] = cache.cold.size(digest) or 0
+    for digest in cache.objects.iterate():
+        found[digest.raw] = cache.objects.size(digest) or 0
+    return found
+
+
+def disk_use(cache: Cache) -> int:
+    """Return how many bytes the objects of the cache take on the disk."""
+    total = 0
+    for folder in (cache.packs.folder, cache.cold.packs.folder):
+        total += sum(_length(folder / name) for name in listing(folder))
+    for first in listing(cache.root / "objects"):
+        folder = cache.root / "objects" / first
+        total += sum(_length(folder / name) for name in listing(folder))
+    return total
+
+
+def _length(path: Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
