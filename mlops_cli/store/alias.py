@@ -153,6 +153,12 @@ def open_aliases(cache_root: Path) -> AliasIndex:
     return AliasIndex(cache_root / FILE)
 
 
+def attached(cache_root: Path) -> tuple[Attached, ...]:
+    """Return the tier of what is attached to the cache under `cache_root`, if anything may be."""
+    index = open_aliases(cache_root)
+    return (Attached(index),) if index.path.exists() else ()
+
+
 def _alias(row: tuple[object, ...]) -> Alias:
     folder, name, raw, size, mtime_ns, attached = row
     assert isinstance(raw, bytes) and isinstance(size, int) and isinstance(mtime_ns, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 import typer
@@ -13,6 +14,7 @@ from mlops_cli.errors import UsageError
 from mlops_cli.integrations.dvc import intake, repository, steps, survey, take
 from mlops_cli.integrations.dvc.bring import Link
 from mlops_cli.integrations.dvc.row import Row
+from mlops_cli.store.alias import attached
 from mlops_cli.workspace import remotes, track, tracked
 
 LINKS = ("auto", "hardlink", "copy")
@@ -68,7 +70,9 @@ def command(
             force=force,
             progress=ctx.progress,
         )
-        parts = steps.Parts(project.root, project.cache, project.stats, ctx.environment)
+        # what has just been attached is read from here on
+        cache = replace(project.cache, tiers=(*project.cache.tiers, *attached(project.cache.root)))
+        parts = steps.Parts(project.root, cache, project.stats, ctx.environment)
         rows = [
             *taken.rows,
             *intake.carry_out(project.root, project.git, found, agenda, taken, parts=parts),

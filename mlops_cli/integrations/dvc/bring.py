@@ -58,7 +58,7 @@ class Result:
 
 @dataclass(slots=True)
 class Bringer:
-    """Brings from one DVC repository into one cache."""
+    """Brings from one DVC repository into one cache, of which tiers are no part here."""
 
     shelf: Shelf
     cache: Cache
@@ -118,16 +118,9 @@ class Bringer:
             return None
         folder = os.fspath(self.shelf.cache)
         alias = self.aliases.known(folder, candidate.name, candidate.found)
-        if alias is None or not (self.own(alias.digest) or (self.attach and alias.attached)):
+        if alias is None or not ((self.attach and alias.attached) or self.cache.has(alias.digest)):
             return None
         return Got(alias.digest, alias.size)
-
-    def own(self, digest: Digest) -> bool:
-        """Return whether our own cache holds the bytes, whatever is attached to it."""
-        return (
-            self.cache.packs.find(digest.raw) is not None
-            or self.cache.objects.size(digest) is not None
-        )
 
     def _taken(self, candidate: Candidate, one: Sum, writer: BatchWriter) -> Got | None:
         attach = self.attach and bool(candidate.name)

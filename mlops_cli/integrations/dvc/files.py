@@ -41,26 +41,20 @@ def read_file(file: str, value: Any) -> Iterator[Out | tuple[Stage, Locked] | Re
         yield out
 
 
-def _pin(dep: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return where a `.dvc` file of `dvc import` or `import-url` says its data is from."""
+def _pin(dep: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where a `.dvc` file of `dvc import` or `import-url` says its data is from: as a pin
+    that `mlops update` follows where it can, and of a kind of its own where not."""
     path = str(dep.get("path", ""))
     repo = dep.get("repo")
     if isinstance(repo, dict):
-        found = {
-            "kind": "git",
-            "url": repo.get("url"),
-            "path": path,
-            "revision": repo.get("rev"),
-            "commit": repo.get("rev_lock"),
-        }
+        commit = repo.get("rev_lock")
+        kind = "git" if commit else "dvc"
+        found = {"url": repo.get("url"), "path": path, "rev": repo.get("rev"), "commit": commit}
     else:
-        found = {
-            "kind": "url",
-            "url": path,
-            "etag": dep.get("etag") or dep.get("checksum"),
-            "version": dep.get("version_id"),
-        }
-    return {key: str(value) for key, value in found.items() if value is not None}
+        kind = "url" if "://" in path and not path.startswith("remote://") else "dvc"
+        etag = dep.get("etag") or dep.get("checksum")
+        found = {"url": path, "etag": etag, "version": dep.get("version_id")}
+    return {"kind": kind} | {key: str(value) for key, value in found.items() if value is not None}
 
 
 def _stage(file: str, values: dict[str, Any], base: str) -> tuple[Stage, Locked]:

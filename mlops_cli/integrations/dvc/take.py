@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from mlops_cli.errors import MlopsError
@@ -150,7 +150,8 @@ def take(
     ignore.hide(cache.root)
     aliases = open_aliases(cache.root)
     try:
-        bringer = Bringer(made.shelf, cache, aliases, attach, link)
+        own = replace(cache, tiers=())  # what is attached only is not brought yet
+        bringer = Bringer(made.shelf, own, aliases, attach, link)
         names = {one.key: parcel.out.remote for parcel in made.parcels for one in parcel.wanted}
         places = elsewhere.by_key(names, repository.remotes, repository.default, project)
         wanted = [one for parcel in made.parcels for one in parcel.wanted]
@@ -209,7 +210,7 @@ def _pointer(project: Path, out: Out, stored: Stored, found: Survey) -> Pointer:
         executable=stored.kind == "file" and (out.executable or is_executable(project / out.path)),
         remote=kept,
         push=out.push,
-        pin=out.pin,
+        pin=None if out.pin is None else {**out.pin, "digest": stored.digest},
     )
 
 
