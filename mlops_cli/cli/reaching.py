@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_cli import config
+from mlops_cli import config, fsio
 from mlops_cli.vcs import address
 
 if TYPE_CHECKING:
@@ -21,6 +25,26 @@ def reach(ctx: Context, cache: Cache, start: Path) -> Reach:
 
     folder = config.user_cache(home=ctx.home, environment=ctx.environment)
     return Reach(cache, start, folder / "git", ctx.home, ctx.now, ctx.progress)
+
+
+@contextlib.contextmanager
+def cache(ctx: Context, target: Path | None = None) -> Iterator[Cache]:
+    """Offer the cache of the project, or without one a cache that goes again: beside `target`,
+    on whose disk it may share blocks, or where temporary files are."""
+    from mlops_cli.store.cache import open_cache
+
+    if config.find_root(ctx.cwd) is not None:
+        yield ctx.project().cache
+        return
+    if target is None:
+        folder = Path(tempfile.mkdtemp(prefix="mlops-"))
+    else:
+        with fsio.translated(target):
+            folder = fsio.temporary_beside(target)
+    try:
+        yield open_cache(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def portable(url: str, cwd: Path, root: Path) -> str:

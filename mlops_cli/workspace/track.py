@@ -151,9 +151,11 @@ def keep(
     """Write the pointer for what is stored already, and have git ignore the bytes.
 
     Where the bytes are kept stays as it was unless `keeping` says otherwise; where they were
-    imported from is true only of the bytes that came from there.
+    imported from is true only of the bytes that came from there, and so is that they need no push.
     """
     place = root / path
+    own = former is not None and former.pin is not None and former.digest != stored.digest
+    push = former.push if former is not None and not own else True
     pointer = Pointer(
         path,
         stored.digest,
@@ -162,8 +164,8 @@ def keep(
         stored.files,
         executable=stored.kind == "file" and _executable(place),
         remote=keeping.remote or (former.remote if former else None),
-        push=keeping.push if keeping.push is not None else former.push if former else True,
-        pin=former.pin if former and former.digest == stored.digest else None,
+        push=keeping.push if keeping.push is not None else push,
+        pin=former.pin if former is not None and not own else None,
     )
     # before the pointer: a crash between the two must not leave data that `git add .` takes
     gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])

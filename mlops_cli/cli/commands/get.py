@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
 
-from mlops_cli import fsio
 from mlops_cli.cli import context, reaching
 from mlops_cli.cli.render import text
-from mlops_cli.config import find_root
 from mlops_cli.errors import StateRefused, UsageError
-from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.cache import Cache
 from mlops_cli.store.tree import Mode
 from mlops_cli.workspace.taking import Taken
 
@@ -39,7 +34,7 @@ def command(
     """
     ctx = context.current()
     name = PurePosixPath(path).name
-    if not name or name == "..":
+    if name == ".." or (not name and out is None):
         raise UsageError(
             f"{path!r} is no path in a repository",
             code="bad-path",
@@ -53,7 +48,7 @@ def command(
             hint="choose another place with -o, or pass --force to replace it",
             details={"path": str(target)},
         )
-    with _cache(ctx, target) as cache:
+    with reaching.cache(ctx, target) as cache:
         taken, pin, stale = reaching.reach(ctx, cache, ctx.cwd).git(url, path, revision)
         reaching.tell_stale(ctx, stale)
         _put(cache, taken, target, ctx)
@@ -73,20 +68,6 @@ def command(
         f"from commit {pin.commit[:12]}"
     )
     return ctx.show(data, "mlops.get/1", words)
-
-
-@contextlib.contextmanager
-def _cache(ctx: context.Context, target: Path) -> Iterator[Cache]:
-    """Offer the cache of the project, or one beside the target that is gone afterwards."""
-    if find_root(ctx.cwd) is not None:
-        yield ctx.project().cache
-        return
-    with fsio.translated(target):
-        folder = fsio.temporary_beside(target)
-    try:
-        yield open_cache(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(cache: Cache, taken: Taken, target: Path, ctx: context.Context) -> None:

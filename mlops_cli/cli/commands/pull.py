@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, history, transfers
+from mlops_cli.cli import bundles, context, history, refetching, transfers
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done
@@ -40,6 +40,7 @@ def command(
 ) -> int:
     """Fetch what pointers and locks name and the cache lacks, then check it out.
 
+    What was imported comes from its source where no remote has it.
     Models that an alias stands for are fetched as well, and records and tags from the git remote.
 
     Every byte is hashed before it is used; wrong ones are set aside. What one path lacks does not
@@ -57,10 +58,20 @@ def command(
         wanted = tracked.select(tracked.tracked(project.root, project.git), words)
     # bundles are only fetched: they have no place in the workspace
     carried = bundles.named(project.git, models) if paths else bundles.current(project.git)
-    every = sync.lacking(project.cache, [*wanted, *carried])
+    imported, every = refetching.split(sync.lacking(project.cache, [*wanted, *carried]))
     lacking, kept = [one for one in every if one.push], [one.path for one in every if not one.push]
-    routes = remotes.routes(project.settings, lacking, remote)
+    # a project of imports alone needs no remote
+    alone = remote is None and not lacking and any(one.pin for one in wanted)
+    routes = [] if alone else remotes.routes(project.settings, lacking, remote)
     done, steps, failures = list[Done](), list[checkout.Step](), list[MlopsError]()
+    lost = list[MlopsError]()
+    if imported and not dry_run:
+
+        def from_remote(one: tracked.Tracked) -> None:
+            for route in remotes.routes(project.settings, [one], remote):
+                _bring(route)
+
+        lost = refetching.refetch(ctx, project, imported, from_remote)
     for route in routes:
         try:
             done.append(_plan(route) if dry_run or not route.tracked else _bring(route))
@@ -68,6 +79,7 @@ def command(
             failures.append(exc)  # told at the end: the rest has come and is wanted
     if failures and not isinstance(failures[0], NotFound | IntegrityError):
         raise failures[0]
+    failures += lost
     if not (no_checkout or dry_run):
         some = bool(failures or kept)
         still = {one.path for one in sync.lacking(project.cache, wanted)} if some else set()
@@ -80,9 +92,10 @@ def command(
         raise failures[0]
     data = {
         "history": came,
-        "remote": routes[0].remote.name,
+        "remote": routes[0].remote.name if routes else None,
         "dry_run": dry_run,
-        "lacking": [one.path for one in lacking],
+        "lacking": [one.path for one in (*imported, *lacking)],
+        "imports": [] if dry_run else [one.path for one in imported],
         "kept": kept,
         "paths": [plain(step) for step in steps],
         **transfers.plain(done),
@@ -101,6 +114,9 @@ def command(
             elif one.objects:
                 lines.append(f"Fetched {one.amount}, from {one.name} in {one.asked}")
                 lines += one.costs()
+        if imported:
+            verb = "Would fetch" if dry_run else "Fetched"
+            lines.append(f"{verb} from where it was imported: {', '.join(map(_path, imported))}")
         if kept:
             lines.append(f"On no remote, as their pointers say: {', '.join(kept)}")
         if not (no_checkout or dry_run):
@@ -108,6 +124,10 @@ def command(
         return "\n".join(lines) or "Nothing is missing here."
 
     return ctx.show(data, "mlops.pull/1", human)
+
+
+def _path(one: tracked.Tracked) -> str:
+    return one.path
 
 
 def _bring(route: Route) -> Done:
