@@ -24,15 +24,17 @@ def command(
     project = ctx.project()
     wanted = track.expand(project.root, ctx.cwd, paths)
     known = tracked.tracked(project.root, project.git)
-    added = track.add(
-        project.root,
-        wanted,
-        git=project.git,
-        cache=project.cache,
-        stats=project.stats,
-        tracked=known,
-        progress=ctx.progress,
-    )
+    # until the pointers are written, what was stored already is not to be swept away
+    with project.cache.writing():
+        added = track.add(
+            project.root,
+            wanted,
+            git=project.git,
+            cache=project.cache,
+            stats=project.stats,
+            tracked=known,
+            progress=ctx.progress,
+        )
     data = {
         "added": [
             {

@@ -17,6 +17,7 @@ from mlops_cli.cli.render import gc as page
 from mlops_cli.errors import UsageError
 from mlops_cli.project import Project
 from mlops_cli.store import collect, removal
+from mlops_cli.store.chunks import CHUNKED_FROM
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fold import Folded, fold
@@ -95,8 +96,9 @@ def _fold(ctx: context.Context, project: Project, *, dry_run: bool) -> Folded:
     used, chosen = in_use(project).reached, []
     for digest in project.cache.objects.iterate():
         with contextlib.suppress(FileNotFoundError):
-            alone = project.cache.objects.path(digest).stat().st_nlink == 1
-            if alone and digest.raw not in used:
+            found = project.cache.objects.path(digest).stat()
+            large = found.st_size >= CHUNKED_FROM and found.st_nlink == 1
+            if large and digest.raw not in used:
                 chosen.append(digest)
     if dry_run:
         sizes = [project.cache.objects.size(digest) or 0 for digest in chosen]
