@@ -32,9 +32,16 @@ def parse_json(data: bytes | str, *, source: str) -> Any:
         return json.loads(data)
     except (json.JSONDecodeError, UnicodeDecodeError) as exc:
         where = f":{exc.lineno}:{exc.colno}" if isinstance(exc, json.JSONDecodeError) else ""
+        hint = "mlops merge" if has_marks(data) else f"git log -- {source}"
         raise IntegrityError(
-            f"{source}{where} is not JSON", code="malformed-json", hint=f"git log -- {source}"
+            f"{source}{where} is not JSON", code="malformed-json", hint=hint
         ) from exc
+
+
+def has_marks(data: bytes | str) -> bool:
+    """Tell whether git left the marks of a conflict in `data`."""
+    text = data if isinstance(data, bytes) else data.encode()
+    return text.startswith(b"<<<<<<< ") or b"\n<<<<<<< " in text
 
 
 def stable_yaml(value: Any) -> str:

@@ -73,6 +73,16 @@ def tracked_at(git: Git, revision: str) -> list[Tracked]:
     return sorted(found, key=lambda one: one.path)
 
 
+def entries(file: str, data: bytes) -> list[Tracked]:
+    """Return what the pointer or lock `file` names, nothing where it is none or cannot be read."""
+    try:
+        if _is_lock(file):
+            return list(_outputs(data, file))
+        return [_of_pointer(parse_pointer(data, file=file))] if is_pointer(file) else []
+    except IntegrityError:
+        return []
+
+
 def pointer_files(root: Path, git: Git) -> list[str]:
     """Return the pointers in the work tree; git looks, so what it ignores is not entered."""
     listing = git.run(
