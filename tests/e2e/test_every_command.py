@@ -28,7 +28,8 @@ feature profile data/weather · feature validate weather · feature get airport_
 feature history airport_now · feature test airport_now · runs list · runs show
 runs search step=train.delay · models list · models show delay@production · models history delay
 models card delay · deploy plan · deploy status · deploy logs · deploy history · monitor report
-lineage delay@production · run --dry-run
+lineage delay@production · run --dry-run · merge · hooks list
+merge-driver data/weather.mlops data/weather.mlops data/weather.mlops data/weather.mlops
 predict batch out/delay/dataset/test.parquet -o TMP/answers.parquet --model delay@production
 """
 CHANGING = """
@@ -36,6 +37,7 @@ init TMP/new · config set run.jobs 2 · config unset run.jobs · remote add her
 remote default here · remote list · add data/weather · checkout data/weather · push · pull
 gc --dry-run · gc
 move data/weather data/wind · move data/wind data/weather · remove data/weather --dry-run --force
+hooks install · hooks run post-merge · hooks uninstall
 remote remove here · run data.weather · train --dry-run · feature build airport_now
 feature materialize airport_now · register · promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later

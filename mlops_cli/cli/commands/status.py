@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlops_cli.pipeline.plan import Item
     from mlops_cli.pipeline.prospect import Prospect
     from mlops_cli.project import Project
+    from mlops_cli.workspace import state
     from mlops_cli.workspace.sync import Outstanding
     from mlops_cli.workspace.tracked import Tracked
 
@@ -80,7 +81,7 @@ def command(
     tracked = _tracked(project)
     answers = {
         "pipeline": _pipeline(project, found),
-        "workspace": _workspace(project, tracked, found),
+        "workspace": _workspace(project, tracked, found, _undecided(project)),
         "storage": _storage(project, tracked),
     }
     clean = all(answer.clean for answer in answers.values())
@@ -144,30 +145,57 @@ def _elsewhere(project: Project) -> bool:
     return bool(project.settings.group("remotes"))
 
 
-def _workspace(project: Project, tracked: list[Tracked], found: Prospect | None) -> Answer:
-    """Hold the workspace against the pointers; what the plan has just hashed is not read again."""
+def _undecided(project: Project) -> list[Row]:
+    from mlops_cli.workspace.conflicts import conflicts, reason
+
+    return [
+        Row(one.name, "undecided", reason(project.root, one, project.cache), one.mend)
+        for one in conflicts(project.root, project.git)
+    ]
+
+
+def _workspace(
+    project: Project, tracked: list[Tracked], found: Prospect | None, rows: list[Row]
+) -> Answer:
+    """Hold the workspace against the pointers; what the plan has just hashed is not read again.
+
+    `rows` are what a merge left undecided.
+    """
     title = "data in the workspace"
-    pointers = [one for one in tracked if one.step is None]
-    if not pointers:
+    undecided = {row.name for row in rows}
+    pointers = [one for one in tracked if one.step is None and one.path not in undecided]
+    if not pointers and not rows:
         return Answer(title, "Nothing is tracked yet; mlops add PATH does that.", ())
     seen = dict(found.world.paths) if found else {}
     for path in found.world.absent if found else ():
         seen.pop(path, None)
     unsure = [one for one in pointers if seen.get(one.path) != one.digest]
-    rows: list[Row] = []
     if unsure:
         from mlops_cli.workspace.state import state
 
         looked = state(project.root, unsure, cache=project.cache, stats=project.stats)
-        for row in looked:
-            if not row.clean:
-                files = tuple((one.kind, one.path) for one in row.changed or ())
-                path = row.tracked.path
-                rows.append(Row(path, row.state, row.reason, row.mend, files, row.more))
+        rows += _differing(project, [row for row in looked if not row.clean])
     if not rows:
         return Answer(title, f"{text.count(len(pointers), 'tracked path')}, as git says.", ())
-    sentence = f"{len(rows)} of {text.count(len(pointers), 'tracked path')} not as git says."
-    return Answer(title, sentence, tuple(rows))
+    many = text.count(len(pointers) + len(undecided), "tracked path")
+    return Answer(title, f"{len(rows)} of {many} not as git says.", tuple(rows))
+
+
+def _differing(project: Project, looked: list[state.Row]) -> list[Row]:
+    if not looked:
+        return []
+    from mlops_cli.workspace.former import behind
+
+    old = behind(project.git, looked)
+    rows = []
+    for row in looked:
+        path, files = row.tracked.path, tuple((one.kind, one.path) for one in row.changed or ())
+        if path in old:
+            words = "git has moved on, the data is as it was before"
+            rows.append(Row(path, "behind", words, f"mlops checkout {path}", files, row.more))
+        else:
+            rows.append(Row(path, row.state, row.reason, row.mend, files, row.more))
+    return rows
 
 
 def _storage(project: Project, tracked: list[Tracked]) -> Answer:
