@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress, Task
 from mlops_cli.store import remote_index
-from mlops_cli.store.cache import BatchWriter, Cache
+from mlops_cli.store.assembling import Assembler, read_recipes
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.chunk_table import chunk_table
 from mlops_cli.store.closure import Reached, Root, children
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.remote import PART, Remote
-from mlops_cli.store.remote_index import RemoteIndex, Spot
-from mlops_cli.store.transfer import absent_error, in_parallel
+from mlops_cli.store.lanes import in_parallel
+from mlops_cli.store.receiving import Fetched, Receiver
+from mlops_cli.store.remote import Remote
+from mlops_cli.store.remote_index import RemoteIndex
+from mlops_cli.store.transfer import absent_error
 
-GAP = 256 << 10  # reading so many unwanted bytes costs less than another request
+__all__ = ["Fetched", "fetch", "fetch_objects"]
 
-
-@dataclass(slots=True)
-class Fetched:
-    """What a fetch did; what it could not do, it raises."""
-
-    objects: int = 0
-    bytes: int = 0
-    absent: list[Reached] = field(default_factory=list)
-    damaged: list[Reached] = field(default_factory=list)
-    gone: set[str] = field(default_factory=set)  # files that the remote's own index names
+LANES = 5  # requests under way at once, the answer of each of which is in memory
 
 
 def fetch(
@@ -133,114 +123,34 @@ def _bring(
 ) -> None:
     spots = index.find(wanted)
     fetched.absent += [part for digest, part in wanted.items() if digest not in spots]
+    lanes = min(remote.lanes, LANES)
     while spots:
+        first = {digest: found[0] for digest, found in spots.items()}
         with cache.writer() as writer:
-            receiver = _Receiver(cache, remote, writer, fetched, task)
-            in_parallel(receiver.jobs(spots), lanes=remote.lanes)
+            receiver = Receiver(cache, remote, writer, fetched, task)
+            whole = {digest: spot for digest, spot in first.items() if not spot.recipe}
+            in_parallel(receiver.jobs(whole), lanes=lanes)
+        wrong, lost = receiver.wrong, set[Digest]()
+        if cut := {digest: spot for digest, spot in first.items() if spot.recipe}:
+            recipes = read_recipes(remote, cut, wanted, fetched)
+            assembler = Assembler(cache, remote, chunk_table(index), fetched, task)
+            try:
+                in_parallel(assembler.jobs(recipes.items()), lanes=lanes)
+            finally:
+                assembler.close()
+            wrong += [*(cut.keys() - recipes.keys()), *assembler.wrong]
+            lost = assembler.lost
         # an object that came wrong or not at all may lie in another pack as well
         retry = {}
-        for digest in receiver.wrong:
+        for digest in wrong:
             former, *others = spots[digest]
             if others:
                 retry[digest] = others
-            elif former.name in fetched.gone:
+            elif former.name in fetched.gone or digest in lost:
                 fetched.absent.append(wanted[digest])
             else:
                 fetched.damaged.append(wanted[digest])
         spots = retry
-
-
-@dataclass(slots=True)
-class _Receiver:
-    cache: Cache
-    remote: Remote
-    writer: BatchWriter
-    fetched: Fetched
-    task: Task
-    wrong: list[Digest] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def jobs(self, spots: dict[Digest, list[Spot]]) -> Iterator[Callable[[], None]]:
-        """Return one job for each stretch of a pack and for each large object."""
-        first = sorted((found[0], digest) for digest, found in spots.items())
-        stretch: list[tuple[Spot, Digest]] = []
-        for spot, digest in first:
-            if spot.length > PART:
-                yield lambda spot=spot, digest=digest: self.take_large(spot, digest)  # type: ignore[misc]
-                continue
-            if stretch and not _together(stretch[0][0], stretch[-1][0], spot):
-                yield lambda stretch=stretch: self.take(stretch)  # type: ignore[misc]
-                stretch = []
-            stretch.append((spot, digest))
-        if stretch:
-            yield lambda: self.take(stretch)
-
-    def take(self, stretch: list[tuple[Spot, Digest]]) -> None:
-        """Read neighbouring objects with one request."""
-        head, last = stretch[0][0], stretch[-1][0]
-        start, end = head.offset, last.offset + last.length
-        data = self.read(head.name, start, end) if end > start else b""
-        view = memoryview(data)
-        good: list[tuple[Digest, bytes]] = []
-        for spot, digest in stretch:
-            found = bytes(view[spot.offset - start : spot.offset - start + spot.length])
-            if hashlib.sha256(found).digest() == digest.raw:
-                good.append((digest, found))
-            else:
-                self.refuse(digest, found)
-        with self.lock:
-            for digest, found in good:
-                self.writer.add(digest, found)
-                self.fetched.objects += 1
-                self.fetched.bytes += len(found)
-        self.task.advance(len(data))
-
-    def take_large(self, spot: Spot, digest: Digest) -> None:
-        """Stream one large object to the disk; it gets its name only if its bytes are right."""
-        state = hashlib.sha256()
-        store = self.cache.objects
-        with store.temporary() as temporary:
-            with fsio.translated(temporary), open(temporary, "xb") as target:
-                for start in range(spot.offset, spot.offset + spot.length, PART):
-                    end = min(start + PART, spot.offset + spot.length)
-                    data = self.read(spot.name, start, end)
-                    state.update(data)
-                    target.write(data)
-                    self.task.advance(len(data))
-                    if len(data) < end - start:
-                        break
-            if state.digest() == digest.raw:
-                store.publish(temporary, digest)
-                with self.lock:
-                    self.fetched.objects += 1
-                    self.fetched.bytes += spot.length
-            else:
-                aside = store.aside(digest)
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(temporary, aside)
-                with self.lock:
-                    self.wrong.append(digest)
-
-    def read(self, name: str, start: int, end: int) -> bytes:
-        data = self.remote.read(name, start, end)
-        if data is None:
-            with self.lock:
-                self.fetched.gone.add(name)
-        return data or b""
-
-    def refuse(self, digest: Digest, data: bytes) -> None:
-        if data:
-            self.cache.objects.quarantine(digest, data)
-        with self.lock:
-            self.wrong.append(digest)
-
-
-def _together(head: Spot, former: Spot, spot: Spot) -> bool:
-    return (
-        head.name == spot.name
-        and spot.offset - (former.offset + former.length) <= GAP
-        and spot.offset + spot.length - head.offset <= PART
-    )
 
 
 def _damaged(parts: Sequence[Reached], remote: Remote) -> IntegrityError:

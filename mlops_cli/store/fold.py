@@ -13,7 +13,7 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunks import CHUNKED_FROM, Chunk
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.packer import Packer
-from mlops_cli.store.recipes import write_recipe
+from mlops_cli.store.recipes import recipe_of, write_recipe
 from mlops_cli.store.slicing import Slicer
 
 _AT_ONCE = 1 << 30  # bytes that are whole and folded at the same time
@@ -82,7 +82,7 @@ class _Folder:
         if found != [digest]:
             self.cache.set_aside(digest)
             return False
-        self.recipes[digest] = write_recipe(chunks)
+        self.recipes[digest] = write_recipe(recipe_of(chunks))
         self.waiting += size
         return True
 

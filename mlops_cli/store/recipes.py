@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError
-from mlops_cli.store.chunks import MOST, Chunk
+from mlops_cli.store.chunks import LEAST, MOST, Chunk
 from mlops_cli.store.digest import PREFIX, RAW_LENGTH, Digest
 from mlops_cli.store.objects import listing
 
@@ -36,11 +36,18 @@ class Recipe:
         return len(self.rows) // ROW.size
 
 
-def write_recipe(chunks: Iterable[Chunk]) -> bytes:
-    """Return the bytes of the recipe that puts `chunks` one after the other."""
-    rows = [ROW.pack(*chunk) for chunk in chunks]
-    size = sum(ROW.unpack(row)[1] for row in rows)
-    return b"".join([MAGIC, HEAD.pack(size, len(rows)), *rows])
+def recipe_of(chunks: Iterable[Chunk]) -> Recipe:
+    """Return the recipe that puts `chunks` one after the other."""
+    rows, size = bytearray(), 0
+    for chunk in chunks:
+        rows += ROW.pack(*chunk)
+        size += chunk.length
+    return Recipe(size, bytes(rows))
+
+
+def write_recipe(recipe: Recipe) -> bytes:
+    """Return the bytes of `recipe`."""
+    return b"".join([MAGIC, HEAD.pack(recipe.size, len(recipe)), recipe.rows])
 
 
 def parse_recipe(data: bytes) -> Recipe:
@@ -63,6 +70,11 @@ def parse_recipe(data: bytes) -> Recipe:
     if total != size:
         raise _malformed(f"its chunks have {total} bytes and not {size}")
     return Recipe(size, rows)
+
+
+def longest(size: int) -> int:
+    """Return how many bytes the recipe of an object of `size` bytes has at most."""
+    return _START + ROW.size * (size // LEAST + 1)
 
 
 @dataclass(frozen=True, slots=True)

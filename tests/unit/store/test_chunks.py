@@ -14,7 +14,7 @@ from mlops_cli.errors import IntegrityError
 from mlops_cli.store import chunks, frames, recipes
 from mlops_cli.store.chunks import LEAST, MOST, Chunk
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.recipes import parse_recipe, write_recipe
+from mlops_cli.store.recipes import parse_recipe, recipe_of, write_recipe
 from mlops_cli.store.slicing import BLOCK, Slicer
 
 
@@ -88,9 +88,9 @@ def test_a_slicer_that_lost_its_source_slices_the_next() -> None:
 
 def test_a_recipe_says_what_it_was_told() -> None:
     told = [Chunk(sha256(b"a").digest(), 1), Chunk(sha256(b"bc").digest(), 2)]
-    recipe = parse_recipe(write_recipe(told))
+    recipe = parse_recipe(write_recipe(recipe_of(told)))
     assert (recipe.size, list(recipe), len(recipe)) == (3, told, 2)
-    assert list(parse_recipe(write_recipe([]))) == []
+    assert list(parse_recipe(write_recipe(recipe_of([])))) == []
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_recipe_says_what_it_was_told() -> None:
     ],
 )
 def test_a_recipe_that_lies_is_refused(bad, why) -> None:  # type: ignore[no-untyped-def]
-    good = write_recipe([Chunk(bytes(32), 1), Chunk(bytes(32), 2)])
+    good = write_recipe(recipe_of([Chunk(bytes(32), 1), Chunk(bytes(32), 2)]))
     with pytest.raises(IntegrityError, match=why) as caught:
         parse_recipe(bad(good))
     assert caught.value.code == "malformed-recipe"

@@ -232,7 +232,8 @@ def test_what_the_remote_lost_is_sent_again(tmp_path: Path, remote: Remote) -> N
 def test_a_push_cut_short_goes_on_where_it_ended(
     tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlops_cli.store.transfer.PACK_BYTES", 50_000)
+    monkeypatch.setattr("mlops_cli.store.sending.PACK_BYTES", 50_000)
+    monkeypatch.setattr("mlops_cli.store.sending.NAME_AFTER_BYTES", 100_000)
     some_data(tmp_path / "data", files=300)
     here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
     root = stored(tmp_path / "data", here)
@@ -241,10 +242,17 @@ def test_a_push_cut_short_goes_on_where_it_ended(
     allowed = iter(range(9))
 
     class Dying(Remote):
-        def write(self, name: str, data: bytes) -> None:
+        def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
+            self.live()
+            Remote.write(self, name, data, replace=replace)
+
+        def writing(self, name: str, size: int) -> Any:
+            self.live()
+            return Remote.writing(self, name, size)
+
+        def live(self) -> None:
             if next(allowed, None) is None:
                 raise OutsideWorld("the line was cut", code="remote-unavailable")
-            Remote.write(self, name, data)
 
     dying = Dying(**{f.name: getattr(remote, f.name) for f in dataclasses.fields(remote)})
     with pytest.raises(OutsideWorld):
