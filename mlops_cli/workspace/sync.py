@@ -173,8 +173,9 @@ def _with_reason(one: Tracked, missing: int, pushed: bool | None, unpushed: int)
         there = "" if pushed is None else "; the remote has it"
         reason, mend = f"{_objects(missing)} not in the cache{there}", f"mlops pull {one.path}"
     elif not cached:
-        reason = f"{_objects(missing)} neither in the cache nor on the remote"
-        mend = f"mlops add {one.path}" if one.step is None else "mlops run"
+        # not `add`: somebody else may have pushed it since, and it would undo that
+        reason = f"{_objects(missing)} neither here nor, when it was last asked, on the remote"
+        mend = f"mlops pull {one.path}" if one.step is None else "mlops pull, or mlops run"
     elif pushed is False:
         reason, mend = f"{_objects(unpushed)} not on the remote", "mlops push"
     else:
