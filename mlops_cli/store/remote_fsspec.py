@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_cli.store.remote import PART, Requests
+from mlops_cli.store.remote import Requests
 from mlops_cli.store.remote_errors import is_missing
 
-# an upload to these appears all at once; elsewhere it goes to a temporary name and is moved
-ALL_AT_ONCE = ("gs", "gcs", "abfs", "abfss", "az", "memory", "oss", "oci")
+# what is put there appears all at once; elsewhere it gets a temporary name and is moved
+ALL_AT_ONCE = ("gs", "gcs", "abfs", "abfss", "az", "oss", "oci")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class AnyPlace:
 
     def write(self, name: str, data: bytes, *, replace: bool) -> None:
         """Write a file, always: to ask first would cost as much as a small one."""
+        if self.all_at_once:
+            self.requests.add("writes")
+            self.filesystem.pipe_file(self._place(name), data)
+            return
         with self.writing(name, len(data)) as target:
             target.write(data)
 
@@ -60,10 +64,6 @@ class AnyPlace:
         self.requests.add("writes")
         place = self._place(name)
         folder, _, last = place.rpartition("/")
-        if self.all_at_once:
-            with self._committed(place, size) as target:
-                yield target
-            return
         self.filesystem.makedirs(folder, exist_ok=True)
         temporary = f"{folder}/.tmp-{secrets.token_hex(6)}-{last[:16]}"
         try:
@@ -74,20 +74,6 @@ class AnyPlace:
             with contextlib.suppress(Exception):
                 self.filesystem.rm_file(temporary)
             raise
-
-    @contextlib.contextmanager
-    def _committed(self, place: str, size: int) -> Iterator[Any]:
-        part = max(PART, -(-size // 9000))
-        target = self.filesystem.open(place, "wb", block_size=part, autocommit=False)
-        try:
-            yield target
-            target.close()
-        except BaseException:
-            target.closed = True
-            with contextlib.suppress(Exception):
-                target.discard()
-            raise
-        target.commit()
 
     def _place(self, name: str) -> str:
         return f"{self.base}/{name}"

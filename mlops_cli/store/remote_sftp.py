@@ -156,15 +156,16 @@ def _created(channel: Any, place: str) -> Any:
 
 
 def _make(channel: Any, folder: str) -> None:
-    parent = folder.rpartition("/")[0]
-    try:
-        channel.mkdir(folder)
-    except FileNotFoundError:
-        _make(channel, parent)
-        channel.mkdir(folder)
-    except OSError:
-        if not stat.S_ISDIR(channel.stat(folder).st_mode or 0):  # another push was first
-            raise
+    for _ in range(2):
+        try:
+            channel.mkdir(folder)
+        except FileNotFoundError:
+            _make(channel, folder.rpartition("/")[0])
+            continue
+        except OSError:
+            if not stat.S_ISDIR(channel.stat(folder).st_mode or 0):
+                raise  # it was not another push that was first
+        return
 
 
 def _refuse() -> Any:
