@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
         "mlops_cli.cli.commands.import_", "data", "Track data that comes from elsewhere"
     ),
     "update": _at("update", "data", "Bring imports to what their source has now"),
+    "export": _at("export", "data", "Write what is tracked as other tools want it"),
     "remote": _at("remote", "data", "Add, list and remove places to keep data"),
     "gc": _at("gc", "data", "Free the disk of what nothing needs"),
     "verify": _at("verify", "data", "Re-hash data here or on a remote; repair it"),

@@ -9,12 +9,12 @@ from typing import Any
 from mlops_cli.errors import ConfigError
 
 FILE = "params.yaml"
-_REFERENCE = re.compile(r"\$\{params\.([A-Za-z0-9_.-]+)\}")
+REFERENCE = re.compile(r"\$\{params\.([A-Za-z0-9_.-]+)\}")
 
 
 def references(line: str) -> tuple[str, ...]:
     """Return what a line names, as params references: "params.yaml:train.lr"."""
-    return tuple(f"{FILE}:{match}" for match in _REFERENCE.findall(line))
+    return tuple(f"{FILE}:{match}" for match in REFERENCE.findall(line))
 
 
 def interpolate(line: str, params: Mapping[str, Any]) -> str:
@@ -23,7 +23,7 @@ def interpolate(line: str, params: Mapping[str, Any]) -> str:
     `params` holds a value for each reference. Raises ConfigError ("wrong-type") for a list or
     mapping, which has no one spelling on a command line. The shell's own ${NAME} stays.
     """
-    return _REFERENCE.sub(lambda match: _word(match[1], params[f"{FILE}:{match[1]}"]), line)
+    return REFERENCE.sub(lambda match: _word(match[1], params[f"{FILE}:{match[1]}"]), line)
 
 
 def _word(name: str, value: Any) -> str:

@@ -19,7 +19,7 @@ from mlops_cli.workspace import remotes, track, tracked
 
 LINKS = ("auto", "hardlink", "copy")
 LOST = ("missing", "corrupt")
-SHOWN = 50  # rows of one state that a person is shown
+SHOWN = 60  # rows that a person is shown
 
 
 def command(
@@ -88,10 +88,7 @@ def command(
         "dry_run": dry_run,
         "attached": attach,
         **result,
-        "rows": [
-            {"what": row.what, "name": row.name, "state": row.state, "reason": row.reason}
-            for row in rows
-        ],
+        "rows": as_rows(rows),
     }
     lost = any(row.state in LOST for row in rows)
     return ctx.show(
@@ -124,25 +121,35 @@ def _settings(ctx: context.Context, agenda: intake.Agenda) -> None:
             settings_file.change(file, "remote.default", one.name)
 
 
-def _page(rows: list[Row], result: dict[str, Any], *, dry_run: bool) -> str:
-    lines = []
-    order = ("corrupt", "missing", "refused", "noted", "unchanged", "imported", "attached")
-    shown = [row for state in order for row in rows if row.state == state][:SHOWN]
-    if shown:
-        table = [(row.what, row.name, _state(row.state), row.reason) for row in shown]
-        lines += [text.table(table, align="llll")]
+def as_rows(rows: list[Row]) -> list[dict[str, str]]:
+    """Return the table as it stands in the JSON document."""
+    return [
+        {"what": row.what, "name": row.name, "state": row.state, "reason": row.reason}
+        for row in rows
+    ]
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Return the table as lines, what a person has to look at first."""
+    order = ("corrupt", "missing", "refused", "noted", "unchanged")
+    at = {state: place for place, state in enumerate(order)}
+    shown = sorted(rows, key=lambda row: at.get(row.state, len(order)))[:SHOWN]
+    cells = [(row.what, row.name, _state(row.state), row.reason) for row in shown]
+    lines = [text.table(cells, align="llll")] if cells else []
     if len(rows) > len(shown):
         lines.append(f"… and {len(rows) - len(shown)} more; --json lists all.")
+    return [*lines, ""]
+
+
+def _page(rows: list[Row], result: dict[str, Any], *, dry_run: bool) -> str:
     totals = ", ".join(f"{count} {state}" for state, count in sorted(intake.counts(rows).items()))
-    lines.append("")
+    lines = table(rows)
     if dry_run:
-        lines.append(f"Nothing was changed. There would be: {totals}.")
+        lines.append(f"Nothing was changed. There would be: {totals or 'nothing'}.")
     else:
-        copied = text.size(result["copied"])
-        lines.append(
-            f"{totals or 'Nothing found'}; {text.count(result['hashed'], 'file')} hashed,"
-            f" {result['fetched']} fetched, {copied} copied."
-        )
+        hashed, copied = text.count(result["hashed"], "file"), text.size(result["copied"])
+        lines.append(f"{totals or 'Nothing found'}.")
+        lines.append(f"{hashed} hashed, {result['fetched']} fetched, {copied} copied.")
     return "\n".join(lines)
 
 

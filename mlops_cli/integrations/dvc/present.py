@@ -31,11 +31,34 @@ def listing(files: dict[str, str]) -> bytes:
     return json.dumps(rows, sort_keys=True).encode()
 
 
+def describe(path: Path) -> tuple[str, int, int | None, bool] | None:
+    """Return md5, size, number of files (None for one file) and executable bit of what is there."""
+    try:
+        if path.is_dir():
+            files, size = _files(path, legacy=False)
+            return _sum(files) + ".dir", size, len(files), False
+        found = sums.of_file(path)
+        return found.md5, found.size, None, bool(path.stat().st_mode & 0o100)
+    except OSError:
+        return None
+
+
 def _folder(path: Path, *, legacy: bool) -> str:
+    return _sum(_files(path, legacy=legacy)[0])
+
+
+def _sum(files: dict[str, str]) -> str:
+    return hashlib.md5(listing(files), usedforsecurity=False).hexdigest()
+
+
+def _files(path: Path, *, legacy: bool) -> tuple[dict[str, str], int]:
     files: dict[str, str] = {}
+    size = 0
     for folder, _, names in os.walk(path):
         for name in names:
             file = Path(folder, name)
-            md5 = sums.legacy_of_file(file)[1] if legacy else sums.of_file(file).md5
+            found = sums.of_file(file)
+            md5 = sums.legacy_of_file(file)[1] if legacy else found.md5
             files[file.relative_to(path).as_posix()] = md5
-    return hashlib.md5(listing(files), usedforsecurity=False).hexdigest()
+            size += found.size
+    return files, size

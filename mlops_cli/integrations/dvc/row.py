@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["imported", "attached", "unchanged", "noted", "missing", "corrupt", "refused"]
+State = Literal[
+    "imported", "attached", "exported", "unchanged", "noted", "missing", "corrupt", "refused"
+]
 
 
 @dataclass(frozen=True, slots=True)

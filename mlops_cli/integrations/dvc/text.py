@@ -129,3 +129,21 @@ def scalar(text: str, *, plain: bool) -> Any:
     if _FLOAT.fullmatch(text):
         return float(bare.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
+
+
+def dump(value: Any) -> str:
+    """Return `value` as YAML that means the same to DVC, which reads version 1.2."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes the words that only YAML 1.2 takes for numbers, such as 1e3."""
+
+    def word(dumper: Any, found: str) -> Any:
+        style = None if isinstance(scalar(found, plain=True), str) else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", found, style=style)
+
+    Dumper.add_representer(str, word)
+    written: str = yaml.dump(
+        value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1 << 16
+    )
+    return written
