@@ -9,13 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli import __version__
 from mlops_cli.cli.extras import EXTRAS
-from mlops_cli.cli.render.text import size
+from mlops_cli.cli.render.text import count, size
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
 from mlops_cli.vcs.repo import Git
@@ -162,6 +163,23 @@ def disk(cache: Path) -> Iterator[Finding]:
         yield Finding("disk", "links", "problem", message, f"chmod u+rwx {folder}")
         return
     yield Finding("disk", "links", "ok", f"the disk can {kinds}", facts={"links": able})
+
+
+def quarantine(cache: Path, now: datetime) -> Iterator[Finding]:
+    """Were damaged bytes set aside?"""
+    from mlops_cli.store import quarantine as asides
+    from mlops_cli.store.cache import open_cache
+
+    found = asides.quarantine(open_cache(cache))
+    if not found:
+        yield Finding("disk", "quarantine", "ok", "no damaged bytes were set aside")
+        return
+    message = (
+        f"{count(len(found), 'damaged object')} set aside, "
+        f"the oldest {count(max((now - found[0].since).days, 0), 'day')} ago"
+    )
+    facts = {"objects": len(found), "replaced": sum(one.replaced for one in found)}
+    yield Finding("disk", "quarantine", "note", message, "mlops verify --repair", facts)
 
 
 def remotes(settings: Settings, root: Path) -> Iterator[Finding]:

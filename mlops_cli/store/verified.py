@@ -1,7 +1,8 @@
 """Which objects of a remote were read and hashed over there: what eviction may rely upon.
 
 A fact is kept by index file, which names its objects by digest and never changes: "everything that
-this index names was read from the remote at that time, and was right".
+this index names was read from the remote at that time, and was right". Recipes count only as long
+as the index files that name their chunks do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import encode, fsio
-from mlops_cli.store import packs
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.remote_index import parts
 
 SCHEMA = "mlops.verified/1"
 FILE = "verified.json"
@@ -38,8 +39,8 @@ class Verified:
                 data = (self.folder / "index" / name).read_bytes()
             except FileNotFoundError:
                 continue  # the remote no longer says that it has these
-            if packs.well_formed(data):
-                found |= {raws[raw] for raw, _, _ in packs.index_rows(data) if raw in raws}
+            for _, rows in parts(data, name):
+                found |= {raws[raw] for raw, _, _ in rows if raw in raws}
         return found
 
 
@@ -48,24 +49,46 @@ def verified(folder: Path) -> Verified:
 
     What the remote no longer named when it was last asked does not count.
     """
-    named = _read(folder / "state.json").get("names", ())
-    times = _read(folder / FILE).get("at", {})
-    try:
-        at = {name: datetime.fromisoformat(times[name]) for name in named if name in times}
-    except (TypeError, ValueError):
-        at = {}
-    return Verified(folder, at)
+    at, needs = _known(folder)
+    return Verified(folder, {name: at[name] for name in at if needs.get(name, set()) <= at.keys()})
 
 
 def remember(
-    folder: Path, right: Iterable[str], *, wrong: Iterable[str] = (), now: datetime
+    folder: Path,
+    right: Iterable[str],
+    *,
+    wrong: Iterable[str] = (),
+    needs: Mapping[str, Iterable[str]] | None = None,
+    now: datetime,
 ) -> None:
-    """Keep that the index files `right` were verified now, and that `wrong` ones are not."""
-    at = dict(verified(folder).at) | dict.fromkeys(right, now)
+    """Keep that the index files `right` were verified now, and that `wrong` ones are not; `needs`
+    are the index files whose chunks the recipes of another speak of."""
+    at, known = _known(folder)
+    at |= dict.fromkeys(right, now)
+    known |= {name: set(others) for name, others in (needs or {}).items()}
     for name in wrong:
         at.pop(name, None)
-    document = {"schema": SCHEMA, "at": {name: at[name].isoformat() for name in sorted(at)}}
+    document = {
+        "schema": SCHEMA,
+        "at": {name: moment.isoformat() for name, moment in at.items()},
+        "needs": {name: sorted(known[name]) for name in at if known.get(name)},
+    }
     fsio.write_atomic(folder / FILE, encode.readable_json(document), durable=False)
+
+
+def _known(folder: Path) -> tuple[dict[str, datetime], dict[str, set[str]]]:
+    document = _read(folder / FILE)
+    try:
+        named = set(_read(folder / "state.json").get("names", ()))
+        at = {
+            name: datetime.fromisoformat(moment)
+            for name, moment in document.get("at", {}).items()
+            if name in named
+        }
+        needs = {name: set(others) for name, others in document.get("needs", {}).items()}
+    except (TypeError, ValueError, AttributeError):
+        return {}, {}
+    return at, needs
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,16 +1,22 @@
-"""Verify: every object is read and hashed; what is damaged or missing is named and mended."""
+"""Verify: what the cache holds is read and hashed; what is damaged or missing is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store.cache import PACK_BELOW, Cache
-from mlops_cli.store.closure import Reached, Root, closure
+from mlops_cli.store import rounds
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.closure import Reached, Readable, Root, closure
+from mlops_cli.store.course import Flaw, Level
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.examine import Examiner
+from mlops_cli.store.rounds import Extent
 
+ROUND = "verify.json"  # in the cache: how far the last round came
 CHUNK = 1 << 20
 
 
@@ -24,122 +30,133 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a look at every byte found. Damaged objects have been set aside already."""
+    """What was found. Damaged objects of a cache have been set aside already."""
 
-    checked: int
-    bytes: int
+    level: Level
+    checked: int  # objects
+    bytes: int  # that were read and hashed
+    units: int  # packs and large objects there are, and so many bytes
+    total: int
+    complete: bool  # False when the time ran out: the next one can go on
     damaged: tuple[Finding, ...]
     missing: tuple[Finding, ...]
+    flaws: tuple[Flaw, ...]  # of files that hold objects
 
     @property
     def clean(self) -> bool:
-        """Tell whether everything is here and right."""
-        return not self.damaged and not self.missing
+        """Tell whether all that was looked at is here and right."""
+        return not self.damaged and not self.missing and not self.flaws
 
 
-def verify(cache: Cache, roots: Sequence[Root], *, progress: Progress = SILENT) -> Report:
-    """Read every object of the cache, and look for every object that `roots` need.
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """All that roots need, by digest, with the paths for whose sake."""
 
-    What no root needs is checked as well. Damaged bytes go to quarantine.
-    """
-    checked = size = 0
-    damaged: dict[Digest, None] = {}
-    with progress.task("verifying", unit="B") as task:
-        for digest in cache.iterate():
-            checked += 1
-            try:
-                length = _check(cache, digest)
-            except IntegrityError:
-                damaged[digest] = None
-                continue
-            except NotFound:
-                continue  # set aside under our hands by another process
-            size += length
-            task.advance(length)
-    needed, unopened = _needed(cache, roots)
-    missing: dict[Digest, None] = {}
-    for digest in (*needed, *unopened):
-        if digest not in damaged and not cache.has(digest):
-            (damaged if _set_aside(cache, digest) else missing)[digest] = None
-    paths = {**unopened, **needed}
-    return Report(checked, size, _findings(damaged, paths), _findings(missing, paths))
+    parts: dict[Digest, Reached] = field(default_factory=dict)
+    unopened: dict[Digest, Reached] = field(default_factory=dict)  # trees: what is below is unknown
+    paths: dict[Digest, list[str]] = field(default_factory=dict)
+    flaws: list[Flaw] = field(default_factory=list)  # trees that only a stranger would write
+
+    def finding(self, digest: Digest) -> Finding:
+        """Return the object with the first paths that need it."""
+        return Finding(digest, tuple(self.paths.get(digest, ())[:5]))
+
+    def findings(self, digests: Iterable[Digest]) -> tuple[Finding, ...]:
+        """Return one finding for each of `digests`, in the order of their paths."""
+        found = map(self.finding, digests)
+        return tuple(sorted(found, key=lambda one: (one.paths, one.digest)))
 
 
-def repair(
+WHOLE = Extent()
+
+
+def verify(
     cache: Cache,
-    report: Report,
     roots: Sequence[Root],
     *,
-    sources: Sequence[Callable[[Sequence[Reached]], None]],
-) -> tuple[tuple[Finding, ...], Report]:
-    """Ask `sources` in turn for good copies; return what was mended and what is left.
+    extent: Extent = WHOLE,
+    lanes: int = 0,
+    progress: Progress = SILENT,
+) -> Report:
+    """Look at the objects of the cache as `extent` says, and for every object that `roots` need.
 
-    A source stores what it has of the parts it is asked for. A tree that came back may need
-    objects that nobody knew of, so the sources are asked until nothing more comes.
+    What no root needs is looked at as well. Damaged bytes go to quarantine.
     """
-    mended: dict[Digest, Finding] = {}
-    left = {finding.digest: finding for finding in (*report.damaged, *report.missing)}
-    progressed = True
-    while left and progressed:
-        progressed = False
-        for source in sources:
-            if not left:
-                break
-            source([_part(finding) for finding in left.values()])
-            back = {digest: finding for digest, finding in left.items() if cache.has(digest)}
-            mended |= back
-            progressed = progressed or bool(back)
-            for digest in back:
-                cache.objects.aside(digest).unlink(missing_ok=True)
-                del left[digest]
-        needed, unopened = _needed(cache, roots)
-        for digest, paths in {**unopened, **needed}.items():
-            if digest not in left and not cache.has(digest):
-                left[digest] = Finding(digest, tuple(paths))
-    asked = {finding.digest for finding in report.missing}
-    rest = Report(
-        report.checked,
-        report.bytes,
-        tuple(f for d, f in left.items() if d not in asked and _set_aside(cache, d)),
-        tuple(f for d, f in left.items() if d in asked or not _set_aside(cache, d)),
+    with progress.task("verifying", unit="B") as task:
+        examiner = Examiner(cache, extent.level, task)
+        units = list(examiner.units())
+        total = sum(unit.size for unit in units)
+        task.expect(round(total * (extent.share or 1)))
+        file = cache.root / ROUND
+        course = rounds.walk(file, units, extent, examiner.look, lanes=lanes or _lanes())
+    wanted = needed(cache, roots)
+    wrong = dict.fromkeys(digest for digest in course.wrong if not cache.has(digest))
+    flaws = dict.fromkeys((*course.flaws, *wanted.flaws))
+    missing: list[Digest] = []
+    for digest in wanted.paths:
+        if digest in wrong or digest in missing:
+            continue
+        if not cache.has(digest):
+            if set_aside(cache, digest):
+                wrong[digest] = None
+            else:
+                missing.append(digest)
+        elif extent.level != "metadata" and (part := wanted.parts.get(digest)):
+            right, flaw = _sized(cache, part)
+            if not right:
+                wrong[digest] = None
+            if flaw:
+                flaws[flaw] = None
+    return Report(
+        extent.level,
+        course.checked,
+        course.bytes,
+        len(units),
+        total,
+        course.complete,
+        wanted.findings(wrong),
+        wanted.findings(missing),
+        tuple(flaws),
     )
-    return tuple(mended.values()), rest
 
 
-def _check(cache: Cache, digest: Digest) -> int:
-    """Return the length of the object. Raises IntegrityError when its bytes are wrong."""
-    if cache.size(digest) < PACK_BELOW:
-        return len(cache.read(digest))
-    length = 0
-    with cache.open(digest) as stream:
-        while chunk := stream.read(CHUNK):
-            length += len(chunk)
-    return length
-
-
-def _needed(
-    cache: Cache, roots: Iterable[Root]
-) -> tuple[dict[Digest, list[str]], dict[Digest, list[str]]]:
-    """Return digest → paths of all that is needed, and of the trees that cannot be opened."""
-    needed: dict[Digest, list[str]] = {}
-    unopened: dict[Digest, list[str]] = {}
+def needed(cache: Readable, roots: Iterable[Root]) -> Needed:
+    """Return what `roots` need, as far as their trees can be opened."""
+    found = Needed()
     for root in roots:  # one by one: an object that two roots need is named for both
-        reached = closure(cache, [root])
+        try:
+            reached = closure(cache, [root])
+        except IntegrityError as exc:  # its bytes are right, and it is no listing of ours
+            found.flaws.append(Flaw(root.path, exc.message))
+            continue
         for part in reached.objects.values():
-            needed.setdefault(part.digest, []).append(part.path)
+            found.parts.setdefault(part.digest, part)
+            found.paths.setdefault(part.digest, []).append(part.path)
         for part in (*reached.absent, *reached.damaged):
-            unopened.setdefault(part.digest, []).append(part.path)
-    return needed, unopened
+            found.unopened.setdefault(part.digest, part)
+            found.paths.setdefault(part.digest, []).append(part.path)
+    return found
 
 
-def _set_aside(cache: Cache, digest: Digest) -> bool:
+def set_aside(cache: Cache, digest: Digest) -> bool:
+    """Tell whether wrong bytes of that name lie in quarantine."""
     return cache.objects.aside(digest).exists()
 
 
-def _findings(digests: Iterable[Digest], paths: dict[Digest, list[str]]) -> tuple[Finding, ...]:
-    found = [Finding(digest, tuple(paths.get(digest, ())[:5])) for digest in digests]
-    return tuple(sorted(found, key=lambda finding: (finding.paths, finding.digest)))
+def _sized(cache: Cache, part: Reached) -> tuple[bool, Flaw | None]:
+    """Return whether an object is right; where its size is not what its tree says, one of the two
+    is wrong, and only its bytes tell which."""
+    try:
+        size = cache.size(part.digest)
+        if part.tree or size == part.size or not part.size:
+            return True, None
+        with cache.open(part.digest) as stream:
+            while stream.read(CHUNK):
+                pass
+    except (IntegrityError, NotFound):
+        return False, None
+    return True, Flaw(part.path, f"is listed with {part.size} bytes and has {size}")
 
 
-def _part(finding: Finding) -> Reached:
-    return Reached(finding.digest, 0, finding.paths[0] if finding.paths else "", False)
+def _lanes() -> int:
+    return min(os.cpu_count() or 1, 4)

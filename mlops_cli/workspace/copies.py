@@ -45,14 +45,16 @@ class Copies:
         What was never verified is verified now, one index file and all that it names at a time,
         and remembered.
         """
+        from mlops_cli.store.verify_remote import examine  # brings threads
+
         wanted = {Digest.from_raw(raw) for raw in raws}
         found: set[Digest] = set()
         for remote, index in self.heard:
             there = _sound(index, wanted - found)
             known = verified.verified(index.folder).holds(there)
             for name in _naming(index, there - known):
-                if _examine(remote, index, name, now=now, progress=progress):
-                    known |= verified.verified(index.folder).holds(there - known)
+                examine(remote, index, name, now=now, progress=progress)
+                known |= verified.verified(index.folder).holds(there - known)
             found |= known
         return {digest.raw for digest in found}
 
@@ -90,17 +92,3 @@ def _naming(index: RemoteIndex, wanted: Set[Digest]) -> list[str]:
         for name in sorted(index.names)
         if any(raw in raws for _, rows in parts(index.read(name), name) for raw, _, _ in rows)
     ]
-
-
-def _examine(
-    remote: Remote, index: RemoteIndex, name: str, *, now: datetime, progress: Progress
-) -> bool:
-    """Read and hash all that an index file names, over there; return whether all was right."""
-    from mlops_cli.store.course import Unit
-    from mlops_cli.store.verify_remote import RemoteExaminer
-
-    with progress.task(f"verifying {remote.url}", unit="B") as task:
-        outcome = RemoteExaminer(remote, index, "bytes", task).look(Unit(name, 0))
-    right = not outcome.wrong and not outcome.flaws
-    verified.remember(index.folder, [name] if right else [], wrong=[] if right else [name], now=now)
-    return right

@@ -1,8 +1,8 @@
-"""Where good copies of damaged objects come from: the workspace, and the remote."""
+"""Where good copies of damaged objects come from: the workspace, and the remotes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,12 +12,11 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import Reached
 from mlops_cli.store.fetch import fetch_objects
 from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote
+from mlops_cli.store.remote import Remote, check_format
 from mlops_cli.store.remote_index import memory, refresh
+from mlops_cli.store.repair import Source
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked, related
-
-Source = Callable[[Sequence[Reached]], None]
 
 
 def from_workspace(root: Path, tracked: Sequence[Tracked], cache: Cache) -> Source:
@@ -38,12 +37,14 @@ def from_workspace(root: Path, tracked: Sequence[Tracked], cache: Cache) -> Sour
 
 
 def from_remote(remote: Remote, cache: Cache, *, now: datetime) -> Source:
-    """Return a source that fetches from `remote`. It raises OutsideWorld."""
+    """Return a source that fetches from `remote`. It raises OutsideWorld, ConfigError."""
     index = None
 
     def source(parts: Sequence[Reached]) -> None:
         nonlocal index
-        index = index or refresh(remote, memory(cache.root, remote.id), now=now)
+        if index is None:
+            check_format(remote)
+            index = refresh(remote, memory(cache.root, remote.id), now=now)
         fetch_objects(cache, remote, index, parts)
 
     return source

@@ -148,3 +148,85 @@ def test_damaged_links_of_a_lineage_are_named(trained: Path, mlops: Any) -> None
 def test_what_nobody_knows_is_refused_and_mending_needs_no_name(project: Path, mlops: Any) -> None:
     assert mlops("verify", f"sha256:{'0' * 64}", "--json", code=20).error["code"] == "unknown-thing"
     assert mlops("verify", "data", "--repair", "--json", code=2).error["code"] == "bad-options"
+
+
+def pushed(project: Path, mlops: Any) -> Path:
+    mlops("remote", "add", "origin", "../remote", code=0)
+    mlops("push", code=0)
+    files = [path for path in (project.parent / "remote").rglob("*") if path.is_file()]
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+def test_a_remote_is_verified_where_it_lies_and_mended_from_here(
+    project: Path, mlops: Any, assert_valid: Any
+) -> None:
+    place = pushed(project, mlops)
+    assert mlops("verify", "--on", "origin", "--level", "metadata", "--json", code=0).data["clean"]
+    flip(place, place.stat().st_size // 2)
+
+    found = mlops("verify", "--on", "origin", "--json", code=40)
+
+    assert_valid(found.json)
+    assert found.data["on"] == "origin" and found.data["damaged"][0]["paths"]
+    assert "--on origin --repair" in mlops("verify", "--on", "origin", code=40).stdout
+    assert mlops("verify", "--on", "origin", "--repair", "--json", code=0).data["repaired"]
+    assert mlops("verify", "--on", "origin", "--json", code=0).data["clean"]
+
+
+def test_a_remote_that_is_silent_does_not_keep_another_from_mending(
+    project: Path, mlops: Any
+) -> None:
+    pushed(project, mlops)
+    mlops("remote", "add", "another", "../nowhere/at/all", code=0)
+    flip(whole_object(project), 500)
+    (project / "big.bin").unlink()
+
+    result = mlops("verify", "--repair", "--json", code=0)
+
+    assert [one["paths"] for one in result.data["repaired"]] == [["big.bin"]]
+    assert any("another" in warning for warning in result.json["warnings"])
+
+
+def test_what_was_set_aside_is_listed_with_its_age(
+    project: Path, mlops: Any, assert_valid: Any
+) -> None:
+    flip(whole_object(project), 500)
+    mlops("verify", code=40)
+
+    result = mlops("verify", "--level", "sizes", "--json", code=40)
+
+    assert_valid(result.json)
+    (aside,) = result.data["quarantine"]
+    assert aside["bytes"] == 1 << 20 and not aside["replaced"]
+    assert "In quarantine: 1 object, 1.0 MiB, the oldest for 0 days" in mlops("verify").stdout
+    told = mlops("doctor", "--offline", "--json").data["findings"]
+    (finding,) = [one for one in told if one["name"] == "quarantine"]
+    assert finding["state"] == "note" and finding["mend"] == "mlops verify --repair"
+
+
+def test_a_round_that_ran_out_of_time_says_so_and_is_taken_up(project: Path, mlops: Any) -> None:
+    first = mlops("verify", "--for", "0s", "--json", code=0).data
+    assert not first["complete"] and first["checked"] < 42
+    assert "--resume goes on" in mlops("verify", "--for", "0s", code=0).stdout
+    rest = mlops("verify", "--resume", "--json", code=0).data
+    assert rest["complete"] and rest["checked"] == 42
+    assert mlops("verify", "--sample", "1%", "--json", code=0).data["checked"] in (1, 41)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--level", "all"), "bad-value"),
+        (("--sample", "5"), "bad-value"),
+        (("--sample", "0%"), "bad-value"),
+        (("--for", "soon"), "bad-value"),
+        (("--sample", "5%", "--resume"), "bad-options"),
+        (("--from", "origin"), "bad-options"),
+        (("--on", "origin", "--repair", "--from", "origin"), "bad-options"),
+        (("data", "--level", "sizes"), "bad-options"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    project: Path, mlops: Any, words: tuple[str, ...], code: str
+) -> None:
+    assert mlops("verify", *words, "--json", code=2).error["code"] == code

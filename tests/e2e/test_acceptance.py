@@ -149,7 +149,7 @@ def test_a_flipped_byte_is_refused_by_name_and_mended(
     assert [(one["digest"], one["paths"]) for one in wrong] == [(named, ["raw/b"])]
     assert "mlops verify --repair" in bare.said("verify", code=40)
 
-    bare.mlops("verify", "--repair", "--remote", "good")
+    bare.mlops("verify", "--repair", "--from", "good")
     bare.mlops("checkout", "raw")
     assert (bare.root / "raw/b").read_bytes() == wanted
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from mlops_cli.cli import bundles, context
 from mlops_cli.cli.render import text
-from mlops_cli.errors import NotFound, UsageError
-from mlops_cli.store import verify
-from mlops_cli.store.verify import Finding, Report
+from mlops_cli.cli.render import verify as render
+from mlops_cli.errors import UsageError
+from mlops_cli.store.course import LEVELS
+from mlops_cli.store.quarantine import quarantine
+from mlops_cli.store.rounds import Extent
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import mend, remotes, tracked
+from mlops_cli.workspace import remotes, tracked, verify
 
 
 def command(
@@ -21,61 +23,131 @@ def command(
         list[str] | None,
         typer.Argument(help="Digests, or what lineage takes: delay@production; all if left out."),
     ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Take good copies from workspace and remote.")
+    on: Annotated[
+        str | None, typer.Option("--on", help="Verify this remote instead of the cache.")
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", help="metadata (is all named), sizes, or bytes (hashed).")
+    ] = "bytes",
+    sample: Annotated[
+        str | None,
+        typer.Option("--sample", help="The next so much, as 5%: twenty of these see all."),
+    ] = None,
+    limit: Annotated[
+        str | None, typer.Option("--for", help="Stop after so long, as 90s or 10m.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the last one was stopped or killed.")
     ] = False,
-    remote: Annotated[
-        str | None, typer.Option("--remote", "-r", help="Where good copies come from.")
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Bring good copies from wherever they are.")
+    ] = False,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="The remote that good copies come from; each is asked."),
     ] = None,
 ) -> int:
     """Hash every object of the cache, every record and tag; look for every object git names.
 
     Answers 0 when all are here and right, 40 when any is damaged or missing. Damaged bytes are
-    set aside and never used; --repair brings good ones back.
+    set aside and never used; --repair brings good ones from the workspace and the remotes. With
+    --on a remote is read and hashed, and --repair sends it again what it has lost.
     Confirm every link of a lineage:  mlops verify delay@production
     """
     ctx = context.current()
-    if names and (repair or remote is not None):
-        raise UsageError(
-            "--repair and --remote mend all, not what is named", code="bad-options",
-            hint="mlops verify --repair",
-        )  # fmt: skip
+    extent = _extent(level, sample, limit, resume=resume)
     if names:
+        if repair or sources or on is not None or extent != Extent():
+            raise UsageError(
+                "options are for all that is kept, not for what is named", code="bad-options",
+                hint="mlops verify " + " ".join(names),
+            )  # fmt: skip
         return _links(ctx, names)
+    if sources and (not repair or on is not None):
+        raise UsageError(
+            "--from says where good copies for the cache come from", code="bad-options",
+            hint="mlops verify --repair --from " + sources[0],
+        )  # fmt: skip
     project = ctx.project()
+    cache, now = project.cache, ctx.now()
     every = tracked.tracked(project.root, project.git)
     # a bundle that was never fetched is not missing; one that is here has to be whole
-    roots = [one.root for one in (*every, *bundles.held(project.git, project.cache))]
-    report = verify.verify(project.cache, roots, progress=ctx.progress)
-    mended: tuple[Finding, ...] = ()
-    if repair and not report.clean:
-        sources = [mend.from_workspace(project.root, every, project.cache)]
-        try:
-            named = remotes.choose(project.settings, remote)
-        except NotFound:
-            if remote is not None:
-                raise
-        else:
-            place = remotes.connect(named, project.root)
-            sources.append(mend.from_remote(place, project.cache, now=ctx.now()))
-        mended, report = verify.repair(project.cache, report, roots, sources=sources)
-    history = _history(project.git)
+    roots = [one.root for one in (*every, *bundles.held(project.git, cache))]
+    if on is not None:
+        place = remotes.connect(remotes.choose(project.settings, on), project.root)
+        verdict = verify.there(
+            cache, place, roots, extent=extent, mending=repair, now=now, progress=ctx.progress
+        )
+    else:
+        verdict = verify.here(cache, roots, extent=extent, progress=ctx.progress)
+        if repair and not verdict.report.clean:
+            known = [remotes.choose(project.settings, name) for name in sources or ()]
+            verdict = verify.mend_here(
+                verdict, cache, roots, tracked=every, root=project.root,
+                known=known or remotes.remotes(project.settings), now=now, unheard=ctx.warn,
+            )  # fmt: skip
+    report, mended = verdict.report, verdict.mended
+    history = _history(project.git) if on is None else {}
+    aside = quarantine(cache)
     clean = report.clean and not any(part["damaged"] for part in history.values())
     data = {
+        "on": on,
+        "level": report.level,
+        "complete": report.complete,
         "checked": report.checked,
         "bytes": report.bytes,
-        "damaged": [_plain(finding) for finding in report.damaged],
-        "missing": [_plain(finding) for finding in report.missing],
-        "repaired": [_plain(finding) for finding in mended],
+        "total": report.total,
+        "damaged": [render.plain(finding) for finding in report.damaged],
+        "missing": [render.plain(finding) for finding in report.missing],
+        "flaws": [{"file": flaw.name, "why": flaw.why} for flaw in report.flaws],
+        "repaired": [render.plain(finding) for finding in mended],
+        "quarantine": [render.plain_aside(one, now) for one in aside],
         **history,
         "clean": clean,
     }
     return ctx.show(
         data,
         "mlops.verify/1",
-        lambda: _page(report, mended, repair=repair) + _told(history),
+        lambda: "".join(
+            (
+                render.page(report, mended, repair=repair, on=on),
+                render.history(history),
+                render.aside(aside, now),
+            )
+        ),
         code=0 if clean else 40,
     )
+
+
+def _extent(level: str, sample: str | None, limit: str | None, *, resume: bool) -> Extent:
+    """Return how much to look at. Raises UsageError ("bad-value", "bad-options")."""
+    if level not in LEVELS:
+        raise UsageError(
+            f"{level!r} is no level", code="bad-value", hint="one of: " + ", ".join(LEVELS)
+        )
+    if sample is not None and resume:
+        raise UsageError(
+            "a sample always goes on where the last one ended", code="bad-options",
+            hint=f"mlops verify --sample {sample}",
+        )  # fmt: skip
+    share = seconds = None
+    if sample is not None:
+        try:
+            share = float(sample.removesuffix("%")) / 100
+        except ValueError:
+            share = 0.0
+        if not sample.endswith("%") or not 0 < share <= 1:
+            raise UsageError(
+                f"{sample!r} is no part of all bytes", code="bad-value", hint="--sample 5%"
+            )
+    if limit is not None:
+        from mlops_cli.pipeline.model import duration
+
+        try:
+            seconds = duration(limit).total_seconds()
+        except ValueError as exc:
+            raise UsageError(str(exc), code="bad-value", hint="--for 10m") from exc
+    return Extent(LEVELS[LEVELS.index(level)], share, seconds, resume)
 
 
 def _history(git: Git) -> dict[str, dict[str, Any]]:
@@ -122,48 +194,3 @@ def _links(ctx: context.Context, names: Sequence[str]) -> int:
         "clean": not bad,
     }
     return ctx.show(data, "mlops.verify-links/1", "\n".join(told), code=40 if bad else 0)
-
-
-def _told(history: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the lines about records and tags, none where there are none."""
-    counts = [
-        text.count(history[part]["checked"], one)
-        for part, one in (("records", "record"), ("tags", "tag"))
-        if history[part]["checked"]
-    ]
-    wrong = [f"{name}: {why}" for part in history.values() for name, why in part["damaged"].items()]
-    said = f"Checked {' and '.join(counts)}" if counts else ""
-    if wrong:
-        return "\n".join(["", said or "History:", *wrong, "git fetch sound ones from a clone."])
-    return f"\n{said}: each is what its name says." if said else ""
-
-
-def _plain(finding: Finding) -> dict[str, Any]:
-    return {"digest": finding.digest, "paths": list(finding.paths)}
-
-
-def _page(report: Report, mended: Sequence[Finding], *, repair: bool) -> str:
-    rows = [
-        *_rows("repaired", "green", mended),
-        *_rows("damaged", "red", report.damaged),
-        *_rows("missing", "red", report.missing),
-    ]
-    lines = [text.table(rows), ""] if rows else []
-    checked = f"{text.count(report.checked, 'object')}, {text.size(report.bytes)}"
-    if report.clean:
-        lines.append(f"Checked {checked}: every byte is what its digest says.")
-        return "\n".join(lines)
-    bad = text.count(len(report.damaged) + len(report.missing), "object")
-    lines.append(f"Checked {checked}: {bad} damaged or missing.")
-    if repair:
-        lines.append("No good copy was found: push from a clone that has one, then mlops pull.")
-    else:
-        lines.append("Bring good copies back with: mlops verify --repair")
-    return "\n".join(lines)
-
-
-def _rows(word: str, look: str, findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
-    return [
-        (text.style(word, look), finding.digest, ", ".join(finding.paths) or "(no path needs it)")
-        for finding in findings
-    ]
