@@ -37,6 +37,7 @@ class Lock:
     outputs: Mapping[str, Output]
     metrics: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    theirs: Lock | None = None  # the other side of a merge that nobody has decided yet
 
     @property
     def path(self) -> str:
@@ -69,21 +70,7 @@ def read_lock(data: bytes, *, step: str) -> Lock:
     Raises IntegrityError ("malformed-lock").
     """
     try:
-        value = json.loads(data)
-        if value["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {value['schema']!r}")
-        outputs = {
-            path: Output(item["digest"], item["kind"], item["size"], item["files"])
-            for path, item in value["outputs"].items()
-        }
-        return Lock(
-            step,
-            value["key"],
-            value["parts"],
-            outputs,
-            value.get("metrics", {}),
-            value.get("facts", {}),
-        )
+        return _from_json(json.loads(data), step)
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         file = path_of(step)
         raise IntegrityError(
@@ -92,6 +79,25 @@ def read_lock(data: bytes, *, step: str) -> Lock:
             hint=f"restore it with `git checkout -- {file}`, or delete it and run the step again",
             details={"file": file, "step": step},
         ) from exc
+
+
+def _from_json(value: Any, step: str) -> Lock:
+    if value["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {value['schema']!r}")
+    outputs = {
+        path: Output(item["digest"], item["kind"], item["size"], item["files"])
+        for path, item in value["outputs"].items()
+    }
+    theirs = value.get("theirs")
+    return Lock(
+        step,
+        value["key"],
+        value["parts"],
+        outputs,
+        value.get("metrics", {}),
+        value.get("facts", {}),
+        None if theirs is None else _from_json(theirs, step),
+    )
 
 
 def write_lock(root: Path, lock: Lock) -> bool:

@@ -114,7 +114,8 @@ def judge(
     interrupted: bool = False,
 ) -> Item:
     """Return what to do with one step, given `paths` and what is done with those before it."""
-    if step.frozen and lock is not None and not forced:
+    undecided = lock is not None and lock.theirs is not None
+    if step.frozen and lock is not None and not (forced or undecided):
         return _outputs_only(step, lock, paths)
     missing = [path for path in step.deps if paths.get(path) is None]
     missing += [file for file, units in world.code.get(step.name, {}).items() if units is None]
@@ -127,7 +128,11 @@ def judge(
         environment=world.environment,
         variables={name: world.variables.get(name) for name in step.variables},
     )
-    if lock is not None and lock.key == now.digest and not (forced or step.always or interrupted):
+    if (
+        lock is not None
+        and lock.key == now.digest
+        and not (forced or step.always or interrupted or undecided)
+    ):
         as_made = all(paths.get(path) == out.digest for path, out in lock.outputs.items())
         if as_made and not any(item.action == "blocked" for item in first):
             return Item(step, "skip", key=now)
@@ -151,6 +156,8 @@ def judge(
     ]
     if interrupted:
         because.append(reasons.Interrupted())
+    if undecided:
+        because.append(reasons.Undecided())
     if lock is not None:
         because += _outputs(lock, paths)
     if step.always:
@@ -212,7 +219,8 @@ def lock_recall(
     """Return a recall that also knows what the locks say, whose run cache may be elsewhere."""
     from mlops_cli.pipeline.runcache import Seen
 
-    by_key = {lock.key: lock for lock in locks.values()}
+    by_key = {lock.theirs.key: lock.theirs for lock in locks.values() if lock.theirs is not None}
+    by_key |= {lock.key: lock for lock in locks.values()}
 
     def look(digest: str) -> Seen | None:
         lock = by_key.get(digest)

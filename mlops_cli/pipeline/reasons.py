@@ -176,6 +176,14 @@ class UpstreamStale(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided(Reason):
+    """Two branches ran it, not alike, and were merged."""
+
+    def sentence(self) -> str:
+        return "both sides of a merge ran it, and not alike"
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted(Reason):
     """It was killed, or the machine went down, while it ran."""
 
