@@ -25,8 +25,16 @@ class Founded:
     new: bool
 
 
-def found(ctx: Context, plan: scaffold.Plan, *, name: str, overwrite: bool = False) -> Founded:
-    """Write the files of `plan`, make a repository where there is none, track data, commit.
+def found(
+    ctx: Context,
+    plan: scaffold.Plan,
+    *,
+    name: str,
+    overwrite: bool = False,
+    with_hooks: bool = True,
+) -> Founded:
+    """Write the files of `plan`, make a repository where there is none, track data, commit, and
+    let git call mlops in this clone.
 
     Raises StateRefused ("files-exist") before anything is written.
     """
@@ -36,6 +44,8 @@ def found(ctx: Context, plan: scaffold.Plan, *, name: str, overwrite: bool = Fal
     pointers = _track(ctx, plan)
     files = _with_pointers(written, pointers)
     commit = _commit(ctx, git, files, name, plan.template.name)
+    if with_hooks:
+        _install(ctx, git)
     return Founded(tuple(files), tuple(pointers), commit, commit is None or commit != before)
 
 
@@ -66,6 +76,21 @@ def _with_pointers(files: Sequence[str], pointers: Sequence[str]) -> list[str]:
     ]
     ignores = {(Path(pointer).parent / ".gitignore").as_posix() for pointer in pointers}
     return sorted({*kept, *pointers, *ignores})
+
+
+def _install(ctx: Context, git: Git) -> None:
+    from mlops_cli.cli import git_hooks
+    from mlops_cli.vcs import drivers, hooks
+
+    drivers.install(git, git_hooks.driver())
+    folder = hooks.hooks_folder(git).resolve()
+    if not any(folder.is_relative_to(own) for own in (git.root.resolve(), git.common_dir)):
+        ctx.warn(
+            f"git looks for hooks in {folder}, which is not of this project alone, so none were "
+            "written; mlops hooks install does it"
+        )
+        return
+    hooks.install(git, git_hooks.commands())
 
 
 def _commit(ctx: Context, git: Git, files: Sequence[str], name: str, template: str) -> str | None:

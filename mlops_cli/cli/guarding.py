@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,14 @@ from mlops_cli.cli.render import text
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
+    from mlops_cli.pipeline.plan import Item
     from mlops_cli.pipeline.prospect import Prospect
     from mlops_cli.project import Project
     from mlops_cli.workspace.tracked import Tracked
 
 # data that is not here, or was not brought here, says nothing about what is committed
 HARMLESS = ("output-missing", "output-changed", "always", "upstream-stale")
+LOCK_FILES = (".lock", ".txt", ".toml")  # what env.lock may name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,17 @@ class Objection:
 
 def objections(ctx: Context, project: Project) -> Iterator[Objection]:
     """Yield what is against committing now."""
-    found = list(_undecided(project))
-    yield from found
-    yield from _large(ctx, project)
+    from mlops_cli.vcs.staged import staged
+
+    index = ctx.environment.get("GIT_INDEX_FILE")
+    env = {"GIT_INDEX_FILE": str(ctx.cwd / index)} if index else None
+    changed = staged(project.git, env)
+    undecided = list(_undecided(project))
+    yield from undecided
+    yield from _large(project, changed)
     severity = project.settings.get("hooks.stale")
-    if severity != "ignore" and not found:  # what is undecided can be neither fresh nor stale
-        yield from _stale(ctx, project, blocks=severity == "block")
+    if severity != "ignore" and not undecided:  # that can be neither fresh nor stale
+        yield from _stale(ctx, project, changed, blocks=severity == "block")
 
 
 def _undecided(project: Project) -> Iterator[Objection]:
@@ -47,15 +54,13 @@ def _undecided(project: Project) -> Iterator[Objection]:
         yield Objection(one.name, "conflict", words, one.mend, blocks=True)
 
 
-def _large(ctx: Context, project: Project) -> Iterator[Objection]:
-    from mlops_cli.vcs.staged import staged_sizes, untracked_sizes
+def _large(project: Project, changed: Mapping[str, str | None]) -> Iterator[Objection]:
+    from mlops_cli.vcs.staged import sizes, untracked_sizes
 
     limit = int(project.settings.get("hooks.large")) * 1_000_000
     if not limit:
         return
-    index = ctx.environment.get("GIT_INDEX_FILE")
-    env = {"GIT_INDEX_FILE": str(ctx.cwd / index)} if index else None
-    for path, size in staged_sizes(project.git, env).items():
+    for path, size in sizes(project.git, changed).items():
         if size >= limit:
             words = f"{text.size(size)}, too large for git"
             mend = f"git rm --cached {path} && mlops add {path}"
@@ -66,7 +71,9 @@ def _large(ctx: Context, project: Project) -> Iterator[Objection]:
             yield Objection(path, "untracked", words, f"mlops add {path}", blocks=False)
 
 
-def _stale(ctx: Context, project: Project, *, blocks: bool) -> Iterator[Objection]:
+def _stale(
+    ctx: Context, project: Project, changed: Mapping[str, str | None], *, blocks: bool
+) -> Iterator[Objection]:
     from mlops_cli.workspace import tracked
 
     found = None
@@ -80,9 +87,14 @@ def _stale(ctx: Context, project: Project, *, blocks: bool) -> Iterator[Objectio
     yield from _changed(project, tracked.tracked(project.root, project.git), found, blocks=blocks)
     for item in found.plan.stale if found else ():
         reasons = [one for one in item.because if one.code not in HARMLESS]
-        if reasons:
+        if reasons and found:
+            touched = _touches(changed, item, found)
             yield Objection(
-                item.step.name, "stale", reasons[0].sentence(), "mlops run", blocks=blocks
+                item.step.name,
+                "stale",
+                reasons[0].sentence(),
+                "mlops run",
+                blocks=blocks and touched,  # a commit that has to do with the step leaves it right
             )
 
 
@@ -106,3 +118,19 @@ def _changed(
         elif row.state == "modified":
             mend = f"mlops add {path}, or mlops checkout {path}"
             yield Objection(path, "changed", row.reason, mend, blocks=blocks)
+
+
+def _touches(changed: Iterable[str], item: Item, found: Prospect) -> bool:
+    """Tell whether the commit changes anything that the step depends on, or its lock."""
+    step = item.step
+    names = {"pipeline.yaml", f".mlops/lock/{step.name}.json", *step.deps}
+    names |= {ref.partition(":")[0] for ref in step.params}
+    names |= set(found.world.code.get(step.name, {}))
+    if any(one.code == "environment-changed" for one in item.because):
+        names |= {path for path in changed if path.endswith(LOCK_FILES)}
+    return any(
+        path in names
+        or path.removesuffix(".mlops") in names
+        or any(path.startswith(f"{dep}/") for dep in step.deps)
+        for path in changed
+    )

@@ -14,12 +14,17 @@ import mlops_cli
 from mlops_cli import fsio
 from mlops_cli.cli.render.text import nearest
 from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.fsio import TEMPORARY_PREFIX
+from mlops_cli.vcs.drivers import write_attributes
 from mlops_cli.vcs.ignore import add_lines
 
-IGNORED = ("/out/", "/.mlops/*", "!/.mlops/config.yaml", "!/.mlops/lock/", "__pycache__/")
-ATTRIBUTES = (
-    "*.mlops text eol=lf",
-    "/.mlops/lock/*.json text eol=lf linguist-generated",
+IGNORED = (
+    "/out/",
+    "/.mlops/*",
+    "!/.mlops/config.yaml",
+    "!/.mlops/lock/",
+    "__pycache__/",
+    f"{TEMPORARY_PREFIX}*",  # what a killed process leaves
 )
 SETTINGS = "# settings that everyone shares; mlops config list shows all there are\n"
 EVERY = {"workflow.yml": ".github/workflows/mlops.yml"}
@@ -129,7 +134,7 @@ def carry_out(plan: Plan, *, overwrite: bool) -> list[str]:
     for name, data in plan.files.items():
         fsio.write_atomic(plan.root / name, data, durable=False)
     add_lines(plan.root / ".gitignore", IGNORED)
-    add_lines(plan.root / ".gitattributes", ATTRIBUTES)
+    write_attributes(plan.root)
     return sorted([*plan.files, ".gitignore", ".gitattributes"])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mlops_cli.vcs import ignore
 from mlops_cli.vcs.repo import Git
 
@@ -38,8 +40,8 @@ def installed(git: Git) -> str | None:
     return git.run("config", "--get", f"merge.{NAME}.driver", check=False) or None
 
 
-def write_attributes(git: Git) -> bool:
+def write_attributes(root: Path) -> bool:
     """Name the files of the driver in .gitattributes; return whether that changed."""
-    file = git.root / ".gitattributes"
+    file = root / ".gitattributes"
     removed = ignore.remove_lines(file, _FORMER)
     return ignore.add_lines(file, ATTRIBUTES) or removed

@@ -29,7 +29,7 @@ def install() -> int:
     git = ctx.project().git
     changed = [str(path) for path in hooks.install(git, git_hooks.commands())]
     driver = drivers.install(git, git_hooks.driver())
-    attributes = drivers.write_attributes(git)
+    attributes = drivers.write_attributes(git.root)
     data = {"changed": changed, "driver": driver, "attributes": attributes}
 
     def human() -> str:

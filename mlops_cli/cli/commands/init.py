@@ -35,12 +35,18 @@ def command(
         list[str] | None, typer.Option(help="Who answers for it: NAME, or ROLE=NAME; repeatable.")
     ] = None,
     no_git: Annotated[bool, typer.Option("--no-git", help="Neither git init nor commit.")] = False,
+    no_hooks: Annotated[
+        bool, typer.Option("--no-hooks", help="Leave git's hooks and merge driver alone.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be written; write nothing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
 ) -> int:
     """Start a project: pipeline.yaml, params, code, data, settings, hooks and CI workflow.
+
+    From then on git calls mlops when somebody commits, merges, switches and pushes: see
+    `mlops hooks list`. In an existing project, and in a clone, `mlops hooks install` does that.
 
     Asks for name, goal, KPI and owner only on a terminal and only when none of them is given.
     """
@@ -68,13 +74,16 @@ def command(
     if not dry_run and no_git:
         written = scaffold.carry_out(plan, overwrite=force)
     elif not dry_run:
-        made = founding.found(ctx, plan, name=answers.name, overwrite=force)
+        made = founding.found(
+            ctx, plan, name=answers.name, overwrite=force, with_hooks=not no_hooks
+        )
         written, tracked = list(made.files), list(made.tracked)
         commit, new = made.commit, made.new
     here = os.path.relpath(root, ctx.cwd)
     following = [f"cd {shlex.quote(here)}"] if here != "." else []
     if no_git and git_root is None:
         following += ["git init", *(f"mlops add {path}" for path in chosen.track)]
+        following += [] if no_hooks else ["mlops hooks install"]
     following += chosen.next
     cron = f"17 3 * * * cd {shlex.quote(str(root))} && {_installed(chosen.cron)}"
     data = {
