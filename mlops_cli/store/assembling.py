@@ -22,7 +22,7 @@ from mlops_cli.store.chunks import MOST, Chunk
 from mlops_cli.store.closure import Reached
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.follower import Follower
-from mlops_cli.store.receiving import Fetched, set_aside
+from mlops_cli.store.receiving import Fetched
 from mlops_cli.store.recipes import Recipe, longest, parse_recipe
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import Spot
@@ -104,7 +104,7 @@ class Assembler:
             for chunk in window:
                 place = _Place(chunk, at)
                 at += chunk.length
-                if spots := self.table.spots(chunk.raw):
+                if spots := self._spots(chunk):
                     found.append((spots[0], place))
                 else:
                     whole.wrong.append((Spot("", 0, 0), place))
@@ -112,6 +112,10 @@ class Assembler:
             yield from sorted(
                 stretches(found), key=lambda stretch: min(place.at for _, place in stretch)
             )
+
+    def _spots(self, chunk: Chunk) -> list[Spot]:
+        # a lie about a length must not fill the memory
+        return [spot for spot in self.table.spots(chunk.raw) if spot.length <= MOST]
 
     def _take(self, whole: _Whole, stretch: Stretch[_Place]) -> None:
         name, start, end = bounds(stretch)
@@ -181,7 +185,7 @@ class Assembler:
                 right.append((at, at + chunk.length))
             else:
                 self.cache.objects.quarantine(Digest.from_raw(chunk.raw), data)
-                wrong.append((self.table.spots(chunk.raw)[0], _Place(chunk, at)))
+                wrong.append((self._spots(chunk)[0], _Place(chunk, at)))
             at += chunk.length
         return wrong, right
 
@@ -189,7 +193,7 @@ class Assembler:
         """Take the chunks that came wrong from elsewhere; return whether all are right now."""
         for former, place in wrong:
             found = None
-            others = [spot for spot in self.table.spots(place.chunk.raw) if spot != former]
+            others = [spot for spot in self._spots(place.chunk) if spot != former]
             for spot in others:
                 data = self._read(spot.name, spot.offset, spot.offset + spot.length)
                 found = frames.plain(place.chunk.raw, data, at_most=MOST)
@@ -197,18 +201,18 @@ class Assembler:
                     break
                 found = None
             if found is None:
-                gone = all(
-                    spot.name in self.fetched.gone for spot in (former, *others) if spot.name
-                )
-                self._give_up(whole, lost=gone)
+                asked = {spot.name for spot in (former, *others) if spot.name}
+                # a chunk that nothing speaks of is a lie of the recipe, or was in a lost pack
+                lost = asked <= self.fetched.gone if asked else bool(self.table.index.gone)
+                self._give_up(whole, lost=lost)
                 return False
             _pwrite(whole.handle, found, place.at)
             whole.follower.arrived([(place.at, place.at + place.chunk.length)])
         return True
 
     def _give_up(self, whole: _Whole, *, lost: bool = False) -> None:
-        if not lost:
-            set_aside(self.cache, whole.path, whole.digest)
+        if not lost:  # so that it counts as damaged; the chunk itself is kept for inspection
+            self.cache.objects.quarantine(whole.digest, b"")
         with self.lock:
             self.wrong.append(whole.digest)
             if lost:

@@ -77,10 +77,10 @@ def test_fetching_leaves_the_workspace_alone(pushed: Path, mlops: Any, git: Any)
 def test_wrong_bytes_of_the_remote_are_named_and_the_rest_arrives(
     pushed: Path, mlops: Any, git: Any
 ) -> None:
-    (large,) = [path for path in (pushed.parent / "remote/objects").rglob("*") if path.is_file()]
-    data = bytearray(large.read_bytes())
-    data[1000] ^= 1
-    large.write_bytes(data)
+    (pack,) = (pushed.parent / "remote/packs").iterdir()
+    data = bytearray(pack.read_bytes())
+    data[-1000] ^= 1  # the chunks of the large object come last
+    pack.write_bytes(data)
     clone = clone_of(pushed, git)
 
     result = mlops("pull", "--json", cwd=clone)
@@ -95,8 +95,8 @@ def test_wrong_bytes_of_the_remote_are_named_and_the_rest_arrives(
 
 
 def test_what_the_remote_lost_is_named(pushed: Path, mlops: Any, git: Any) -> None:
-    (large,) = [path for path in (pushed.parent / "remote/objects").rglob("*") if path.is_file()]
-    large.unlink()
+    (recipes,) = (pushed.parent / "remote/recipes").iterdir()
+    recipes.unlink()
     clone = clone_of(pushed, git)
 
     result = mlops("pull", "--json", cwd=clone)
