@@ -15,8 +15,8 @@ MIXED = "mixed"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column in numbers. `mean` of numbers, `min` and `max` of what has an order, None
-    elsewhere; NaN counts as null. `distinct` leaves nulls out, and is a lower bound unless
+    """One column in numbers, as JSON can hold them: `mean` of numbers, `min` and `max` of what
+    has an order. NaN counts as null. `distinct` leaves nulls out, and is a lower bound unless
     `exact`."""
 
     type: str
@@ -25,7 +25,7 @@ class Column:
     exact: bool
     min: Any
     max: Any
-    mean: float | None
+    mean: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class _Counter:
             exact=known and not self.full,
             min=plain(self.low),
             max=plain(self.high),
-            mean=self.total / self.count if number and self.count else None,
+            mean=plain(self.total / self.count) if number and self.count else None,
         )
 
     def _agreed(self, values: pa.Array) -> pa.Array:

@@ -16,7 +16,7 @@ from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace.state import look
 from mlops_cli.workspace.tracked import Tracked
 
-Kind = Literal["added", "modified", "deleted"]
+Kind = Literal["added", "modified", "deleted", "renamed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,14 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file that differs, with its path in the project."""
+    """One file that differs, with its path in the project; one that was renamed has a former
+    path."""
 
     path: str
     kind: Kind
     old: Side | None
     new: Side | None
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class DataChange:
     old: Side | None
     new: Side | None
     files: tuple[FileChange, ...] | None
+    former: str | None = None
 
 
 def against_workspace(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
-from mlops_cli.cli.render import text
+from mlops_cli.cli import context, table_changes
+from mlops_cli.cli.render import diff as pages
+from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
-from mlops_cli.workspace import compare, track, tracked
+from mlops_cli.workspace import compare, renames, track, tracked
 from mlops_cli.workspace.compare import DataChange, FileChange
-
-SHOWN = 20
-LOOKS = {"added": ("+", "green"), "modified": ("~", "yellow"), "deleted": ("-", "red")}
 
 
 def command(
@@ -25,11 +23,29 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", "-a", help="Show every file, not the first 20 of each path.")
     ] = False,
+    stat: Annotated[
+        bool, typer.Option("--stat", help="Only counts and bytes of each path.")
+    ] = False,
+    tables: Annotated[
+        bool | None,
+        typer.Option(
+            "--tables/--no-tables",
+            help="Look into tables that changed; by default, into 64 MiB of them.",
+        ),
+    ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Count the rows of tables that came and went.")
+    ] = False,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="Columns by which rows are known: tells which changed."),
+    ] = None,
 ) -> int:
     """Compare data between the workspace and a commit, or between two commits.
 
     Without a revision: the workspace against HEAD. `A B` and `A..B` compare two commits. Only
-    folders that differ are opened, and no file is read whose stat is known.
+    folders that differ are opened, and no file is read whose stat is known. Of tables (Parquet,
+    CSV, TSV, lines of JSON), columns, rows and statistics are compared.
     """
     ctx = context.current()
     project = ctx.project()
@@ -45,14 +61,30 @@ def command(
         changes = compare.against_workspace(
             project.root, old, now, cache=project.cache, stats=project.stats, progress=ctx.progress
         )
-    counts = _counts(changes)
+    changes = renames.narrowed(renames.pair(changes), paths)
+    found = {}
+    if not stat and tables is not False:
+        found = table_changes.look(
+            ctx,
+            project,
+            changes,
+            here=len(revisions) != 2,
+            every=bool(tables or rows or key),
+            rows=rows,
+            key=key or [],
+        )
+    counts = pages.counts(changes)
     data = {
         "from": start,
         "to": revisions[1] if len(revisions) == 2 else "workspace",
-        "changes": [_plain(change) for change in changes],
-        "files": {kind: counts[kind] for kind in LOOKS},
+        "changes": [_plain(change, found) for change in changes],
+        "files": counts,
     }
-    return ctx.show(data, "mlops.diff/1", lambda: _page(changes, everything=everything))
+
+    def human() -> str:
+        return pages.stat(changes) if stat else pages.page(changes, found, everything=everything)
+
+    return ctx.show(data, "mlops.diff/1", human)
 
 
 def _sort(project: Project, words: list[str]) -> tuple[list[str], list[str]]:
@@ -85,61 +117,24 @@ def _chosen(found: list[tracked.Tracked], paths: list[str]) -> list[tracked.Trac
     return [one for one in found if any(tracked.related(one.path, path) for path in paths)]
 
 
-def _counts(changes: list[DataChange]) -> Counter[str]:
-    return Counter(file.kind for change in changes for file in change.files or ())
-
-
-def _plain(change: DataChange) -> dict[str, Any]:
+def _plain(change: DataChange, tables: Mapping[str, TableChange]) -> dict[str, Any]:
+    files = change.files
     return {
-        **_sides(change),
-        "files": None if change.files is None else [_sides(file) for file in change.files],
+        **_sides(change, tables),
+        "files": None if files is None else [_sides(file, tables) for file in files],
     }
 
 
-def _sides(change: DataChange | FileChange) -> dict[str, Any]:
+def _sides(change: DataChange | FileChange, tables: Mapping[str, TableChange]) -> dict[str, Any]:
     old, new = change.old, change.new
-    return {
+    told = {
         "path": change.path,
         "kind": change.kind,
         "old": {"digest": old.digest, "size": old.size} if old else None,
         "new": {"digest": new.digest, "size": new.size} if new else None,
     }
-
-
-def _page(changes: list[DataChange], *, everything: bool) -> str:
-    if not changes:
-        return "No data differs."
-    lines: list[str] = []
-    for change in changes:
-        mark, look = LOOKS[change.kind]
-        lines.append(f"{text.style(mark, look, 'bold')} {text.style(change.path, 'bold')}")
-        if change.files is None:
-            lines.append("    the cache lacks the listing that would tell more: mlops pull")
-            continue
-        inner = [file for file in change.files if file.path != change.path]
-        shown = inner if everything else inner[:SHOWN]
-        rows = [
-            (
-                text.style(LOOKS[file.kind][0], LOOKS[file.kind][1]),
-                file.path.removeprefix(change.path + "/"),
-                _sizes(file),
-            )
-            for file in shown
-        ]
-        if rows:
-            lines.append(text.table(rows, align="llr", indent="    "))
-        if len(inner) > len(shown):
-            lines.append(f"    … and {len(inner) - len(shown):,} more (--all shows them)")
-        if not inner:
-            lines.append(f"    {_sizes(change)}")
-    counts = _counts(changes)
-    parts = [f"{counts[kind]:,} {kind}" for kind in LOOKS if counts[kind]]
-    lines += ["", f"Files: {', '.join(parts) or 'unknown'}."]
-    return "\n".join(lines)
-
-
-def _sizes(change: DataChange | FileChange) -> str:
-    if change.old and change.new:
-        return f"{text.size(change.old.size)} → {text.size(change.new.size)}"
-    one = change.new or change.old
-    return text.size(one.size) if one else ""
+    if change.former is not None:
+        told["former"] = change.former
+    if isinstance(change, FileChange) and change.path in tables:
+        told["table"] = table_changes.plain(tables[change.path])
+    return told
