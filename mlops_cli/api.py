@@ -3,6 +3,7 @@
     from mlops_cli import api
 
     with api.open("data/flights/2013-01.parquet", rev="HEAD~3") as stream: ...
+    table = pq.read_table("data/flights", filesystem=api.filesystem("https://host/repo.git"))
     model = api.model("delay@production")          # .version, .metrics, .path to the ONNX file
     rows = api.features("delay", spine)            # point-in-time features for the rows of spine
 
@@ -11,20 +12,33 @@ Names listed in `__all__` keep their meaning; everything else in the package may
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from mlops_cli.config import find_root, load
-from mlops_cli.errors import MlopsError, NotFound
+from mlops_cli.errors import MlopsError, UsageError
 from mlops_cli.project import Project, open_project
 
 if TYPE_CHECKING:
+    import fsspec
     import pyarrow as pa
 
-__all__ = ["MlopsError", "Model", "features", "model", "open", "project"]
+    from mlops_cli.workspace.browse import Browser
+
+__all__ = [
+    "MlopsError",
+    "Model",
+    "features",
+    "filesystem",
+    "model",
+    "open",
+    "project",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +61,60 @@ def project(at: str | Path = ".") -> Project:
     return open_project(start, settings)
 
 
-def open(path: str, *, rev: str | None = None, at: str | Path = ".") -> BinaryIO:
-    """Return the bytes of tracked data or of a step's output, verified while they are read.
+def open(
+    path: str,
+    *,
+    rev: str | None = None,
+    repo: str | Path | None = None,
+    mode: str = "rb",
+    at: str | Path = ".",
+) -> IO[Any]:
+    """Return tracked data or a step's output as a file, verified while it is read.
 
-    `path` is relative to the project and may lie inside a tracked folder; `rev` is any git
-    revision, the work tree's pointers and locks when None. Raises NotFound ("not-tracked"),
+    `path` is relative to the repository and may lie inside a tracked folder. `repo` is a folder or
+    a git URL, the project around `at` when None; `rev` is any git revision: the work tree's
+    pointers and locks when None, the default branch for a URL. What is not here is fetched.
+    `mode` is "rb", or "r" for text in UTF-8. A stream read to its end was verified; who moves
+    about in the file gets bytes that were. Raises NotFound ("not-tracked", "missing-object"),
     IntegrityError ("damaged-object").
     """
-    from mlops_cli.store.digest import Digest
-    from mlops_cli.store.tree import parse_tree
-    from mlops_cli.workspace.tracked import tracked, tracked_at
+    from mlops_cli.store.served import serve
 
-    opened = project(at)
-    found = tracked_at(opened.git, rev) if rev else tracked(opened.root, opened.git)
-    for one in found:
-        if path == one.path and one.kind == "file":
-            return opened.cache.open(one.digest)
-        if path.startswith(one.path + "/") and one.kind == "tree":
-            digest: Digest | None = one.digest
-            for name in path[len(one.path) + 1 :].split("/"):
-                entries = parse_tree(opened.cache.read(digest)) if digest else ()
-                digest = next((entry.digest for entry in entries if entry.name == name), None)
-            if digest:
-                return opened.cache.open(digest)
-    where = f" at {rev}" if rev else ""
-    raise NotFound(f"{path} is not tracked{where}", code="not-tracked", hint="mlops ls")
+    if mode not in ("r", "rb", "rt"):
+        raise UsageError(
+            f"tracked data cannot be opened with mode {mode!r}",
+            code="bad-value",
+            hint="'rb' for bytes, 'r' for text",
+        )
+    browser = _browser(repo, rev, at)
+    stream = serve(browser.cache, browser.bring(path))
+    return stream if mode == "rb" else io.TextIOWrapper(stream, encoding="utf-8")
+
+
+def read(
+    path: str, *, rev: str | None = None, repo: str | Path | None = None, at: str | Path = "."
+) -> bytes:
+    """Return the bytes that `open` would give, all of them verified."""
+    browser = _browser(repo, rev, at)
+    return browser.cache.read(browser.bring(path))
+
+
+def filesystem(
+    repo: str | Path | None = None, *, rev: str | None = None
+) -> fsspec.AbstractFileSystem:
+    """Return tracked data as a read-only file system of fsspec, which pandas, pyarrow and others
+    take; fetched when it is read. `repo` and `rev` are as in `open`; "mlops://" is the same.
+    """
+    from mlops_cli.integrations.fsspec.filesystem import MlopsFileSystem
+
+    return MlopsFileSystem(repo=None if repo is None else str(repo), rev=rev)
+
+
+def _browser(repo: str | Path | None, rev: str | None, at: str | Path) -> Browser:
+    from mlops_cli.integrations.fsspec.opened import opened
+
+    start = Path(at).absolute()
+    return opened(repo, rev, start=start, environment=os.environ, home=Path.home())
 
 
 def model(name: str, *, at: str | Path = ".") -> Model:

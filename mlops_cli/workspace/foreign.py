@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.vcs import elsewhere, objects
 from mlops_cli.vcs.address import Address
 from mlops_cli.vcs.elsewhere import Elsewhere
+from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import is_pointer
 from mlops_cli.workspace.supply import Supply
-from mlops_cli.workspace.tracked import Tracked, tracked_at
+from mlops_cli.workspace.tracked import Tracked, tracked, tracked_at
 
 SETTINGS = ".mlops/config.yaml"
 OURS = ".mlops/"
@@ -68,6 +69,20 @@ def open_foreign(where: Address, revision: str | None, *, mirrors: Path) -> Fore
     Raises as `elsewhere.look` and `tracked_at` do.
     """
     at = elsewhere.look(where, revision, mirrors=mirrors)
+    return _read(at)
+
+
+def open_own(root: Path, git: Git, settings: Settings, revision: str | None) -> Foreign:
+    """Return the repository at `root` itself: its work tree's pointers and locks when `revision`
+    is None, without what git keeps."""
+    where = Address(str(root), root)
+    if revision is None:
+        return Foreign(Elsewhere(where, "", git), tuple(tracked(root, git)), {}, settings)
+    found = _read(Elsewhere(where, git.rev_parse(revision), git))
+    return replace(found, settings=settings)
+
+
+def _read(at: Elsewhere) -> Foreign:
     files = {
         file.path: file
         for row in at.git.run("ls-tree", "-r", "-z", "--full-tree", at.commit).split("\0")
@@ -79,7 +94,7 @@ def open_foreign(where: Address, revision: str | None, *, mirrors: Path) -> Fore
     if SETTINGS in files:
         (found,) = objects.read(at.git, [files[SETTINGS].id])
         text = found.data.decode("utf-8", "replace") if found else ""
-        settings = config.parse(text, source=f"{where.url}:{SETTINGS}")
+        settings = config.parse(text, source=f"{at.address.url}:{SETTINGS}")
     found_tracked = tuple(tracked_at(at.git, at.commit))
     plain = {path: file for path, file in files.items() if path not in set(ours)}
     return Foreign(at, found_tracked, plain, settings)

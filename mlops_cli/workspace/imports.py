@@ -62,7 +62,7 @@ def place(
 
     Raises StateRefused ("unsaved-bytes") before anything is changed.
     """
-    wanted = [_tracked(pointer) for pointer, data in new if data]
+    wanted = [tracked_of(pointer) for pointer, data in new if data]
     steps = checkout.plan_checkout(hand.root, wanted, cache=hand.cache, stats=hand.stats)
     if not overwrite:
         checkout.refuse_unsaved(steps)
@@ -90,7 +90,8 @@ def pointer(path: str, taken: Taken, pin: GitPin | UrlPin, *, push: bool = False
     )
 
 
-def _tracked(pointer: Pointer) -> Tracked:
+def tracked_of(pointer: Pointer) -> Tracked:
+    """Return what `pointer` stands for."""
     return Tracked(
         pointer.path,
         pointer.digest,
@@ -99,4 +100,6 @@ def _tracked(pointer: Pointer) -> Tracked:
         pointer.files,
         pointer.file,
         executable=pointer.executable,
+        push=pointer.push,
+        pin=pointer.pin,
     )

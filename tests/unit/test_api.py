@@ -45,4 +45,5 @@ def test_importing_the_api_loads_no_heavy_library() -> None:
 
 
 def test_the_public_names_are_what_the_documents_promise() -> None:
-    assert sorted(api.__all__) == ["MlopsError", "Model", "features", "model", "open", "project"]
+    names = ["MlopsError", "Model", "features", "filesystem", "model", "open", "project", "read"]
+    assert sorted(api.__all__) == names
