@@ -114,7 +114,7 @@ def _bytes(cache: Cache, digest: str, kind: str, label: str) -> Link:
 
 
 def _below(cache: Cache, digest: Digest, label: str) -> list[Digest]:
-    with cache.open(digest) as stream:
+    with cache.stream(digest) as stream:  # a glance; every byte is hashed afterwards
         if stream.read(len(HEADER)) != HEADER:
             return [digest]
     reached = closure(cache, [Root(label, digest, "tree")])

@@ -118,15 +118,15 @@ class Cache:
     def open(self, digest: Digest) -> BinaryIO:
         """Return a stream over the object; at its end, bytes that are not right raise as in `read`.
 
-        A caller that stops before the end has read unverified bytes.
+        A caller that stops before the end hears of them from `close`, which reads the rest.
         """
         if self.packs.find(digest.raw):
             return io.BytesIO(self.read(digest))
         try:
             stream = io.FileIO(self.objects.path(digest))
         except (FileNotFoundError, NotADirectoryError):
-            return cast(BinaryIO, io.BufferedReader(_Pieces(self.unfolded(digest)), 1 << 20))
-        return cast(BinaryIO, io.BufferedReader(_Verified(stream, digest, self.objects), 1 << 20))
+            return cast(BinaryIO, _ToTheEnd(_Pieces(self.unfolded(digest)), 1 << 20))
+        return cast(BinaryIO, _ToTheEnd(_Verified(stream, digest, self.objects), 1 << 20))
 
     def stream(self, digest: Digest) -> BinaryIO:
         """Return a stream over the object as it lies here: whoever reads it hashes it himself, and
@@ -319,6 +319,18 @@ class Cache:
             return None
 
 
+class _ToTheEnd(io.BufferedReader):
+    """A stream of which some was read has been verified as a whole once it is closed."""
+
+    def close(self) -> None:
+        try:
+            if not self.closed and cast(_Verified | _Pieces, self.raw).doubtful:
+                while self.read(1 << 20):
+                    pass
+        finally:
+            super().close()
+
+
 class _Verified(io.RawIOBase):
     """A file that knows at its end whether it was the right one."""
 
@@ -327,6 +339,7 @@ class _Verified(io.RawIOBase):
     ) -> None:
         self._stream, self._digest, self._store = stream, digest, store
         self._state = hashlib.sha256()
+        self.doubtful = False  # some was read, and the end was not reached
 
     def readable(self) -> bool:
         return True
@@ -334,6 +347,7 @@ class _Verified(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         got = self._stream.readinto(view) or 0
+        self.doubtful = got > 0
         if got:
             self._state.update(view[:got])
         elif len(view) and self._state.digest() != self._digest.raw:
@@ -352,14 +366,17 @@ class _Pieces(io.RawIOBase):
     def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
         self._pieces = pieces
         self._left = memoryview(b"")
+        self.doubtful = False  # some was read, and the end was not reached
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        self.doubtful = False
         if not self._left:
             self._left = memoryview(next(self._pieces, b""))
+        self.doubtful = len(self._left) > 0
         got = min(len(view), len(self._left))
         view[:got] = self._left[:got]
         self._left = self._left[got:]

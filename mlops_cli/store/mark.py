@@ -78,7 +78,7 @@ def _looks_like_tree(cache: Cache, digest: Digest) -> bool:
     except FileNotFoundError:
         pass
     try:
-        with cache.open(digest) as stream:  # folded, in a tier, or its pack got a new name
+        with cache.stream(digest) as stream:  # folded, in a tier, or its pack got a new name
             return stream.read(len(HEADER)) == HEADER
     except (IntegrityError, NotFound):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.batch import LOOSE_UP_TO
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.fold import fold
 
 
 def many(cache: Cache, count: int = 100) -> list[Digest]:
@@ -192,3 +194,28 @@ def test_what_a_killed_process_left_is_swept_when_it_is_old(tmp_path: Path) -> N
     many(cache)
     assert not old.exists()
     assert young.exists()
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_who_stops_in_the_middle_of_a_damaged_object_hears_of_it(
+    tmp_path: Path, folded: bool
+) -> None:
+    cache = open_cache(tmp_path / "cache")
+    data = random.Random(8).randbytes(3 << 20)
+    (tmp_path / "file").write_bytes(data)
+    digest = cache.put_file(tmp_path / "file")
+    if folded:
+        fold(cache, [digest])
+        (place,) = (tmp_path / "cache/cold/packs").glob("*.pack")
+    else:
+        place = cache.objects.path(digest)
+    with cache.open(digest) as stream:
+        assert stream.read(10) == data[:10]
+    place.chmod(0o644)
+    with place.open("r+b") as file:
+        file.seek(2_900_000)
+        file.write(b"wrong")
+    with pytest.raises(IntegrityError), cache.open(digest) as stream:
+        assert stream.read(10) == data[:10]
+    with pytest.raises((IntegrityError, NotFound)):
+        cache.read(digest)
