@@ -38,7 +38,7 @@ class Web:
     writable: bool = False
 
     def list(self, folder: str) -> dict[str, int]:
-        """Return name → size of the files in `folder`, as its page or the listing tells."""
+        """Return name → size of the files in `folder`, as its page and the listing tell."""
         self.requests.add("lists")
         try:
             with self._get(f"{folder}/") as page:
@@ -48,8 +48,17 @@ class Web:
                 raise
             links = []
         names = [urllib.parse.unquote(link.decode("utf-8", "replace")) for link in links]
-        found = {name: UNKNOWN for name in names if "/" not in name}
-        return found or self._listed(folder)
+        shown = {name: UNKNOWN for name in names if name and "/" not in name}
+        listing = self.read(LISTING, 0, LISTING_AT_MOST)
+        if listing is None and not shown:
+            raise OutsideWorld(
+                f"{self.base} neither lists its folders nor has a file {LISTING}",
+                code="remote-unavailable",
+                hint=f"mlops push to the place behind it writes {LISTING}; or let the server list "
+                f"{folder}/",
+                details={"url": self.base},
+            )
+        return shown | parse_listing(listing or b"", folder)
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
         """Return a part of a file."""
@@ -75,18 +84,6 @@ class Web:
     def writing(self, name: str, size: int) -> contextlib.AbstractContextManager[Any]:
         """Refuse."""
         raise explain(PermissionError(), url=self.base, doing="write")
-
-    def _listed(self, folder: str) -> dict[str, int]:
-        data = self.read(LISTING, 0, LISTING_AT_MOST)
-        if data is None:
-            raise OutsideWorld(
-                f"{self.base} neither lists its folders nor has a file {LISTING}",
-                code="remote-unavailable",
-                hint=f"mlops push to the place behind it writes {LISTING}; or let the server list "
-                f"{folder}/",
-                details={"url": self.base},
-            )
-        return parse_listing(data, folder)
 
     def _get(self, name: str, **headers: str) -> Any:
         place = f"{self.base}/{urllib.parse.quote(name)}"
