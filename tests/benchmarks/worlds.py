@@ -54,10 +54,10 @@ def many(folder: Path, files: int = FILES) -> None:
         path.write_bytes(os.urandom(SIZE))
 
 
-def large(path: Path) -> None:
-    """Write 1 GiB of random bytes."""
+def large(path: Path, mebibytes: int = 1024) -> None:
+    """Write a file of random bytes."""
     with path.open("wb") as handle:
-        for _ in range(64):
+        for _ in range(mebibytes // 16):
             handle.write(os.urandom(1 << 24))
 
 
