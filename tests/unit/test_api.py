@@ -20,7 +20,7 @@ def test_tracked_data_opens_at_any_revision(sales: Path, mlops) -> None:
     data = sales / "data/days.csv"
     before = data.read_bytes()
     subprocess.run(["git", "add", "-A"], cwd=sales, check=True)
-    subprocess.run(["git", "commit", "-qm", "start", "--allow-empty"], cwd=sales, check=True)
+    subprocess.run(["git", "commit", "-qnm", "start", "--allow-empty"], cwd=sales, check=True)
     data.write_bytes(before + b"\n")
     mlops("add", "data/days.csv", cwd=sales, code=0)
     with api.open("data/days.csv", at=sales) as now:
