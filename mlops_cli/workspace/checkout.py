@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store import used
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.materialize import LinkKind, Plan, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
@@ -106,6 +108,9 @@ def carry_out(
                 materialize(step.plan, link=link, overwrite=overwrite, progress=progress)
             except IntegrityError as exc:
                 raise _damaged(step.tracked, exc) from exc
+    if steps:
+        wanted = [step.tracked.digest.raw for step in steps]
+        used.note(steps[0].plan.cache.root, wanted, int(time.time()))
 
 
 def _step(root: Path, target: Target, *, cache: Cache, stats: StatCache, to: Path | None) -> Step:
