@@ -46,7 +46,7 @@ def commands() -> str:
     """Return the page of all commands: their help, as it is printed."""
     lines = ["# Commands", "", NOTE, "Every command takes these, before or after its name:", ""]
     lines += [f"- `{words}`: {summary[0].lower()}{summary[1:]}" for words, summary in HELP]
-    for section in SECTIONS:
+    for section in (*SECTIONS, "plumbing"):  # which the first page of help has no room for
         for name, command in COMMANDS.items():
             if command.section == section:
                 lines += ["", f"## mlops {name}", "", f"*{section}.* {command.summary}.", ""]

@@ -43,7 +43,7 @@ COMMANDS: dict[str, Command] = {
     "gc": _at("gc", "data", "Free the disk of what nothing needs"),
     "verify": _at("verify", "data", "Re-hash data here or on a remote; repair it"),
     "merge": _at("merge", "data", "Finish a merge of data: again, or as you decide"),
-    "merge-driver": _at("merge_driver", "data", "What git calls to merge what stands for data"),
+    "merge-driver": _at("merge_driver", "plumbing", "What git calls to merge pointers and locks"),
     "run": _at("run", "pipeline", "Run the stale steps, record and commit"),
     "dag": _at("dag", "pipeline", "Draw the graph of steps"),
     "explain": _at("explain", "pipeline", "Say what a step depends on and why it is stale"),
