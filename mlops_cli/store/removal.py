@@ -128,7 +128,7 @@ def disk_use(cache: Cache) -> int:
     """Return how many bytes the objects of the cache take on the disk."""
     total = 0
     for folder in (cache.packs.folder, cache.cold.packs.folder):
-        total += sum(_length(folder / name) for name in listing(folder))
+        total += sum(_length(folder / name) for name in listing(folder) if name[0] != ".")
     for first in listing(cache.root / "objects"):
         folder = cache.root / "objects" / first
         total += sum(_length(folder / name) for name in listing(folder))
