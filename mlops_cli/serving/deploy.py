@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli import fsio
-from mlops_cli.errors import NotFound
+from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.record import Code, record
 from mlops_cli.pipeline.load import load
@@ -102,6 +102,14 @@ def look(parts: Parts, name: str, kind: str | None = None) -> Running:
 
 def _carry_out(parts: Parts, made: Plan, action: str, reason: str | None = None) -> Deployed:
     wanted = made.environment
+    if made.former is not None and made.former.undecided:
+        file = environment.path(wanted.name)
+        raise StateRefused(
+            f"a merge left two states in {file}, and nobody has decided which it is",
+            code="environment-undecided",
+            hint=f"mlops merge --ours|--theirs {file}",
+            details={"file": file},
+        )
     if made.action == "none":
         return Deployed(made, look(parts, wanted.name, wanted.target.kind))
     refuse_when_busy(parts.git)

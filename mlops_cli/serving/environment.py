@@ -68,6 +68,7 @@ class Environment:
     former: tuple[Pinned, ...] = ()
     held: Held | None = None
     features: Recipe | None = None
+    undecided: bool = False  # a merge left the other side in the file
 
 
 def path(name: str) -> str:
@@ -127,6 +128,7 @@ def parse(text: str, *, source: str) -> Environment:
             tuple(Pinned(**item) for item in value["former"]),
             Held(**value["held"]) if value["held"] else None,
             recipe.from_plain(value.get("features")),
+            "theirs" in value,
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as exc:
         said = " ".join(str(exc).split())[:200]

@@ -212,3 +212,16 @@ def test_a_clone_without_a_server_deploys_what_git_says(world: World) -> None:
     text = (world.root / environment.path("prod")).read_text()
     assert environment.parse(text, source="x") == written == made.plan.environment
     assert replace(written, since="") != written
+
+
+def test_what_a_merge_left_undecided_is_not_deployed(world: World) -> None:
+    world.promote(world.register(0.0))
+    deploy.apply(world.parts, "prod", deployment())
+    file = world.root / environment.path("prod")
+    with file.open("a") as handle:
+        handle.write("theirs:\n  version: 1\n")
+    before = file.read_bytes()
+    with pytest.raises(StateRefused) as refused:
+        deploy.apply(world.parts, "prod", deployment())
+    assert refused.value.code == "environment-undecided"
+    assert file.read_bytes() == before
