@@ -41,7 +41,10 @@ def merge_pointer(
     else:
         conflicts.append(ours.path)
     fields: dict[str, Any] = {}
-    for name, default in (("executable", False), ("remote", None), ("push", True), ("pin", None)):
+    names = {"executable": False, "remote": None, "push": True, "pin": None}
+    if content is None and left.kind == "file":
+        del names["pin"]  # it tells where just these bytes came from
+    for name, default in names.items():
         was = default if base is None else getattr(base, name)
         found = pick(was, getattr(ours, name), getattr(theirs, name))
         if found is None:
