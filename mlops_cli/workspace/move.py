@@ -91,7 +91,8 @@ def carry_out(
             if move.target and move.target.path == path:
                 put[part.inner(one, move.new)] = move.entry
         made = part.rewrite(cache, shelf, one, put)
-        track.keep(root, path, Stored(made.digest, "tree", made.size, made.files), one)
+        stored = Stored(made.digest, "tree", made.size, made.files)
+        track.keep(root, track.Taken(path, stored, one))
     for move in moves:
         if move.target is None:
             name = move.new.rpartition("/")[2]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.ingest import Stored
 from mlops_cli.store.patch import Patched, Shelf, find, patch
 from mlops_cli.store.scan import Ignored, mode_of
-from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked
+
+Store = Callable[[Path, Ignored | None], Stored]  # keeps what lies there, less what is ignored
 
 
 def around(tracked: Iterable[Tracked], path: str) -> Tracked | None:
@@ -49,9 +49,8 @@ def take(
     path: str,
     *,
     cache: Cache,
-    stats: StatCache,
     shelf: Shelf,
-    progress: Progress = SILENT,
+    store: Store,
 ) -> tuple[dict[str, Entry | None], int]:
     """Store what lies at `path` and return how the tracked folder changes by it.
 
@@ -59,11 +58,11 @@ def take(
     second value counts them. Raises StateRefused ("ignored", "is-a-link") and as `ingest` does.
     """
     at = inner(one, path)
-    ignored = _ignored(root, one, at)
+    left_out = ignored(root, one, path)
     place = root / path
     if place.is_symlink() and (target := _own_link(place, cache)) is not None:
         return {at: Entry("", "link", cache.put(target), len(target))}, 0
-    stored = ingest(place, cache=cache, stats=stats, ignored=ignored, progress=progress)
+    stored = store(place, left_out)
     if stored.kind == "file":
         mode = "file" if place.is_symlink() else mode_of(os.lstat(place).st_mode)
         return {at: Entry("", mode, stored.digest, stored.size)}, 0
@@ -114,8 +113,14 @@ def _own_link(place: Path, cache: Cache) -> bytes | None:
     return None if target.startswith(objects) else target
 
 
-def _ignored(root: Path, one: Tracked, at: str) -> Ignored | None:
-    """Return what is ignored below a part, as it would be were the whole folder added."""
+def ignored(root: Path, one: Tracked | None, path: str) -> Ignored | None:
+    """Return what is ignored below `path`; of a part, as were the whole folder `one` added.
+
+    Raises StateRefused ("ignored", "is-a-link") for a part that would be left out.
+    """
+    if one is None:
+        return ignore.ignored_in(root, path)
+    at = inner(one, path)
     asked = ignore.ignored_in(root, one.path)
     for folder in outer(at):
         if (root / one.path / folder).is_symlink():
@@ -138,8 +143,8 @@ def _ignored(root: Path, one: Tracked, at: str) -> Ignored | None:
     return below(asked, at)
 
 
-def below(ignored: Ignored | None, at: str) -> Ignored | None:
+def below(asked: Ignored | None, at: str) -> Ignored | None:
     """Return what is ignored in the folder `at`, asked with paths below it."""
-    if ignored is None:
+    if asked is None:
         return None
-    return lambda path, folder: ignored(f"{at}/{path}", folder)
+    return lambda path, folder: asked(f"{at}/{path}", folder)

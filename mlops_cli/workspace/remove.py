@@ -170,7 +170,8 @@ def carry_out(
         if removal.parts:
             put: dict[str, Entry | None] = {part.inner(one, path): None for path in removal.parts}
             made = part.rewrite(cache, shelf, one, put)
-            track.keep(root, one.path, Stored(made.digest, "tree", made.size, made.files), one)
+            stored = Stored(made.digest, "tree", made.size, made.files)
+            track.keep(root, track.Taken(one.path, stored, one))
             continue
         (root / one.source).unlink(missing_ok=True)
         name = one.path.rpartition("/")[2]

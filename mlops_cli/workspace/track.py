@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlops_cli import fsio
@@ -14,11 +14,13 @@ from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.ingest import Stored, ingest
 from mlops_cli.store.patch import Shelf
+from mlops_cli.store.scan import Ignored
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import admit, completeness, ignore, part
+from mlops_cli.workspace.part import Store
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, is_pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
@@ -35,6 +37,17 @@ class Added:
 
     pointer: Pointer
     changed: bool
+    parts: tuple[str, ...] = ()
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a tracked path holds now, and what it held before; `parts` and `kept` as in Added."""
+
+    path: str
+    stored: Stored
+    former: Tracked | None
     parts: tuple[str, ...] = ()
     kept: int = 0
 
@@ -108,51 +121,77 @@ def add(
     "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "ignored"), and what `ingest`
     raises.
     """
+    taken = take(
+        root,
+        paths,
+        git=git,
+        cache=cache,
+        stats=stats,
+        tracked=tracked,
+        shelf=shelf,
+        progress=progress,
+    )
+    added = [keep(root, one, keeping) for one in taken]
+    completeness.learn(cache, [one.pointer.digest for one in added if not one.parts])
+    return added
+
+
+def take(
+    root: Path,
+    paths: Sequence[str],
+    *,
+    git: Git,
+    cache: Cache,
+    stats: StatCache,
+    tracked: Iterable[Tracked],
+    shelf: Shelf | None = None,
+    store: Store | None = None,
+    progress: Progress = SILENT,
+) -> list[Taken]:
+    """Store what lies at `paths` and return it, before any pointer says so; see `add`.
+
+    `store` keeps the bytes of one path in another way than `ingest`.
+    """
     known = list(tracked)
     admit.check(root, paths, git=git, tracked=known)
     ignore.hide(cache.root)
-    added: list[Added] = []
+
+    def ingested(path: Path, ignored: Ignored | None) -> Stored:
+        return ingest(path, cache=cache, stats=stats, ignored=ignored, progress=progress)
+
+    store = store or ingested
+    former = {one.path: one for one in known}
+    taken: list[Taken] = []
     parts: dict[str, list[str]] = {}
     for path in paths:
         if folder := part.around(known, path):
             parts.setdefault(folder.path, []).append(path)
-    former = {one.path: one for one in known}
-    for path in paths:
-        if not part.around(known, path):
-            stored = ingest(
-                root / path,
-                cache=cache,
-                stats=stats,
-                ignored=ignore.ignored_in(root, path),
-                progress=progress,
-            )
-            added.append(keep(root, path, stored, former.get(path), keeping))
-    completeness.learn(cache, [one.pointer.digest for one in added])
+        else:
+            stored = store(root / path, ignore.ignored_in(root, path))
+            taken.append(Taken(path, stored, former.get(path)))
     for folder_path, inner in parts.items():
         one = former[folder_path]
         put: dict[str, Entry | None] = {}
         kept = 0
         for path in inner:
             more, missing = part.take(
-                root, one, path, cache=cache, stats=stats, shelf=shelf or cache, progress=progress
+                root, one, path, cache=cache, shelf=shelf or cache, store=store
             )
             put |= more
             kept += missing
         made = part.rewrite(cache, shelf or cache, one, put)
         stored = Stored(made.digest, "tree", made.size, made.files)
-        whole = keep(root, folder_path, stored, one, keeping)
-        added.append(replace(whole, parts=tuple(inner), kept=kept))
-    return added
+        taken.append(Taken(folder_path, stored, one, tuple(inner), kept))
+    return taken
 
 
-def keep(
-    root: Path, path: str, stored: Stored, former: Tracked | None, keeping: Keeping = Keeping()
-) -> Added:
+def keep(root: Path, taken: Taken, keeping: Keeping = Keeping()) -> Added:
     """Write the pointer for what is stored already, and have git ignore the bytes.
 
     Where the bytes are kept stays as it was unless `keeping` says otherwise; where they were
     imported from is true only of the bytes that came from there, and so is that they need no push.
     """
+    path, stored, former = taken.path, taken.stored, taken.former
     place = root / path
     own = former is not None and former.pin is not None and former.digest != stored.digest
     push = former.push if former is not None and not own else True
@@ -169,7 +208,7 @@ def keep(
     )
     # before the pointer: a crash between the two must not leave data that `git add .` takes
     gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
-    return Added(pointer, write_pointer(root, pointer))
+    return Added(pointer, write_pointer(root, pointer), taken.parts, taken.kept)
 
 
 def _executable(place: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,83 @@ def test_names_that_git_would_read_as_patterns_are_ignored_exactly(
     ).stdout.split("\0")
     assert "a1.csv" in listed
     assert not {"a[1].csv", "!b.csv", "#c.csv"} & set(listed)
+
+
+def test_a_dry_run_tells_and_stores_nothing(repo: Path, mlops: Any, assert_valid: Any) -> None:
+    (repo / "data").mkdir()
+    (repo / "data/a.csv").write_text("1")
+    (repo / "one.bin").write_text("1")
+    mlops("add", "data", code=0)
+    (repo / "data/b.csv").write_text("2")
+
+    result = mlops("add", "data/*.csv", "one.bin", "--dry-run", "--json", code=0)
+
+    assert_valid(result.json)
+    assert [(one["path"], one["pointer"], one["changed"]) for one in result.data["added"]] == [
+        ("data/a.csv", "data.mlops", False),
+        ("data/b.csv", "data.mlops", True),
+        ("one.bin", "one.bin.mlops", True),
+    ]
+    assert not (repo / "one.bin.mlops").exists()
+    assert "Nothing was stored." in mlops("add", "one.bin", "--dry-run", code=0).stdout
+
+
+def test_straight_to_the_remote_the_disk_holds_the_bytes_once(
+    repo: Path, mlops: Any, tmp_path: Path, git: Any
+) -> None:
+    mlops("remote", "add", "far", f"file://{tmp_path}/far", code=0)
+    (repo / "data/empty").mkdir(parents=True)
+    (repo / "data/big.bin").write_bytes(os.urandom(3 << 20))
+    (repo / "data/small.csv").write_text("1")
+    (repo / "data/link").symlink_to("small.csv")
+
+    mlops("add", "data", "--to-remote", code=0)
+
+    stored = sum(p.stat().st_size for p in (repo / ".mlops/cache").rglob("*") if p.is_file())
+    assert stored < 1 << 20
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    clone = tmp_path / "clone"
+    git("clone", "-q", str(repo), str(clone))
+    mlops("pull", code=0, cwd=clone)
+    assert (clone / "data/big.bin").read_bytes() == (repo / "data/big.bin").read_bytes()
+    assert str((clone / "data/link").readlink()) == "small.csv"
+    (repo / "data/more.csv").write_text("2")
+    mlops("add", "data/more.csv", "--to-remote", code=0)
+    assert mlops("push", "--json", code=0).data["objects"] == 0
+    refused = mlops("add", "data", "--to-remote", "--no-push", "--json")
+    assert refused.error["code"] == "bad-value"
+
+
+def test_a_remote_and_whether_to_push_stand_in_the_pointer(
+    repo: Path, mlops: Any, tmp_path: Path
+) -> None:
+    (repo / "a.csv").write_text("1")
+    assert mlops("add", "a.csv", "--remote", "far", "--json").error["code"] == "unknown-remote"
+    mlops("remote", "add", "far", f"file://{tmp_path}/far", code=0)
+
+    mlops("add", "a.csv", "--remote", "far", "--no-push", code=0)
+
+    pointer = json.loads((repo / "a.csv.mlops").read_text())
+    assert (pointer["remote"], pointer["push"]) == ("far", False)
+
+
+def test_a_part_is_added_where_only_the_remote_has_the_listing(
+    repo: Path, mlops: Any, tmp_path: Path, git: Any
+) -> None:
+    mlops("remote", "add", "far", f"file://{tmp_path}/far", code=0)
+    (repo / "data").mkdir()
+    (repo / "data/a.csv").write_text("1")
+    mlops("add", "data", code=0)
+    mlops("push", code=0)
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    clone = tmp_path / "clone"
+    git("clone", "-q", str(repo), str(clone))
+    (clone / "data").mkdir()
+    (clone / "data/b.csv").write_text("2")
+
+    (added,) = mlops("add", "data/b.csv", "--json", code=0, cwd=clone).data["added"]
+
+    assert (added["path"], added["files"], added["parts"]) == ("data", 2, ["data/b.csv"])
+    assert mlops("push", "--json", code=0, cwd=clone).data["missing"] == []
