@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["s3server", "sftpserver", "trained", "webserver"]
+pytest_plugins = ["dvc_world", "s3server", "sftpserver", "trained", "webserver"]
 
 NOW = "2013-03-01T00:00:00+00:00"
 
