@@ -123,7 +123,7 @@ def _file(source: Source, cache: Cache, task: Task, wait: Wait) -> tuple[Digest,
                 tries = 1 if running.size > before else tries + 1
                 if tries >= TRIES:
                     raise
-                wait(exc.after if exc.after is not None else 0.2 * 2**tries)
+                wait(exc.after if exc.after is not None else 0.1 * 2**tries)
         digest = Digest.from_raw(running.state.digest())
         _keep(cache, part, digest, running.size)
         running.note.unlink(missing_ok=True)

@@ -41,7 +41,9 @@ hooks install · hooks run post-merge · hooks uninstall
 remote remove here · run data.weather · train --dry-run · feature build airport_now
 feature materialize airport_now · register · promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
-deploy rollback · deploy stop
+deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
+import git . data/weather -o copy --rev HEAD · import url TMP/answers.json -o answers.json
+update --dry-run
 """
 
 
@@ -106,6 +108,7 @@ def test_commands_that_change_print_what_their_schema_says(project: Any, tmp_pat
         (tmp_path / f"later/data/{kind}").mkdir(parents=True)
         month = f"data/{kind}/2013-08.parquet"
         shutil.copy(TEMPLATE / month, tmp_path / "later" / month)
+    (tmp_path / "answers.json").write_text("{}")
     for words in words_of(CHANGING):
         document = asked(project, words, tmp_path)
         assert document["ok"], (words, document)
