@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mlops_cli import config, quantities
 from mlops_cli.cli.context import Context
 from mlops_cli.cli.needs import needs, others
-from mlops_cli.errors import UsageError
+from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
 from mlops_cli.project import Project
 from mlops_cli.store import evict, removal
 from mlops_cli.store.collect import Named
@@ -58,6 +58,18 @@ def evict_now(
     )
     gone = plan.goes if dry_run else evict.carry_out(cache, plan)
     return Evicted(plan, len(gone), sum(gone.values()))
+
+
+def evict_after_push(ctx: Context, project: Project) -> Evicted | None:
+    """Evict where there is a budget; what keeps it from that is only told."""
+    if project.settings.get("cache.budget") is None:
+        return None
+    try:
+        with removal.alone(project.cache):
+            return evict_now(ctx, project)
+    except (StateRefused, OutsideWorld) as exc:
+        ctx.warn(f"The cache was not brought to its budget: {exc.message}.")
+        return None
 
 
 def in_use(project: Project) -> Marked:

@@ -56,13 +56,16 @@ def plan(
         key=lambda raw: (max(last.get(raw, 0), stored.get(raw, 0)), -weights[raw], raw),
     )
     goes: dict[bytes, int] = {}
-    excess, unverified = use - budget, 0
-    for start in range(0, len(line), _AT_ONCE):
-        some = line[start : start + _AT_ONCE]
+    excess, unverified, at = use - budget, 0, 0
+    while excess > 0 and at < len(line):
+        # no more than is likely to go: whatever was never verified is read over there now
+        some, weight = [], 0
+        while at < len(line) and weight < excess and len(some) < _AT_ONCE:
+            some.append(line[at])
+            weight += weights[line[at]]
+            at += 1
         safe = verified(set(some))
         for raw in some:
-            if excess <= 0:
-                return Eviction(use, budget, goes, unverified)
             if raw in safe:
                 goes[raw] = weights[raw]
                 excess -= weights[raw]

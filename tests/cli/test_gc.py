@@ -145,6 +145,19 @@ def test_a_cache_keeps_to_its_budget_with_what_remotes_have(
     assert (project / "data.bin").stat().st_size == 200_000
 
 
+def test_a_push_brings_the_cache_to_its_budget(
+    project: Path, mlops: Any, assert_valid: Any
+) -> None:
+    large = change(project, mlops, 3_000_000)  # travels as chunks
+    mlops("config", "set", "cache.budget", "1MB", code=0)
+    answer = mlops("push", "--json", code=0)
+    assert_valid(answer.json)
+    assert answer.data["evicted"] == {"objects": 1, "bytes": 3_000_000}
+    (project / "data.bin").unlink()
+    mlops("pull", code=0)
+    assert (project / "data.bin").read_bytes() == large
+
+
 def test_a_copy_that_is_damaged_there_is_not_relied_upon(project: Path, mlops: Any) -> None:
     mlops("push", code=0)
     pack = next(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, history
+from mlops_cli.cli import bundles, context, eviction, history
+from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain
 from mlops_cli.errors import MlopsError
@@ -61,8 +62,10 @@ def command(
             failure = failure or exc  # told at the end: the other remotes get theirs
     if failure is not None:
         raise failure
+    evicted = None if dry_run else eviction.evict_after_push(ctx, project)
     data = {
         "history": None if dry_run or paths else history.send(ctx, project.git),
+        "evicted": evicted and {"objects": evicted.objects, "bytes": evicted.bytes},
         "remote": done[0][1].name,
         "url": done[0][1].url,
         "dry_run": dry_run,
@@ -72,7 +75,7 @@ def command(
         "missing": [part.path for plan, _ in done for part in plan.absent],
         **plain([one for _, one in done]),
     }
-    return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, dry_run=dry_run))
+    return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, evicted, dry_run=dry_run))
 
 
 def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
@@ -93,7 +96,9 @@ def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
     return plan, Done(route, place.url, objects, size, requests, cost)
 
 
-def _page(done: list[tuple[PushPlan, Done]], kept: list[str], *, dry_run: bool) -> str:
+def _page(
+    done: list[tuple[PushPlan, Done]], kept: list[str], evicted: Evicted | None, *, dry_run: bool
+) -> str:
     lines = []
     for plan, one in done:
         if dry_run:
@@ -106,6 +111,9 @@ def _page(done: list[tuple[PushPlan, Done]], kept: list[str], *, dry_run: bool) 
         else:
             continue
         lines += one.costs()
+    if evicted is not None and evicted.objects:
+        amount = f"{text.count(evicted.objects, 'object')}, {text.size(evicted.bytes)}"
+        lines.append(f"Evicted {amount}: the cache keeps to its budget")
     if kept:
         lines.append(f"Kept here, as their pointers say: {', '.join(kept)}")
     return "\n".join(lines) or "Nothing is tracked yet: mlops add data"
