@@ -59,7 +59,8 @@ def plan(
     excess, unverified, at = use - budget, 0, 0
     while excess > 0 and at < len(line):
         # no more than is likely to go: whatever was never verified is read over there now
-        some, weight = [], 0
+        some: list[bytes] = []
+        weight = 0
         while at < len(line) and weight < excess and len(some) < _AT_ONCE:
             some.append(line[at])
             weight += weights[line[at]]
