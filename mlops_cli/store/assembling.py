@@ -22,6 +22,7 @@ from mlops_cli.store.chunks import MOST, Chunk
 from mlops_cli.store.closure import Reached
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.follower import Follower
+from mlops_cli.store.nearby import Nearby
 from mlops_cli.store.receiving import Fetched
 from mlops_cli.store.recipes import Recipe, longest, parse_recipe
 from mlops_cli.store.remote import Remote
@@ -30,6 +31,9 @@ from mlops_cli.store.stretches import Stretch, bounds, stretches
 
 WINDOW = 4096  # chunks whose places are looked up at a time
 UNKNOWN = 1 << 40  # bytes that an object may have of which nothing is known but its digest
+
+
+NOWHERE = Spot("", 0, 0)
 
 
 class _Place(NamedTuple):
@@ -59,6 +63,7 @@ class Assembler:
     cache: Cache
     remote: Remote
     table: ChunkTable
+    nearby: Nearby
     fetched: Fetched
     task: Task
     wrong: list[Digest] = field(default_factory=list)
@@ -70,10 +75,10 @@ class Assembler:
         """Yield one job for each stretch of a pack that one of the objects needs."""
         for digest, recipe in recipes:
             whole = self._begin(digest, recipe)
-            for stretch in self._stretches(whole):
+            for take in self._takes(whole):
                 with self.lock:
                     whole.under_way += 1
-                yield lambda whole=whole, stretch=stretch: self._take(whole, stretch)  # type: ignore[misc]
+                yield take
             yield lambda whole=whole: self._done(whole)  # type: ignore[misc]
 
     def close(self) -> None:
@@ -97,21 +102,27 @@ class Assembler:
                 )
         return whole
 
-    def _stretches(self, whole: _Whole) -> Iterator[Stretch[_Place]]:
+    def _takes(self, whole: _Whole) -> Iterator[Callable[[], None]]:
         places, at = iter(whole.recipe), 0
         while window := list(islice(places, WINDOW)):
             found: list[tuple[Spot, _Place]] = []
+            near: list[_Place] = []
             for chunk in window:
                 place = _Place(chunk, at)
                 at += chunk.length
-                if spots := self._spots(chunk):
+                if self.nearby.has(chunk):
+                    near.append(place)
+                elif spots := self._spots(chunk):
                     found.append((spots[0], place))
                 else:
-                    whole.wrong.append((Spot("", 0, 0), place))
+                    whole.wrong.append((NOWHERE, place))
             # from its beginning on, so that it can be hashed while the rest comes
-            yield from sorted(
+            for stretch in sorted(
                 stretches(found), key=lambda stretch: min(place.at for _, place in stretch)
-            )
+            ):
+                yield lambda stretch=stretch: self._take(whole, stretch)  # type: ignore[misc]
+            if near:
+                yield lambda near=near: self._copy(whole, near)  # type: ignore[misc]
 
     def _spots(self, chunk: Chunk) -> list[Spot]:
         # a lie about a length must not fill the memory
@@ -139,6 +150,19 @@ class Assembler:
         with self.lock:
             self.fetched.bytes += len(data)
         self.task.advance(len(data))
+        self._done(whole)
+
+    def _copy(self, whole: _Whole, near: list[_Place]) -> None:
+        """Put chunks in place that are here already."""
+        with fsio.translated(whole.path):
+            for place in near:
+                data = self.nearby.read(place.chunk)
+                if data is None:
+                    with self.lock:
+                        whole.wrong.append((NOWHERE, place))
+                    continue
+                _pwrite(whole.handle, data, place.at)
+                whole.follower.arrived([(place.at, place.at + len(data))])
         self._done(whole)
 
     def _done(self, whole: _Whole) -> None:
@@ -185,7 +209,9 @@ class Assembler:
                 right.append((at, at + chunk.length))
             else:
                 self.cache.objects.quarantine(Digest.from_raw(chunk.raw), data)
-                wrong.append((self._spots(chunk)[0], _Place(chunk, at)))
+                from_here = self.nearby.has(chunk)
+                spot = NOWHERE if from_here else self._spots(chunk)[0]
+                wrong.append((spot, _Place(chunk, at)))
             at += chunk.length
         return wrong, right
 

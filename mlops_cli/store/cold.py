@@ -43,12 +43,13 @@ class ColdStore:
         except IntegrityError:
             return
         for chunk in recipe or ():
-            piece = self._piece(chunk)
+            piece = self.piece(chunk)
             if piece is None:
                 return
             yield piece
 
-    def _piece(self, chunk: Chunk) -> bytes | memoryview | None:
+    def piece(self, chunk: Chunk) -> bytes | memoryview | None:
+        """Return the bytes of a chunk, verified; None when it is not here, or was wrong."""
         while place := self.packs.find(chunk.raw):
             try:
                 stored = self.packs.read(place)

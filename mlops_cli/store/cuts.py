@@ -6,6 +6,8 @@ are to be fetched lie in an object that is here.
 
 from __future__ import annotations
 
+import contextlib
+
 from mlops_cli.errors import IntegrityError
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
@@ -26,6 +28,16 @@ def remembered(cache: Cache, digest: Digest) -> Recipe | None:
     except IntegrityError:  # torn: what is not flushed may be lost with the power
         _store(cache).remove(digest)
         return None
+
+
+def latest(cache: Cache) -> list[Digest]:
+    """Return the objects of which it is known how they were cut, the latest first."""
+    store = _store(cache)
+    found = []
+    for digest in store.iterate():
+        with contextlib.suppress(FileNotFoundError):
+            found.append((store.path(digest).stat().st_mtime_ns, digest))
+    return [digest for _, digest in sorted(found, reverse=True)]
 
 
 def _store(cache: Cache) -> RecipeStore:

@@ -13,6 +13,7 @@ from mlops_cli.store.chunk_table import chunk_table
 from mlops_cli.store.closure import Reached, Root, children
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.lanes import in_parallel
+from mlops_cli.store.nearby import Nearby
 from mlops_cli.store.receiving import Fetched, Receiver
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex
@@ -133,7 +134,8 @@ def _bring(
         wrong, lost = receiver.wrong, set[Digest]()
         if cut := {digest: spot for digest, spot in first.items() if spot.recipe}:
             recipes = read_recipes(remote, cut, wanted, fetched)
-            assembler = Assembler(cache, remote, chunk_table(index), fetched, task)
+            nearby = Nearby(cache, recipes.values())
+            assembler = Assembler(cache, remote, chunk_table(index), nearby, fetched, task)
             try:
                 in_parallel(assembler.jobs(recipes.items()), lanes=lanes)
             finally:
