@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "move": _at("move", "data", "Give data another name or folder"),
     "remove": _at("remove", "data", "Stop tracking data, or take a part out of it"),
     "ls": _at("ls", "data", "List tracked data and what is in it"),
+    "du": _at("du", "data", "Say how much disk tracked data takes, and where"),
     "push": _at("push", "data", "Send data that the remote lacks"),
     "pull": _at("pull", "data", "Fetch data that is missing here and check it out"),
     "get": _at("get", "data", "Copy data out of another repository, untracked"),

@@ -66,10 +66,7 @@ def tracked_at(git: Git, revision: str) -> list[Tracked]:
     ):
         if blob is None:
             continue
-        if _is_lock(file):
-            found += _outputs(blob.data, file)
-        else:
-            found.append(_of_pointer(parse_pointer(blob.data, file=file)))
+        found += parsed(blob.data, file)
     return sorted(found, key=lambda one: one.path)
 
 
@@ -81,6 +78,16 @@ def entries(file: str, data: bytes) -> list[Tracked]:
         return [_of_pointer(parse_pointer(data, file=file))] if is_pointer(file) else []
     except IntegrityError:
         return []
+
+
+def parsed(data: bytes, file: str) -> list[Tracked]:
+    """Return what the pointer or lock `data` names, which was read from `file`.
+
+    Raises IntegrityError ("malformed-pointer", "malformed-lock").
+    """
+    if _is_lock(file):
+        return list(_outputs(data, file))
+    return [_of_pointer(parse_pointer(data, file=file))]
 
 
 def pointer_files(root: Path, git: Git) -> list[str]:
