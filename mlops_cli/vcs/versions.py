@@ -11,8 +11,8 @@ from mlops_cli.vcs.repo import Git
 def versions(git: Git, patterns: Sequence[str]) -> list[tuple[str, bytes]]:
     """Return (path, bytes) for each version of the files that match `patterns`, each once."""
     raw = git.run(
-        "log", "--exclude=refs/mlops/*", "--all", "-m", "--no-renames", "--format=", "--raw", "--no-abbrev", "-z", "--",
-        *patterns, env={"GIT_LITERAL_PATHSPECS": "0"},
+        "log", "--exclude=refs/mlops/*", "--all", "-m", "--no-renames", "--format=",
+        "--raw", "--no-abbrev", "-z", "--", *patterns, env={"GIT_LITERAL_PATHSPECS": "0"},
     )  # fmt: skip
     words = [word for word in raw.split("\0") if word]
     found: dict[tuple[str, str], None] = {}
