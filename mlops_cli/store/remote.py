@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -23,9 +23,10 @@ FORMAT = "mlops.remote/1"
 FORMAT_FILE = "format.json"
 FORMAT_AT_MOST = 1 << 16
 LISTING = "listing"  # the names of the index files, for who can read but not list
-PART = 8 << 20  # bytes of one request when a large object is read or written
+PART = 10 << 20  # bytes of one request when much is read or written: a pack, and no less
 
 Answer = TypeVar("Answer")
+Parts = Sequence[bytes | memoryview]
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Backend(Protocol):
     def read(self, name: str, start: int, end: int) -> bytes | None:
         """Return the bytes from `start` to before `end`, or None where `name` is not there."""
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Write a whole file at once; without `replace`, what is there with that size stays."""
 
     def writing(self, name: str, size: int) -> contextlib.AbstractContextManager[Any]:
@@ -108,13 +109,14 @@ class Remote:
         """
         return self._asked("read", lambda: self.backend.read(name, start, end))
 
-    def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
-        """Write a whole file; a reader sees all of it or nothing.
+    def write(self, name: str, data: bytes | Parts, *, replace: bool = True) -> None:
+        """Write a whole file, which may lie in parts; a reader sees all of it or nothing.
 
         Without `replace`, what lies there already with the same size is left as it is: names
         say what is in a file.
         """
-        self._asked("write", lambda: self.backend.write(name, data, replace=replace))
+        parts = [data] if isinstance(data, bytes) else data
+        self._asked("write", lambda: self.backend.write(name, parts, replace=replace))
 
     @contextlib.contextmanager
     def writing(self, name: str, size: int) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Requests
+    from mlops_cli.store.remote import Parts, Requests
 
 TEMPORARY = ".tmp-"
 
@@ -77,15 +77,17 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Write beside, flush, rename; the bytes are on the disk before their name."""
-        if not replace and self._holds(self.base / name, len(data)):
+        size = sum(map(len, parts))
+        if not replace and self._holds(self.base / name, size):
             self.requests.add("writes")
             return
-        with self.writing(name, len(data)) as sink:
-            view = memoryview(data)
-            while view:
-                view = view[sink.write(view) :]
+        with self.writing(name, size) as sink:
+            for part in parts:
+                view = memoryview(part)
+                while view:
+                    view = view[sink.write(view) :]
 
     @contextlib.contextmanager
     def writing(self, name: str, size: int) -> Iterator[Any]:

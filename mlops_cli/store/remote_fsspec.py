@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_cli.store.remote import Requests
+from mlops_cli.store.remote import Parts, Requests
 from mlops_cli.store.remote_errors import is_missing
 
 # what is put there appears all at once; elsewhere it gets a temporary name and is moved
@@ -49,14 +49,15 @@ class AnyPlace:
                 return None
             raise
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Write a file, always: to ask first would cost as much as a small one."""
         if self.all_at_once:
             self.requests.add("writes")
-            self.filesystem.pipe_file(self._place(name), data)
+            self.filesystem.pipe_file(self._place(name), b"".join(parts))
             return
-        with self.writing(name, len(data)) as target:
-            target.write(data)
+        with self.writing(name, sum(map(len, parts))) as target:
+            for part in parts:
+                target.write(part)
 
     @contextlib.contextmanager
     def writing(self, name: str, size: int) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli.errors import OutsideWorld
-from mlops_cli.store.remote import LISTING, Requests
+from mlops_cli.store.remote import LISTING, Parts, Requests
 from mlops_cli.store.remote_errors import explain
 
 LISTING_AT_MOST = 64 << 20
@@ -77,7 +77,7 @@ class Web:
                 return None
             raise
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Refuse."""
         raise explain(PermissionError(), url=self.base, doing="write")
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.store.remote import PART, Requests
+from mlops_cli.store.pieces import Pieces
+from mlops_cli.store.remote import PART, Parts, Requests
 from mlops_cli.store.remote_errors import answer_code, is_missing
 
 AT_ONCE = 8  # a connection to S3 gives 50 to 100 MB/s, and most of a small request is waiting
@@ -59,19 +60,19 @@ class S3:
             raise
         return data
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Put an object; it appears all at once. Without `replace`, only where none is."""
         only_new = self.conditional and not replace
         try:
-            self._put(name, data, {"IfNoneMatch": "*"} if only_new else {})
+            self._put(name, parts, {"IfNoneMatch": "*"} if only_new else {})
         except Exception as exc:
             code = answer_code(exc)
             if only_new and code in ("PreconditionFailed", "412"):
-                if self._size(name) != len(data):
-                    self._put(name, data, {})
+                if self._size(name) != len(Pieces(parts)):
+                    self._put(name, parts, {})
             elif only_new and code in ("NotImplemented", "501"):
                 self.conditional = False
-                self._put(name, data, {})
+                self._put(name, parts, {})
             else:
                 raise
 
@@ -81,7 +82,7 @@ class S3:
         if size <= PART:
             body = io.BytesIO()
             yield body
-            self._put(name, body.getvalue(), {})
+            self._put(name, [body.getvalue()], {})
             return
         part = max(PART, -(-size // 9000))  # S3 takes at most 10,000 parts
         place = f"{self.bucket}/{self._key(name)}"
@@ -96,11 +97,13 @@ class S3:
             raise
         target.commit()
 
-    def _put(self, name: str, data: bytes, more: dict[str, str]) -> None:
+    def _put(self, name: str, parts: Parts, more: dict[str, str]) -> None:
         if self.storage_class and not name.startswith(ALWAYS_AT_HAND):
             more = {**more, "StorageClass": self.storage_class}
         target = {"Bucket": self.bucket, "Key": self._key(name)}
-        self._call("put_object", **target, Body=data, **more, size=len(data))
+        # of bytes, the line would take a copy at once; of a file, piece by piece
+        body = Pieces(parts)
+        self._call("put_object", **target, Body=body, **more, size=len(body))
 
     def _size(self, name: str) -> int:
         return int(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.store.remote import Requests
+from mlops_cli.store.remote import Parts, Requests
 
 WINDOW = 1 << 20  # what is asked for before the first answer is here
 
@@ -73,12 +73,14 @@ class Sftp:
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, data: bytes, *, replace: bool) -> None:
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
         """Write beside and rename; what is there with that size stays, unless `replace`."""
-        if not replace and self._size(name) == len(data):
+        size = sum(map(len, parts))
+        if not replace and self._size(name) == size:
             return
-        with self.writing(name, len(data)) as sink:
-            sink.write(data)
+        with self.writing(name, size) as sink:
+            for part in parts:
+                sink.write(part)
 
     @contextlib.contextmanager
     def writing(self, name: str, size: int) -> Iterator[Any]:

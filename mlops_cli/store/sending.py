@@ -173,7 +173,8 @@ class Sender:
                 items = [(raw, frames.squeeze(data)) for raw, data in items]
             size = sum(len(data) for _, data in items)
             index, pieces = _pack_of(items)
-            self._write(remote_index.pack_name(packs.index_name(index)), pieces)
+            name = remote_index.pack_name(packs.index_name(index))
+            self.remote.write(name, pieces, replace=self.everything)
         finally:
             release()
         with self._lock:
@@ -181,16 +182,6 @@ class Sender:
             self.sent.packs += 1
             self.sent.bytes += size
         self._name(at_least=NAME_AFTER_OBJECTS)
-
-    def _write(self, name: str, pieces: list[bytes | memoryview]) -> None:
-        if self.remote.folder is None:
-            self.remote.write(name, b"".join(pieces), replace=self.everything)
-            return
-        with self.remote.writing(name, BLOCK) as target:  # a disk takes them as they are
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[target.write(view) :]
 
     def _send_whole(self, part: Reached) -> None:
         try:
