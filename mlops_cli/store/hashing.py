@@ -16,6 +16,13 @@ OVERLAP_FROM = 8 << 20  # below this a second thread costs more than it brings
 _BUFFERS = 8
 
 
+Tick = Callable[[int], object]
+
+
+def nothing(_: int) -> None:
+    """Take the size of a piece, and tell nobody."""
+
+
 def read_exactly(path: str | os.PathLike[str], size: int, *, dir_fd: int | None = None) -> bytes:
     """Return the bytes of a small file that has about `size` of them.
 
@@ -36,39 +43,41 @@ def read_exactly(path: str | os.PathLike[str], size: int, *, dir_fd: int | None 
         os.close(handle)
 
 
-def hash_file(path: str | os.PathLike[str]) -> tuple[Digest, int]:
+def hash_file(path: str | os.PathLike[str], tick: Tick = nothing) -> tuple[Digest, int]:
     """Return the digest and the length of the file at `path`."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return hash_handle(handle)
+        return hash_handle(handle, tick)
     finally:
         os.close(handle)
 
 
-def hash_handle(handle: int) -> tuple[Digest, int]:
+def hash_handle(handle: int, tick: Tick = nothing) -> tuple[Digest, int]:
     """Return the digest and the length of what can still be read from `handle`."""
-    return copy_and_hash(handle, None)
+    return copy_and_hash(handle, None, tick=tick)
 
 
-def copy_and_hash(source: int, target: int | None, *, to_keep: bool = False) -> tuple[Digest, int]:
+def copy_and_hash(
+    source: int, target: int | None, *, to_keep: bool = False, tick: Tick = nothing
+) -> tuple[Digest, int]:
     """Copy `source` to `target` (when given) and return the digest and length of the bytes copied.
 
     For large files the hashing runs in a thread of its own (OpenSSL and the system calls both
     release the interpreter lock), on the very buffers that are written: a file that changes
     meanwhile gives a digest that is true of the copy. `to_keep` says that the copy is for later:
-    a large one is written past the page cache.
+    a large one is written past the page cache. `tick` is told the bytes of each piece.
     """
     size = os.fstat(source).st_size
     if size < OVERLAP_FROM:
-        return _copy_plainly(source, target)
+        return _copy_plainly(source, target, tick)
     if target is None:
-        return _copy_overlapped(source, None)
+        return _copy_overlapped(source, None, tick)
     if to_keep and size >= straight.FROM:
-        return _copy_overlapped(source, straight.Straight(target).write)
-    return _copy_overlapped(source, lambda view: write_all(target, view))
+        return _copy_overlapped(source, straight.Straight(target).write, tick)
+    return _copy_overlapped(source, lambda view: write_all(target, view), tick)
 
 
-def _copy_plainly(source: int, target: int | None) -> tuple[Digest, int]:
+def _copy_plainly(source: int, target: int | None, tick: Tick) -> tuple[Digest, int]:
     state = hashlib.sha256()
     size = 0
     buffer = bytearray(CHUNK)
@@ -78,10 +87,13 @@ def _copy_plainly(source: int, target: int | None) -> tuple[Digest, int]:
         if target is not None:
             write_all(target, view[:got])
         size += got
+        tick(got)
     return Digest.from_raw(state.digest()), size
 
 
-def _copy_overlapped(source: int, write: Callable[[memoryview], None] | None) -> tuple[Digest, int]:
+def _copy_overlapped(
+    source: int, write: Callable[[memoryview], object] | None, tick: Tick
+) -> tuple[Digest, int]:
     import threading
     from queue import SimpleQueue
 
@@ -112,6 +124,7 @@ def _copy_overlapped(source: int, write: Callable[[memoryview], None] | None) ->
             if write is not None:
                 write(view[:got])
             size += got
+            tick(got)
     finally:
         full.put(None)
         hasher.join()

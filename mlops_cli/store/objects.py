@@ -12,6 +12,7 @@ from pathlib import Path
 from mlops_cli import fsio
 from mlops_cli.store import hashing, links
 from mlops_cli.store.digest import PREFIX, RAW_LENGTH, Digest
+from mlops_cli.store.hashing import Tick
 
 READ_ONLY = 0o444
 
@@ -45,7 +46,7 @@ class ObjectStore:
                 temporary.write_bytes(data)
             self.publish(temporary, digest)
 
-    def put_file(self, path: Path) -> tuple[Digest, int]:
+    def put_file(self, path: Path, *, tick: Tick = hashing.nothing) -> tuple[Digest, int]:
         """Store the file at `path` in one pass and return its digest and length."""
         source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -54,7 +55,7 @@ class ObjectStore:
                     temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
                 )
                 try:
-                    digest, size = self.clone(source, target, to_keep=True)
+                    digest, size = self.clone(source, target, to_keep=True, tick=tick)
                 finally:
                     os.close(target)
                 if self.size(digest) != size:
@@ -63,13 +64,15 @@ class ObjectStore:
         finally:
             os.close(source)
 
-    def clone(self, source: int, target: int, *, to_keep: bool = False) -> tuple[Digest, int]:
+    def clone(
+        self, source: int, target: int, *, to_keep: bool = False, tick: Tick = hashing.nothing
+    ) -> tuple[Digest, int]:
         """Fill the empty file `target` from `source`, sharing blocks where the disk can, and
         return the digest and length of what is now in `target`; see `copy_and_hash`."""
         if links.reflink(source, target):
             # what is hashed is the clone, which nobody else can change
-            return hashing.hash_handle(target)
-        return hashing.copy_and_hash(source, target, to_keep=to_keep)
+            return hashing.hash_handle(target, tick)
+        return hashing.copy_and_hash(source, target, to_keep=to_keep, tick=tick)
 
     def publish(self, temporary: Path, digest: Digest) -> None:
         """Give the finished file `temporary` its place; bytes are on the disk before the name."""

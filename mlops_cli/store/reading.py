@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 
 from mlops_cli.progress import Progress, Task
@@ -28,32 +29,38 @@ def read_unknown(found: Scan, *, writer: BatchWriter | None, progress: Progress,
     worth = files >= PROCESSES_FROM or (volume >= PROCESSES_FROM << 15 and len(batches) > 8)
     workers = processes(jobs) if worth else 1
     label = "storing" if writer else "hashing"
-    with progress.task(label, total=files + len(alone), unit="files") as task:
+    # a large file takes so long by itself that bytes are what moves
+    amount, unit = (_bytes, "B") if alone else (_files, "files")
+    total = volume + sum(sum(batch[2]) for batch, _ in alone) if alone else files
+    with progress.task(label, total=total, unit=unit) as task:
         try:
             if workers > 1:
-                _read_by_processes(batches, workers, writer, task)
+                _read_by_processes(batches, workers, writer, task, amount)
             else:
                 reader = Reader(writer)
                 for batch, done in batches:
                     done(reader.take(*batch))
-                    task.advance(len(batch[1]))
-            reader = Reader(writer)
+                    task.advance(amount(batch))
+            reader = Reader(writer, task.advance)
             for batch, done in alone:
                 done(reader.take(*batch))
-                task.advance()
         except OSError as exc:
             raise hashing.unreadable(exc) from exc
 
 
 def _read_by_processes(
-    batches: list[tuple[Batch, Done]], workers: int, writer: BatchWriter | None, task: Task
+    batches: list[tuple[Batch, Done]],
+    workers: int,
+    writer: BatchWriter | None,
+    task: Task,
+    amount: Callable[[Batch], int],
 ) -> None:
     from mlops_cli.store.workers import Workers  # brings subprocess, which most commands never need
 
     root = str(writer.root) if writer else ""
     with Workers(workers, "mlops_cli.store.worker", root) as pool:
         for batch, done in batches:
-            pool.submit(batch, _both(done, task))
+            pool.submit(batch, _both(done, task, amount(batch)))
         pool.finish()
 
 
@@ -66,12 +73,20 @@ def processes(jobs: int) -> int:
     return min(len(allowed(0)) if allowed else os.cpu_count() or 1, 8)
 
 
-def _both(done: Done, task: Task) -> Done:
+def _both(done: Done, task: Task, amount: int) -> Done:
     def then(digests: list[bytes]) -> None:
         done(digests)
-        task.advance(len(digests))
+        task.advance(amount)
 
     return then
+
+
+def _files(batch: Batch) -> int:
+    return len(batch[1])
+
+
+def _bytes(batch: Batch) -> int:
+    return sum(batch[2])
 
 
 def _unread(

@@ -27,8 +27,9 @@ Done = Callable[[list[bytes]], None]  # takes one answer for each name
 class Reader:
     """Takes batches of files in one folder and answers with their digests, in order."""
 
-    def __init__(self, writer: BatchWriter | None) -> None:
+    def __init__(self, writer: BatchWriter | None, tick: hashing.Tick = hashing.nothing) -> None:
         self._writer = writer
+        self._tick = tick  # told the pieces of files that go into no pack
 
     def take(self, folder: str, names: list[str], sizes: list[int]) -> list[bytes]:
         """Return the raw digests of these files; with a writer they are stored as well.
@@ -59,8 +60,8 @@ class Reader:
 
     def _large(self, path: str, size: int) -> bytes:
         if self._writer is None:
-            return hashing.hash_file(path)[0].raw
-        digest, length = self._writer.objects.put_file(Path(path))
+            return hashing.hash_file(path, self._tick)[0].raw
+        digest, length = self._writer.objects.put_file(Path(path), tick=self._tick)
         hashing.check_size(path, length, size)
         self._writer.rely(digest.raw)
         return digest.raw
