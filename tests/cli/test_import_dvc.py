@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from dvc_world import DvcWorld, md5, sha256
 
 
@@ -54,8 +52,7 @@ def test_steps_that_dvc_lock_knows_are_up_to_date(dvc_world: DvcWorld, mlops: An
     steps = states(result, "step")
     assert {"prep", "head_1", "head_2", "fit_tree", "fit_line", "below_count"} <= set(steps)
     mlops("checkout", cwd=root, code=0)
-    status = mlops("status", "--json", cwd=root, code=0).data
-    assert [step for step in status["pipeline"]["steps"] if step["stale"]] == []
+    assert mlops("status", "--json", cwd=root, code=0).data["pipeline"]["rows"] == []
 
 
 def test_a_step_is_stale_for_what_changed_since_dvc_ran_it(dvc3: DvcWorld, mlops: Any) -> None:
@@ -239,47 +236,6 @@ def test_remotes_come_over_with_a_folder_of_their_own(dvc3: DvcWorld, mlops: Any
     assert (dvc3.remote / "files/md5").is_dir()
 
 
-@pytest.mark.parametrize(
-    "relpath", ["../../../etc/x", "/etc/x", "a/../../x", ".git/hooks/post-checkout", "a//b", ""]
-)
-def test_a_folder_that_lists_a_way_out_is_refused(relpath: str, dvc3: DvcWorld, mlops: Any) -> None:
-    root = dvc3.root
-    listing = json.dumps([{"md5": md5(b"x\n"), "relpath": relpath}]).encode()
-    name = md5(listing) + ".dir"
-    place = root / f".dvc/cache/files/md5/{name[:2]}/{name[2:]}"
-    place.parent.mkdir(exist_ok=True)
-    place.write_bytes(listing)
-    (root / "evil.dvc").write_text(f"outs:\n- md5: {name}\n  hash: md5\n  path: evil\n")
-
-    result = mlops("import", "dvc", "--json", cwd=root, code=0)
-
-    assert states(result)["evil"] == "refused"
-    assert not (root / "evil.mlops").exists()
-
-
-@pytest.mark.parametrize("path", ["../out", "/tmp/out", "s3://bucket/out", ".git/config", "."])
-def test_an_output_outside_of_the_project_is_named_and_not_imported(
-    path: str, dvc3: DvcWorld, mlops: Any
-) -> None:
-    text = f"outs:\n- md5: {md5(b'x')}\n  hash: md5\n  path: {path}\n"
-    (dvc3.root / "evil.dvc").write_text(text)
-
-    result = mlops("import", "dvc", "--json", cwd=dvc3.root, code=0)
-
-    assert states(result)[path] == "refused"
-
-
-def test_a_bomb_of_aliases_costs_nothing(dvc3: DvcWorld, mlops: Any) -> None:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [" + ", ".join([f"*a{n - 1}"] * 10) + "]" for n in range(1, 12)]
-    (dvc3.root / "bomb.dvc").write_text("\n".join(lines) + "\n")
-
-    result = mlops("import", "dvc", "--json", cwd=dvc3.root, code=0, timeout=30)
-
-    assert states(result, "file")["bomb.dvc"] == "refused"
-    assert states(result)["big.bin"] == "imported"
-
-
 def test_tags_of_gto_are_told_and_not_made_versions(dvc3: DvcWorld, mlops: Any, git: Any) -> None:
     for tag in ("churn@v1.2.3", "churn#prod#3", "churn@deprecated#4", "release-7"):
         git("tag", tag, cwd=dvc3.root)
@@ -305,61 +261,3 @@ def test_a_pipeline_of_our_own_keeps_its_words(dvc3: DvcWorld, mlops: Any) -> No
 def test_without_a_dvc_repository_the_error_says_what_to_name(repo: Path, mlops: Any) -> None:
     error = mlops("import", "dvc", "--json", code=20).error
     assert error["code"] == "no-dvc-repository"
-
-
-def test_a_killed_import_goes_on_where_it_was(dvc3: DvcWorld, mlops: Any) -> None:
-    root = dvc3.root
-    data = {f"f{n}": hashlib.sha256(str(n).encode()).digest() * 8 for n in range(9000)}
-    cache = root / ".dvc/cache/files/md5"
-    for bytes_ in data.values():
-        place = cache / md5(bytes_)[:2] / md5(bytes_)[2:]
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(bytes_)
-    listing = json.dumps(
-        [{"md5": md5(one), "relpath": name} for name, one in data.items()]
-    ).encode()
-    place = cache / md5(listing)[:2] / (md5(listing)[2:] + ".dir")
-    place.parent.mkdir(exist_ok=True)
-    place.write_bytes(listing)
-    (root / "many.dvc").write_text(f"outs:\n- md5: {md5(listing)}.dir\n  hash: md5\n  path: many\n")
-    from mlops_cli.integrations.dvc import repository, survey, take
-    from mlops_cli.progress import SILENT
-    from mlops_cli.store.cache import open_cache
-    from mlops_cli.vcs.repo import Git
-
-    found = survey.survey(root, Git(root), repository.open_repository(root, "."))
-    plan = take.plan(root, found, tracked=[])
-    counted = Interrupted(5000)
-    with pytest.raises(KeyboardInterrupt):
-        take.take(
-            root, found, plan, cache=open_cache(root / ".mlops/cache"), tracked=[], progress=counted
-        )
-
-    taken = take.take(
-        root, found, plan, cache=open_cache(root / ".mlops/cache"), tracked=[], progress=SILENT
-    )
-
-    assert taken.stored["many"].files == 9000
-    assert taken.result.hashed < 9000 + 20 - 4000
-
-
-class Interrupted:
-    """Progress that ends it all after so many steps."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def task(self, *_: Any, **__: Any) -> Any:
-        return self
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: Any) -> None: ...
-
-    def say(self, *_: Any) -> None: ...
-
-    def advance(self, n: int = 1) -> None:
-        self.left -= n
-        if self.left < 0:
-            raise KeyboardInterrupt
