@@ -36,8 +36,12 @@ def parquet(table: pa.Table, path: Path) -> None:
                 compression_level=3,
                 use_dictionary=coded,
                 column_encoding=dict.fromkeys(steady, "DELTA_BINARY_PACKED"),
-                row_group_size=1 << 17,
+                row_group_size=1 << 20,
                 write_page_index=False,
+                # pages end where the rows say so: rows put in between change few bytes, and
+                # those around them need not be stored or sent again. Where a group of rows ends
+                # they do not say, so groups are large (docs/formats/chunks.md)
+                use_content_defined_chunking=True,
             )
             fsio.publish(temporary, path)
     finally:

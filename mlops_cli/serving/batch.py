@@ -59,7 +59,11 @@ def predict_file(model: Model, source: Path, to: Path, *, progress: Progress = S
                 for name in names:
                     answered = answered.append_column(name, pa.array(outputs[name]))
                 if writer is None:
-                    writer = pq.ParquetWriter(temporary, _labelled(answered.schema, model))
+                    writer = pq.ParquetWriter(
+                        temporary,
+                        _labelled(answered.schema, model),
+                        use_content_defined_chunking=True,
+                    )
                 writer.write_table(answered.replace_schema_metadata(writer.schema.metadata))
                 rows += table.num_rows
                 task.advance(table.num_rows)

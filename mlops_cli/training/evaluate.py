@@ -117,4 +117,4 @@ def _predictions(
     table = table.append_column("label", pa.array(label, pa.float32()))
     table = table.append_column("score", pa.array(answer, pa.float32()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", use_content_defined_chunking=True)

@@ -142,17 +142,16 @@ def test_what_two_objects_share_is_sent_once(tmp_path: Path) -> None:
 
 
 def test_a_push_cut_short_goes_on_in_the_middle_of_an_object(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("mlops_cli.store.sending.NAME_AFTER_BYTES", 1)
     remote, here, there = folder(tmp_path), *map(open_cache, (tmp_path / "a", tmp_path / "b"))
     root = stored(here, noise(48 * MIB))
     allowed, lock = iter(range(3)), threading.Lock()
 
     class Dying(Remote):
-        def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
+        def write(self, name: str, data: Any, *, replace: bool = True) -> None:
             with lock:
-                alive = next(allowed, None) is not None
+                alive = not name.startswith("packs/") or next(allowed, None) is not None
             if not alive:
                 raise OutsideWorld("the line was cut", code="remote-unavailable")
             Remote.write(self, name, data, replace=replace)
@@ -165,7 +164,7 @@ def test_a_push_cut_short_goes_on_in_the_middle_of_an_object(
     assert root.digest not in look(there, remote).find([root.digest])
     sent = send(here, remote, root)
     assert sent.objects == 1
-    assert MIB < sent.bytes < 30 * MIB
+    assert 20 * MIB < sent.bytes < 30 * MIB
     bring(there, remote, root)
     assert there.read(root.digest) == noise(48 * MIB)
 
