@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.download import download
 from mlops_cli.store.source import Version, spell
 from mlops_cli.vcs import address
+from mlops_cli.vcs.address import Address
 from mlops_cli.workspace import foreign, ignore
 from mlops_cli.workspace.foreign import Foreign
 from mlops_cli.workspace.pin import GitPin, UrlPin, pin_of
 from mlops_cli.workspace.supply import Supply
 from mlops_cli.workspace.taking import Taken, take
 from mlops_cli.workspace.tracked import Tracked
+
+DEEPEST = 5  # imports of imports that are followed
+NOWHERE = Path("/nonexistent")  # what relative paths of a repository behind a network begin at
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,19 @@ class Reach:
     home: Path
     now: Callable[[], datetime]
     progress: Progress = SILENT
+    depth: int = 0  # how many imports of imports led here
+    _opened: dict[tuple[str, str | None], tuple[Foreign, Supply]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def open(self, url: str, revision: str | None) -> tuple[Foreign, Supply]:
-        """Return the repository at `url`, and where its data is."""
+        """Return the repository at `url`, and where its data is; asked only the first time."""
         where = address.parse(url, start=self.start)
+        if (where.url, revision) not in self._opened:
+            self._opened[where.url, revision] = self._open(where, revision)
+        return self._opened[where.url, revision]
+
+    def _open(self, where: Address, revision: str | None) -> tuple[Foreign, Supply]:
         found = foreign.open_foreign(where, revision, mirrors=self.mirrors)
         supply = found.supply(self.cache, now=self.now, home=self.home, progress=self.progress)
         return found, supply
@@ -50,7 +63,10 @@ class Reach:
         ignore.hide(self.cache.root)
         found, supply = self.open(url, revision)
         inside = foreign.clean(path)
-        taken = take(found, inside, supply, data=data)
+        further = replace(
+            self, start=found.at.address.root or NOWHERE, depth=self.depth + 1, _opened={}
+        )
+        taken = take(found, inside, supply, data=data, again=further.again)
         pin = GitPin(url, inside, revision, found.at.commit, taken.digest)
         return taken, pin, found.at.stale
 
@@ -75,6 +91,13 @@ class Reach:
         Raises IntegrityError ("source-changed") where other bytes are there now, NotFound
         ("no-source") for what was not imported, and what `git` and `url` raise.
         """
+        if self.depth > DEEPEST:
+            raise NotFound(
+                f"{one.path} is an import of an import of an import, {self.depth} times",
+                code="no-source",
+                hint="import it from where it was made",
+                details={"path": one.path},
+            )
         match pin_of(one):
             case GitPin() as pin:
                 try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.errors import MlopsError, NotFound, StateRefused
 from mlops_cli.store.cache import PACK_BELOW, Cache
 from mlops_cli.store.closure import Kind, Root
 from mlops_cli.store.digest import Digest
@@ -15,7 +15,10 @@ from mlops_cli.vcs import objects
 from mlops_cli.vcs.answer import failed
 from mlops_cli.workspace.foreign import Foreign, GitFile
 from mlops_cli.workspace.supply import Supply
+from mlops_cli.workspace.tracked import Tracked, related
 
+Again = Callable[[Tracked], None]
+_ELSEWHERE = ("missing-object", "no-remote", "remote-unavailable")  # it may be had elsewhere
 BATCH = 32 << 20  # bytes of files of git that are in memory at once
 _MODES: dict[str, Mode] = {"100755": "exec", "120000": "link"}
 
@@ -40,13 +43,38 @@ class _Part:
     remote: str | None
 
 
-def take(foreign: Foreign, path: str, supply: Supply, *, data: bool = True) -> Taken:
+def take(
+    foreign: Foreign,
+    path: str,
+    supply: Supply,
+    *,
+    data: bool = True,
+    again: Again | None = None,
+) -> Taken:
     """Bring what `foreign` has at `path` ("" for all) into our cache and return what it is.
 
     Without `data`, tracked data is only looked up: its digest is known without it. Fetched are
-    the listings on the way and the object itself, nothing beside it.
+    the listings on the way and the object itself, nothing beside it. What `foreign` imported
+    itself, and nobody pushed, `again` brings from its source.
     Raises NotFound ("missing-path", "missing-object", "no-remote"), StateRefused ("is-a-link").
     """
+    try:
+        return _take(foreign, path, supply, data=data)
+    except MlopsError as lost:
+        imported = [
+            one for one in foreign.tracked if one.pin is not None and related(one.path, path)
+        ]
+        if again is None or not imported or lost.code not in _ELSEWHERE:
+            raise
+        try:
+            for one in imported:
+                again(one)
+        except MlopsError as exc:
+            raise lost from exc
+    return _take(foreign, path, supply, data=data)
+
+
+def _take(foreign: Foreign, path: str, supply: Supply, *, data: bool) -> Taken:
     part = _part(foreign, path, supply)
     if part is not None:
         if data:

@@ -183,3 +183,30 @@ def test_an_import_comes_again_only_as_it_was(tmp_path: Path, web: Any) -> None:
     with pytest.raises(IntegrityError) as caught:
         other.again(file)
     assert caught.value.code == "source-changed" and "mlops update a.bin" in str(caught.value.hint)
+
+
+def test_an_import_of_an_import_comes_from_where_it_was_made(tmp_path: Path, mlops: Any) -> None:
+    maker(tmp_path / "maker")
+    between = repository(tmp_path / "between")
+    mlops(
+        "import", "git", "../maker", "data/deep", "-o", "raw", "--no-download", cwd=between, code=0
+    )
+    commit(between)
+    there = reach(tmp_path)
+    taken, _, _ = there.git("between", "raw/3.csv", None)
+    assert there.cache.read(taken.digest) == b"3\n"
+    shutil.rmtree(tmp_path / "maker")
+    shutil.rmtree(tmp_path / "mirrors")
+    with pytest.raises(NotFound) as caught:
+        reach(tmp_path / "other").git(str(between), "raw/3.csv", None)
+    assert caught.value.code == "no-remote"
+
+
+def test_each_repository_is_asked_once(tmp_path: Path) -> None:
+    source = maker(tmp_path / "maker")
+    there = reach(tmp_path)
+    there.git("maker", "src/a.py", "main")
+    write(source, {"src/a.py": "print(2)\n"})
+    commit(source)
+    same, _, _ = there.git("maker", "src/a.py", "main")
+    assert there.cache.read(same.digest) == b"print(1)\n"
