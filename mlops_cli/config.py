@@ -66,6 +66,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("remotes.*.timeout", "int", None, "seconds without an answer that are enough; 60"),
     Setting("remotes.*.attempts", "int", None, "how often a request is tried in all; 7"),
     Setting("remotes.*.listing", "bool", None, "whether push writes a list for readers over HTTP"),
+    Setting(
+        "remotes.*.compress",
+        "choice",
+        None,
+        "whether what is sent is compressed where that makes it shorter",
+        ("none", "zstd"),
+    ),
     Setting("remotes.*.price.put", "number", None, "of 1,000 requests that write or list"),
     Setting("remotes.*.price.get", "number", None, "of 1,000 requests that read"),
     Setting("remotes.*.price.gb_month", "number", None, "of keeping 1 GB for a month"),

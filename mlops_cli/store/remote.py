@@ -82,6 +82,7 @@ class Remote:
     requests: Requests
     folder: Path | None = None  # where it is on this machine's disks, if it is
     listing: bool = True  # whether a push leaves a list of the index for those who cannot list
+    compress: bool = False  # whether what is sent is stored as zstd where that is shorter
     patience: Patience = PATIENT
 
     @property
@@ -190,7 +191,15 @@ def open_remote(url: str, options: Mapping[str, Any] | None = None, *, root: Pat
     except Exception as exc:
         raise explain(exc, url=url, doing="open") from exc
     patience = Patience(attempts=int(settings.get("attempts", PATIENT.attempts)))
-    return Remote(url, backend, requests, folder, bool(settings.get("listing", True)), patience)
+    return Remote(
+        url,
+        backend,
+        requests,
+        folder,
+        listing=bool(settings.get("listing", True)),
+        compress=settings.get("compress") == "zstd",
+        patience=patience,
+    )
 
 
 def check_format(remote: Remote, *, create: bool = False, required: bool = True) -> bytes | None:

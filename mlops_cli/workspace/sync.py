@@ -118,7 +118,9 @@ def push(
     sending = outgoing.plan.objects and not (outgoing.plan.absent or outgoing.plan.damaged)
     if sending:
         start(remote, outgoing.layout)
-    sent, index = transfer.push(outgoing.plan, cache, remote, outgoing.index, progress=progress)
+    sent, index = transfer.push(
+        outgoing.plan, cache, remote, outgoing.index, compress=remote.compress, progress=progress
+    )
     if sent.objects and remote.listing:
         leave_listing(remote)
     return sent, index

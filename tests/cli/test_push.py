@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +94,116 @@ def test_a_push_to_s3_needs_no_more_than_the_environment(
 
     assert (sent["objects"], again["objects"]) == (42, 0)
     assert again["requests"] <= 4
+
+
+def bind(repo: Path, name: str, **words: Any) -> None:
+    """Change what the pointer of `name` says of its remote."""
+    pointer = repo / f"{name}.mlops"
+    pointer.write_text(json.dumps(json.loads(pointer.read_text()) | words))
+
+
+def test_each_path_goes_to_its_remote_and_some_stay_here(
+    project: Path, mlops: Any, git: Any, assert_valid: Any
+) -> None:
+    mlops("remote", "add", "vault", "../vault", code=0)
+    (project / "secret.bin").write_text("hush")
+    mlops("add", "secret.bin", code=0)
+    bind(project, "big.bin", remote="vault")
+    bind(project, "secret.bin", push=False)
+
+    pushed = mlops("push", "--json", code=0)
+
+    assert_valid(pushed.json)
+    sent = {one["name"]: (one["paths"], one["objects"]) for one in pushed.data["remotes"]}
+    assert sent == {"origin": (["data"], 41), "vault": (["big.bin"], 1)}
+    assert pushed.data["kept"] == ["secret.bin"]
+    # a remote that is named on the command line is for those that name none
+    mlops("remote", "add", "copy", "../copy", code=0)
+    again = mlops("push", "-r", "copy", "--json", code=0).data["remotes"]
+    assert [(one["name"], one["paths"]) for one in again] == [
+        ("copy", ["data"]),
+        ("vault", ["big.bin"]),
+    ]
+    status = mlops("status", code=0).stdout
+    assert "not on the remote" not in status
+    git("add", "-A")
+    git("commit", "-qm", "data")
+    clone = project.parent / "clone"
+    git("clone", "-q", str(project), str(clone))
+    pulled = mlops("pull", "--json", cwd=clone, code=0)
+    assert_valid(pulled.json)
+    assert pulled.data["kept"] == ["secret.bin"]
+    assert (clone / "big.bin").read_bytes() == (project / "big.bin").read_bytes()
+    assert not (clone / "secret.bin").exists()
+
+
+def test_a_plan_has_a_price(project: Path, mlops: Any, git: Any) -> None:
+    prices = {"put": "5000", "get": "400", "gb_month": "1000", "gb_out": "2000"}
+    for name, price in prices.items():
+        mlops("config", "set", f"remotes.origin.price.{name}", price, code=0)
+
+    (plan,) = mlops("push", "--plan", "--json", code=0).data["remotes"]
+
+    asked = plan["requests"]
+    assert plan["cost"]["once"] == 5 * (asked["writes"] + asked["lists"]) + 0.4 * asked["reads"]
+    assert plan["cost"]["monthly"] == pytest.approx(plan["bytes"] / 1e6)
+    assert "USD a month" in mlops("push", "--plan", code=0).stdout
+    (sent,) = mlops("push", "--json", code=0).data["remotes"]
+    assert sum(sent["requests"].values()) <= sum(asked.values()) + 1
+    git("add", "-A")
+    git("commit", "-qm", "data")
+    clone = project.parent / "clone"
+    git("clone", "-q", str(project), str(clone))
+    (plan,) = mlops("pull", "--plan", "--json", cwd=clone, code=0).data["remotes"]
+    assert plan["bytes"] > 1 << 20
+    assert plan["cost"]["once"] > plan["bytes"] / 1e9 * 2000
+
+
+def test_a_folder_that_may_only_be_read_is_told_before_a_byte_is_sent(
+    project: Path, console_script: str, environment: dict[str, str]
+) -> None:
+    remote = project.parent / "remote"
+    remote.mkdir(mode=0o555)
+    # root may write anywhere, unless it gives that up
+    modest = ["setpriv", "--bounding-set", "-dac_override", "--"] if os.geteuid() == 0 else []
+
+    done = subprocess.run(
+        [*modest, console_script, "push", "--json"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (50, "remote-read-only")
+    assert list(remote.iterdir()) == []
+
+
+def test_two_pushes_at_once_leave_all_of_both(
+    project: Path, mlops: Any, git: Any, s3: Any, console_script: str, environment: dict[str, str]
+) -> None:
+    mlops("remote", "add", "cloud", s3.url(), "--default", code=0)
+    git("add", "-A")
+    git("commit", "-qm", "data")
+    other = project.parent / "other"
+    shutil.copytree(project, other)
+    (other / "data/more.csv").write_text("more")
+    mlops("add", "data", cwd=other, code=0)
+
+    both = [
+        subprocess.Popen(
+            [console_script, "push"], cwd=cwd, env={**environment, **s3.env}, stdout=subprocess.PIPE
+        )
+        for cwd in (project, other)
+    ]
+
+    assert [one.communicate() and one.returncode for one in both] == [0, 0]
+    for origin in (project, other):
+        if origin == other:
+            git("commit", "-qam", "more", cwd=other)
+        clone = origin.parent / f"clone-of-{origin.name}"
+        git("clone", "-q", str(origin), str(clone))
+        mlops("pull", cwd=clone, env=s3.env, code=0)
+        assert len(list((clone / "data").iterdir())) == len(list((origin / "data").iterdir()))

@@ -26,7 +26,9 @@ Local = Annotated[
 @app.command("add")
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(help="A folder, file:///…, s3://bucket/prefix.")],
+    url: Annotated[
+        str, typer.Argument(help="A folder, s3://bucket/prefix, ssh://host/path, https://….")
+    ],
     endpoint: Annotated[
         str | None, typer.Option("--endpoint", help="The address of an S3 service, if not AWS.")
     ] = None,
@@ -34,14 +36,18 @@ def add(
     profile: Annotated[
         str | None, typer.Option("--profile", help="Whose credentials to use.")
     ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Read a public bucket without credentials.")
+    ] = False,
     default: Annotated[bool, typer.Option("--default", help="Use it by default.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace one of that name.")] = False,
     local: Local = False,
 ) -> int:
     """Add a remote to the shared settings; secrets never belong there.
 
-    Credentials come from the environment (AWS_ACCESS_KEY_ID, …) or from a profile. The first
-    remote becomes the default.
+    Credentials come from the environment (AWS_ACCESS_KEY_ID, …) or from a profile, for ssh from
+    the agent or ~/.ssh/config, for https from ~/.netrc. The first remote becomes the default.
+    More about a remote is said with mlops config set remotes.NAME.KEY VALUE.
     """
     ctx = context.current()
     root = ctx.project().root
@@ -63,7 +69,13 @@ def add(
     file = config.layer_file(
         "local" if local else "project", root, home=ctx.home, environment=ctx.environment
     )
-    given = {"url": shown, "endpoint": endpoint, "region": region, "profile": profile}
+    given = {
+        "url": shown,
+        "endpoint": endpoint,
+        "region": region,
+        "profile": profile,
+        "anonymous": "true" if anonymous else None,
+    }
     for key, value in given.items():
         if value is not None:
             settings_file.change(file, f"remotes.{name}.{key}", value)
