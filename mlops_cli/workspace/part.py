@@ -84,13 +84,13 @@ def take(
 def rewrite(cache: Cache, shelf: Shelf, one: Tracked, put: Mapping[str, Entry | None]) -> Patched:
     """Return the tracked folder with `put` (by path inside it); its listings are stored.
 
-    Raises StateRefused ("merge-undecided") while the folder has two sides.
+    Raises StateRefused ("undecided") while the folder has two sides.
     """
     if one.theirs is not None:
         raise StateRefused(
-            f"{one.path} has two sides of a merge, and nobody has decided yet",
-            code="merge-undecided",
-            hint=f"mlops add {one.path} decides for what is in the workspace",
+            f"{one.path} has two sides since a merge, and to change it would lose one",
+            code="undecided",
+            hint=f"mlops merge --ours|--theirs|--both {one.path}",
             details={"path": one.path},
         )
     made = patch(shelf, one.digest, put)
