@@ -42,6 +42,7 @@ remote remove here · run data.weather · train --dry-run · feature build airpo
 feature materialize airport_now · register · promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
+export dvc data/weather · import dvc --dry-run · import lfs · export dvc --dry-run
 import git . data/weather -o copy --rev HEAD · import url TMP/answers.json -o answers.json
 update --dry-run
 """
