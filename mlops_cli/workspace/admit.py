@@ -27,7 +27,7 @@ def check(
 
     Without `present`, the paths are about to be made, and need not be there.
     Raises NotFound ("missing-path"), UsageError ("not-data"), StateRefused ("already-in-git",
-    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link").
+    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "undecided").
     """
     for path in paths:
         _refuse(root, path, tracked, present)
@@ -66,6 +66,13 @@ def _refuse(root: Path, path: str, known: Sequence[Tracked], present: bool) -> N
             f"{path} does not exist", code="missing-path", hint="ls", details={"path": path}
         )
     for one in known:
+        if one.theirs is not None and (one.path == path or path.startswith(one.path + "/")):
+            raise StateRefused(
+                f"{one.path} has two sides since a merge, and to add it would lose one",
+                code="undecided",
+                hint=f"mlops merge --ours|--theirs|--both {one.path}",
+                details={"path": path, "tracked": one.path},
+            )
         if one.step is not None and (one.path == path or path.startswith(one.path + "/")):
             raise StateRefused(
                 f"{path} is made by the step {one.step}, and tracked through it",
