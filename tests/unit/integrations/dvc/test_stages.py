@@ -60,12 +60,8 @@ def test_a_mapping_in_a_command_becomes_options(tmp_path: Path) -> None:
 def test_foreach_is_unrolled(data: str, names: list[str], lines: list[str], tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("from: {there: [p, q]}\n")
     item = "${item.n}" if "n:" in data else "${item}"
-    stages = read(
-        tmp_path,
-        f"stages: {{s: {{foreach: {data}, do: {{cmd: 'echo {item}', outs: ['o-{item}']}}}}}}".replace(
-            "foreach: ${from.there}", "foreach: '${from.there}'"
-        ),
-    )
+    written = f"stages: {{s: {{foreach: {data}, do: {{cmd: 'echo {item}', outs: ['o-{item}']}}}}}}"
+    stages = read(tmp_path, written.replace("${from.there}", "'${from.there}'"))
     assert list(stages) == names
     assert [stage.cmd[0] for stage in stages.values()] == [f"echo {line}" for line in lines]
     assert [stage.outs[0].path for stage in stages.values()] == [f"o-{line}" for line in lines]
