@@ -73,7 +73,10 @@ def take(
 
 def _take(git: Git, root: Path, one: Moved, cache: Cache) -> Moved:
     digest = Digest(PREFIX + one.pointer.oid)
-    if cache.has(digest):
+    with cache.writing() as condemned:
+        here = cache.has(digest)
+        condemned.rely(digest.raw)
+    if here:
         return Moved(one.path, one.pointer, "imported", "the cache")
     damaged = ""
     for place in _places(git, root, one.path, one.pointer):

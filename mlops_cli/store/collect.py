@@ -6,6 +6,7 @@ again names it, or spares it (`condemned`). Removal looks a last time, with all 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
@@ -91,12 +92,14 @@ def plan(
     marked = mark(cache, needs.now.digests, needs.now.trees)
     history = mark(cache, needs.history.digests, needs.history.trees)
     sizes = removal.sizes(cache)
-    unneeded = sizes.keys() - marked.reached
-    if dry_run:
-        since = condemned.aged(cache.root, unneeded - condemned.spared(cache.root), now)
-    else:
-        with lease.exclusive(cache.root):  # so that no writer is between two of its questions
-            since = condemned.look(cache.root, unneeded, sizes, now)
+    with contextlib.ExitStack() as stack:
+        if not dry_run:  # so that no writer is between two of its questions
+            stack.enter_context(lease.exclusive(cache.root))
+        spared = mark(cache, condemned.spared(cache.root), ())  # a tree, with all below it
+        unneeded = sizes.keys() - marked.reached - spared.reached
+        since = condemned.aged(cache.root, unneeded, now)
+        if not dry_run:
+            condemned.looked(cache.root, since, sizes, now)
     ripe = {raw for raw, moment in since.items() if now.calendar - moment >= grace}
     unopened = marked.unopened | history.unopened
     safe = set(held(ripe | unopened)) if ripe else set()
@@ -130,9 +133,8 @@ def sweep(
     """
 
     def saved() -> Set[bytes]:
-        needs = again()
-        found = outlook.marked
-        mark(cache, needs.now.digests, needs.now.trees, found)
+        needs, found = again(), outlook.marked
+        mark(cache, needs.now.digests | condemned.spared(cache.root), needs.now.trees, found)
         return found.reached & outlook.ripe.keys()
 
     if not outlook.ripe and not merge:

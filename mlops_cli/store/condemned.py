@@ -83,20 +83,14 @@ def save(root: Path, since: Mapping[bytes, int], sizes: Mapping[bytes, int]) -> 
         fsio.write_atomic(root / NAME, packs.write_index(rows))
 
 
-def look(
-    root: Path, unneeded: Iterable[bytes], sizes: Mapping[bytes, int], now: Moment
-) -> dict[bytes, int]:
-    """Remember this look and return since when each of `unneeded` is so, as `aged` does.
-
-    What writers spared since the last look is left out, and so begins anew with the next one.
-    Whoever calls this holds off all writers.
+def looked(root: Path, since: Mapping[bytes, int], sizes: Mapping[bytes, int], now: Moment) -> None:
+    """Remember this look: `since` has all that nothing needs, without what was spared, which
+    begins anew with the next look. Whoever calls this holds off all writers.
     """
-    since = aged(root, set(unneeded) - spared(root), now)
     stamp = {"calendar": now.calendar, "running": now.running, "boot": now.boot}
     save(root, since, sizes)
     fsio.write_atomic(root / CLOCK, encode.readable_json(stamp))
     (root / SPARED).unlink(missing_ok=True)
-    return since
 
 
 def aged(root: Path, unneeded: Iterable[bytes], now: Moment) -> dict[bytes, int]:

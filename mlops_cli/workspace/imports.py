@@ -62,16 +62,18 @@ def place(
 
     Raises StateRefused ("unsaved-bytes") before anything is changed.
     """
-    wanted = [tracked_of(pointer) for pointer, data in new if data]
-    steps = checkout.plan_checkout(hand.root, wanted, cache=hand.cache, stats=hand.stats)
-    if not overwrite:
-        checkout.refuse_unsaved(steps)
-    for pointer, _ in new:
-        place = hand.root / pointer.path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # before the pointer: a crash between the two must not leave data that `git add .` takes
-        gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
-        write_pointer(hand.root, pointer)
+    # what was in the cache before is not to be swept away until its pointer is written
+    with hand.cache.writing():
+        wanted = [tracked_of(pointer) for pointer, data in new if data]
+        steps = checkout.plan_checkout(hand.root, wanted, cache=hand.cache, stats=hand.stats)
+        if not overwrite:
+            checkout.refuse_unsaved(steps)
+        for pointer, _ in new:
+            place = hand.root / pointer.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # before the pointer: a crash between the two must not leave data that `git add .` takes
+            gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
+            write_pointer(hand.root, pointer)
     checkout.carry_out(steps, link=hand.link, overwrite=overwrite, progress=hand.progress)
 
 

@@ -16,7 +16,7 @@ SINCE = 1_700_000_000
 
 def test_the_page_shows_what_is_condemned(tmp_path: Path) -> None:
     digest = Digest.of(b"hello\n")
-    condemned.look(tmp_path, {digest.raw}, {digest.raw: 6}, Moment(SINCE))
+    condemned.looked(tmp_path, {digest.raw: SINCE}, {digest.raw: 6}, Moment(SINCE))
     data = (tmp_path / "gc/condemned.idx").read_bytes()
     assert f"{len(data):,} bytes with the SHA-256 `{hashlib.sha256(data).hexdigest()}`" in PAGE
     shown = re.findall(r"^([0-9a-f]{16,64}) ", PAGE, re.MULTILINE)

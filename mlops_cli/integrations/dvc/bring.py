@@ -104,6 +104,7 @@ class Bringer:
         for candidate in self.shelf.candidates(one):
             got = self._known(candidate) or self._taken(candidate, one.sum, writer)
             if got is not None:
+                writer.rely(got.digest.raw)
                 self.result.got[one.key] = got
                 return None
             if candidate.name:

@@ -100,6 +100,17 @@ def test_a_writer_that_relies_on_a_condemned_object_spares_it(tmp_path: Path, ho
     assert not cache.has(digest)
 
 
+def test_a_spared_folder_keeps_all_that_is_in_it(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    inner = cache.put(b"inside")
+    tree = cache.put(write_tree([Entry("f", "file", inner, 6)]))
+    gc(cache, START)
+    with cache.writing() as found:
+        found.rely(tree.raw)
+    gc(cache, START + DAY)
+    assert cache.has(inner) and cache.has(tree)
+
+
 def test_a_line_of_the_spared_cut_short_takes_no_other_along(tmp_path: Path) -> None:
     digest = Digest.of(b"spared")
     (tmp_path / "gc").mkdir()
