@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from mlops_cli.store import lease
 from mlops_cli.store.cache import PACK_BELOW, Cache
 from mlops_cli.store.closure import Kind
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.partial import Partial, sweep
 from mlops_cli.store.patch import patch
 from mlops_cli.store.source import Broken, Source, Version, open_source
 from mlops_cli.store.source_fsspec import Outside
@@ -26,7 +24,6 @@ from mlops_cli.store.tree import Entry, write_tree
 
 FOLDER = "partial"
 TRIES = 5  # in a row without a byte
-FORGOTTEN_AFTER = 7 * 86400.0  # seconds after which nobody goes on with a download
 Wait = Callable[[float], None]
 
 
@@ -109,10 +106,10 @@ def _listing(versions: Mapping[str, Version]) -> Version:
 def _file(source: Source, cache: Cache, task: Task, wait: Wait) -> tuple[Digest, Version]:
     name = hashlib.sha256(source.url.encode()).hexdigest()[:32]
     folder = cache.root / FOLDER
-    _sweep(folder)
+    sweep(folder)
     part = folder / f"{name}.part"
     with fsio.lock(folder / f"{name}.lock", what=f"downloading {source.url}"):
-        running = _Running(source, part, task)
+        running = Partial(source, part, task)
         tries = 0
         while True:
             before = running.size
@@ -130,52 +127,6 @@ def _file(source: Source, cache: Cache, task: Task, wait: Wait) -> tuple[Digest,
     return digest, Version(version.etag, version.version, version.modified, running.size)
 
 
-class _Running:
-    """One download: what is on the disk so far, and the hash of just that."""
-
-    def __init__(self, source: Source, part: Path, task: Task) -> None:
-        self.source, self.part, self.task = source, part, task
-        self.note = part.with_suffix(".json")
-        self.state = hashlib.sha256()
-        self.size = 0
-        self.noted: Version | None = None
-        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-            value = json.loads(self.note.read_bytes())
-            if value["url"] == source.url:
-                self.noted = Version.of(value)
-                with part.open("rb") as file:  # what an earlier process had
-                    while block := file.read(1 << 20):
-                        self.state.update(block)
-                        self.size += len(block)
-
-    def go_on(self) -> Version:
-        """Fetch what is missing. Raises Broken with all that came on the disk."""
-        stream = self.source.stream(self.size, self.noted)
-        version = stream.version
-        with fsio.translated(self.part):
-            self.part.parent.mkdir(parents=True, exist_ok=True)
-            if stream.start != self.size or self.noted is None:
-                self.state, self.size = hashlib.sha256(), 0
-                self.part.write_bytes(b"")
-                self.noted = version
-                note = {"url": self.source.url, **version.plain()}
-                fsio.write_atomic(self.note, encode.readable_json(note), durable=False)
-        if version.size is not None:
-            self.task.expect(version.size)
-        with self.part.open("ab", buffering=0) as file:
-            for block in stream.blocks:
-                with fsio.translated(self.part):
-                    view = memoryview(block)
-                    while view:
-                        view = view[file.write(view) or 0 :]
-                self.state.update(block)
-                self.size += len(block)
-                self.task.advance(len(block))
-        if version.size is not None and self.size != version.size:
-            raise Broken(_truncated(self.source.url, self.size, version.size))
-        return version
-
-
 def _keep(cache: Cache, part: Path, digest: Digest, size: int) -> None:
     if size < PACK_BELOW:
         cache.put(part.read_bytes())
@@ -184,22 +135,3 @@ def _keep(cache: Cache, part: Path, digest: Digest, size: int) -> None:
             if not cache.has(digest):
                 cache.objects.publish(part, digest)
     part.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove downloads that nobody went on with."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(folder):
-            path = folder / name
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > FORGOTTEN_AFTER:
-                    path.unlink()
-
-
-def _truncated(url: str, got: int, wanted: int) -> OutsideWorld:
-    return OutsideWorld(
-        f"{url} ended after {got} of {wanted} bytes",
-        code="source-truncated",
-        hint="run the same command again; it goes on where it ended",
-        details={"url": url, "got": got, "expected": wanted},
-    )

@@ -14,12 +14,11 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.patch import find
 from mlops_cli.store.tree import Entry, Mode, parse_tree
 from mlops_cli.workspace.foreign import Foreign, clean
+from mlops_cli.workspace.gitfiles import MODES, store_files
 from mlops_cli.workspace.supply import Supply
-from mlops_cli.workspace.taking import store_files
 from mlops_cli.workspace.tracked import Tracked
 
 LINKS = 10  # that lead to links
-_GIT_MODES: dict[str, Mode] = {"100755": "exec", "120000": "link"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class Browser:
                 self._put(_of_tracked(one))
             for file in self.foreign.files.values():
                 if self._around(file.path) is None:
-                    mode = _GIT_MODES.get(file.mode, "file")
+                    mode = MODES.get(file.mode, "file")
                     self._put(Node(file.path, mode, None, None, "git"))
         return self._folders
 

@@ -125,7 +125,7 @@ def _changed(one: Tracked, why: str, cause: MlopsError | None) -> IntegrityError
     return IntegrityError(
         f"the source of {one.path} has changed: {why}",
         code="source-changed",
-        hint=f"mlops update {one.path} takes what is there now; a clone that has the old bytes "
-        f"can keep them: mlops push {one.path}",
+        hint=f"mlops update {one.path} takes what is there now; the old bytes are only where they "
+        "were fetched before (mlops import … --push keeps them on a remote)",
         details={"path": one.path, "cause": cause.code if cause else None},
     )
