@@ -106,8 +106,9 @@ def translated(target: Path) -> Iterator[None]:
         ) from exc
 
 
-def inside(root: Path, relative: str | Path) -> Path:
-    """Return `root / relative` when it stays under `root`, symlinks followed.
+def inside(root: Path, relative: str | Path, *, follow: bool = True) -> Path:
+    """Return `root / relative` when it stays under `root`, symlinks followed; without `follow`, a
+    link that stands there itself is not asked where it leads.
 
     Raises ConfigError ("path-outside-project") for absolute paths, `..` that climbs out and
     links that point out.
@@ -115,7 +116,8 @@ def inside(root: Path, relative: str | Path) -> Path:
     text = os.fspath(relative)
     joined = os.path.normpath(os.path.join(root, text))
     base = os.path.realpath(root)
-    resolved = os.path.realpath(joined)
+    asked = joined if follow or joined == os.path.normpath(root) else os.path.dirname(joined)
+    resolved = os.path.realpath(asked)
     if "\0" in text or os.path.isabs(text) or not _under(resolved, base):
         raise ConfigError(
             f"the path {text!r} leaves the project",

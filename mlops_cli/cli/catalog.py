@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "hooks": _at("hooks", "project", "Let git bring, send and check data by itself"),
     "add": _at("add", "data", "Track data: bytes in the cache, a pointer in git"),
     "checkout": _at("checkout", "data", "Bring data in the workspace to what git says"),
+    "unprotect": _at("unprotect", "data", "Make links into the cache files of your own"),
     "diff": _at("diff", "data", "Compare data between the workspace and commits"),
     "move": _at("move", "data", "Give data another name or folder"),
     "remove": _at("remove", "data", "Stop tracking data, or take a part out of it"),

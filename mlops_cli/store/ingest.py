@@ -10,6 +10,8 @@ from struct import unpack
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.digest import RAW_LENGTH, Digest
+from mlops_cli.store.edited import settle
+from mlops_cli.store.linked import beside
 from mlops_cli.store.reading import read_unknown
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of, scan
 from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
@@ -44,6 +46,8 @@ def ingest(
     Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name",
     "name-not-utf8", "is-a-link", "file-changed"), OutsideWorld ("disk-full", "cannot-read").
     """
+    if stats is not None:
+        settle(beside(stats), cache, path)
     found = scan(path, ignored=ignored, cache_root=cache.root)
     unsettled = _recognise(found, stats)
     stamp = stats.clock() if stats and unsettled else 0
@@ -84,6 +88,8 @@ def survey(
     jobs: int = 0,
 ) -> Scan:
     """Return the scan of `path` with every digest filled in."""
+    if cache is not None and stats is not None:
+        settle(beside(stats), cache, path)
     found = scan(path, ignored=ignored, cache_root=cache.root if cache else None)
     unsettled = _recognise(found, stats)
     stamp = stats.clock() if stats and unsettled else 0

@@ -7,6 +7,7 @@ import os
 from mlops_cli import fsio
 from mlops_cli.errors import StateRefused
 from mlops_cli.progress import SILENT, Progress, Task
+from mlops_cli.store import linked
 from mlops_cli.store.arrange import Move, Plan, plan_materialize
 from mlops_cli.store.filling import Filler
 from mlops_cli.store.placing import FOLDER, LinkKind, Placer, discard, in_the_way, is_abandoned
@@ -55,7 +56,7 @@ class _Hand:
     """Carries out one move after the other, holding open the folder it works in."""
 
     def __init__(self, plan: Plan, placer: Placer, task: Task) -> None:
-        self.placer = placer
+        self.cache, self.placer = plan.cache, placer
         self.files: dict[str, list[tuple[str, bytes, bytes]]] = {}  # by folder: name, facts, raw
         self._to = plan.to
         self._parent = os.open(plan.to.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -98,7 +99,7 @@ class _Hand:
         else:
             try:
                 place = self.placer.create if move.action == "create" else self.placer.replace
-                facts = place(handle, move.entry)
+                facts = place(handle, move.entry, str(path))
             except (FileExistsError, IsADirectoryError) as exc:
                 raise in_the_way(path) from exc
             if facts is not None:
@@ -141,6 +142,7 @@ def _same(handle: int, name: str, facts: bytes) -> bool:
 
 def _remember(hand: _Hand, stats: StatCache) -> None:
     """Keep what was written, except in the clock's last tick: somebody could change it unseen."""
+    linked.remember(linked.beside(stats), hand.cache, hand.placer.linked)
     stamp = stats.clock()
     stats.replace((path, settled(known, stamp)) for path, known in hand.filler.placed.items())
     merged = {}

@@ -18,6 +18,7 @@ from mlops_cli.errors import StateRefused
 from mlops_cli.store import hashing
 from mlops_cli.store.cache import PACK_BELOW, Cache, damaged
 from mlops_cli.store.digest import PREFIX, Digest
+from mlops_cli.store.linked import Link
 from mlops_cli.store.statcache import pack
 from mlops_cli.store.tree import Entry, Row
 
@@ -34,6 +35,7 @@ class Placer:
     def __init__(self, cache: Cache, *, link: LinkKind) -> None:
         self._cache = cache
         self.link = link
+        self.linked: list[Link] = []  # files that are one with an object
 
     def new_files(self, handle: int, rows: Sequence[Row], path: str) -> list[bytes | None]:
         """Make files and links in a folder where nothing is yet; return the facts of each.
@@ -48,7 +50,7 @@ class Placer:
                 for at, (name, mode, digits, size, files) in enumerate(rows):
                     if mode == "link" or size >= PACK_BELOW:
                         entry = Entry(name, mode, Digest(PREFIX + digits), size, files)
-                        facts[at] = self.new_file(handle, entry, name)
+                        facts[at] = self.new_file(handle, entry, name, path=f"{path}/{name}")
                     else:
                         plain.append(at)
                 raws = [bytes.fromhex(rows[at][2]) for at in plain]
@@ -59,9 +61,10 @@ class Placer:
                 raise _clash(f"{path}/{exc.filename}") from exc
         return facts
 
-    def new_file(self, handle: int, entry: Entry, name: str) -> bytes | None:
+    def new_file(self, handle: int, entry: Entry, name: str, *, path: str) -> bytes | None:
         """Make `entry` under a name that is free in the folder; return its facts if a plain file.
 
+        `path` is what the file will be called.
         Raises FileExistsError, and as `Cache.read` does.
         """
         if entry.mode == "link":
@@ -70,6 +73,7 @@ class Placer:
         if self.link in ("hardlink", "symlink") and entry.mode == "file":
             linked = self._linked(handle, entry, name)
             if linked:
+                self.linked.append(Link(path, entry.digest))
                 return pack(os.stat(name, dir_fd=handle)) if self.link == "hardlink" else None
         if entry.size < PACK_BELOW:
             data = self._cache.read(entry.digest)
@@ -82,12 +86,12 @@ class Placer:
         finally:
             os.close(target)
 
-    def create(self, handle: int, entry: Entry) -> bytes | None:
+    def create(self, handle: int, entry: Entry, path: str) -> bytes | None:
         """Give `entry` its free name in the folder at once. Raises FileExistsError."""
         if entry.mode == "link":
-            return self.new_file(handle, entry, entry.name)
+            return self.new_file(handle, entry, entry.name, path=path)
         with scratch(handle) as name:
-            facts = self.new_file(handle, entry, name)
+            facts = self.new_file(handle, entry, name, path=path)
             try:
                 # unlike a rename, a second name never takes the place of a file that has just come
                 os.link(
@@ -100,10 +104,10 @@ class Placer:
                 os.rename(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
         return facts and pack(os.stat(entry.name, dir_fd=handle, follow_symlinks=False))
 
-    def replace(self, handle: int, entry: Entry) -> bytes | None:
+    def replace(self, handle: int, entry: Entry, path: str) -> bytes | None:
         """Put `entry` at once in the place of the file of that name."""
         with scratch(handle) as name:
-            facts = self.new_file(handle, entry, name)
+            facts = self.new_file(handle, entry, name, path=path)
             os.replace(name, entry.name, src_dir_fd=handle, dst_dir_fd=handle)
         return facts and pack(os.stat(entry.name, dir_fd=handle, follow_symlinks=False))
 

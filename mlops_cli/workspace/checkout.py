@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store import used
 from mlops_cli.store.cache import Cache
+from mlops_cli.store.closure import closure
 from mlops_cli.store.materialize import LinkKind, Plan, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
@@ -107,7 +109,7 @@ def carry_out(
             try:
                 materialize(step.plan, link=link, overwrite=overwrite, progress=progress)
             except IntegrityError as exc:
-                raise _damaged(step.tracked, exc) from exc
+                raise _damaged(step.tracked, exc, step.plan.cache) from exc
     if steps:
         wanted = [step.tracked.digest.raw for step in steps]
         used.note(steps[0].plan.cache.root, wanted, int(time.time()))
@@ -115,11 +117,7 @@ def carry_out(
 
 def _step(root: Path, target: Target, *, cache: Cache, stats: StatCache, to: Path | None) -> Step:
     one = target.tracked
-    folder, _, name = one.path.rpartition("/")
-    # where a link stands, it is not asked where it leads
-    place = fsio.inside(to or root, one.path if target.mode != "link" else folder or ".")
-    if target.mode == "link":
-        place /= name
+    place = fsio.inside(to or root, one.path, follow=False)
     try:
         plan = plan_materialize(
             cache,
@@ -131,14 +129,21 @@ def _step(root: Path, target: Target, *, cache: Cache, stats: StatCache, to: Pat
             ignored=None if to else ignore.ignored_in(root, one.path),
         )
     except IntegrityError as exc:
-        raise _damaged(one, exc) from exc
+        raise _damaged(one, exc, cache) from exc
     return Step(one, plan, str(place) if to else one.path)
 
 
-def _damaged(one: Tracked, exc: IntegrityError) -> IntegrityError:
+def _damaged(one: Tracked, exc: IntegrityError, cache: Cache) -> IntegrityError:
+    path = one.path
+    with contextlib.suppress(IntegrityError):  # a tree that only a stranger would write
+        reached = closure(cache, [one.root])
+        for part in (*reached.damaged, *reached.objects.values()):
+            if part.digest == exc.details.get("digest"):
+                path = part.path
+                break
     return IntegrityError(
-        f"{one.path} cannot be checked out: {exc.message}",
+        f"{path} cannot be checked out: {exc.message}",
         code=exc.code,
         hint=exc.hint,
-        details={"path": one.path, **exc.details},
+        details={**exc.details, "path": one.path, "file": path},
     )

@@ -8,32 +8,58 @@ from pathlib import Path
 
 from mlops_cli import fsio
 from mlops_cli.errors import MlopsError
-from mlops_cli.store.cache import Cache
+from mlops_cli.store.cache import PACK_BELOW, Cache
 from mlops_cli.store.closure import Reached
+from mlops_cli.store.compare import Surveyed
+from mlops_cli.store.digest import Digest
 from mlops_cli.store.fetch import fetch_objects
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.ingest import survey
 from mlops_cli.store.remote import Remote, check_format
 from mlops_cli.store.remote_index import memory, refresh
 from mlops_cli.store.repair import Source
+from mlops_cli.store.scan import Scan
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked, related
 
 
 def from_workspace(root: Path, tracked: Sequence[Tracked], cache: Cache) -> Source:
-    """Return a source that stores again what lies in the workspace; its bytes are hashed anew,
-    so a file that is not the right one mends nothing and harms nothing."""
+    """Return a source that stores what lies in the workspace and is just what is asked for.
+
+    All is hashed anew. What is not asked for stays as it was, stored or not: an edit that was
+    never added must not look as if it had been.
+    """
 
     def source(parts: Sequence[Reached]) -> None:
+        wanted = {part.digest.raw for part in parts}
         for one in tracked:
             if not any(part.path and related(part.path, one.path) for part in parts):
                 continue
             try:
-                place = fsio.inside(root, one.path)
-                ingest(place, cache=cache, stats=None, ignored=ignore.ignored_in(root, one.path))
-            except MlopsError:
+                place = fsio.inside(root, one.path, follow=False)
+                ignored = ignore.ignored_in(root, one.path)
+                _store(survey(place, stats=None, ignored=ignored, cache=cache), wanted, cache)
+            except (MlopsError, OSError):
                 continue  # not there, or not readable: other sources are asked
 
     return source
+
+
+def _store(found: Scan, wanted: set[bytes], cache: Cache) -> None:
+    listings = Surveyed.of(found, cache)
+    with cache.writer() as writer:
+        for folder in found.folders:
+            if folder.tree in wanted:
+                writer.put(listings.read(Digest.from_raw(folder.tree)))
+            for name, raw, facts in zip(folder.names, folder.digests, folder.stats(), strict=True):
+                if raw not in wanted:
+                    continue
+                path = Path(folder.path, name)
+                if name in folder.targets:
+                    writer.put(folder.targets[name])
+                elif facts[0] < PACK_BELOW:
+                    writer.put(path.read_bytes())
+                else:
+                    cache.put_file(path)
 
 
 def from_remote(remote: Remote, cache: Cache, *, now: datetime) -> Source:

@@ -66,7 +66,7 @@ def look(
     trees: dict[Digest, bytes] | None = None,
 ) -> Stored | None:
     """Return what lies at `path` now, or None when nothing does."""
-    place = fsio.inside(root, path)
+    place = fsio.inside(root, path, follow=False)
     try:
         return fingerprint(
             place,
@@ -81,7 +81,7 @@ def look(
 
 
 def _row(root: Path, one: Tracked, *, cache: Cache, stats: StatCache, progress: Progress) -> Row:
-    place = fsio.inside(root, one.path)
+    place = fsio.inside(root, one.path, follow=False)
     ignored = ignore.ignored_in(root, one.path)
     try:
         seen = survey(place, stats=stats, ignored=ignored, cache=cache, progress=progress)

@@ -126,7 +126,9 @@ def _past(git: Git) -> dict[str, dict[str, Root]]:
 def _in_workspace(root: Path, one: Tracked, cache: Cache) -> int | None:
     ignored = ignore.ignored_in(root, one.path)
     try:
-        found = scan(fsio.inside(root, one.path), ignored=ignored, cache_root=cache.root)
+        found = scan(
+            fsio.inside(root, one.path, follow=False), ignored=ignored, cache_root=cache.root
+        )
     except NotFound:
         return None
     return sum(facts[0] for folder in found.folders for facts in folder.stats())

@@ -16,7 +16,7 @@ from mlops_cli.store.closure import Reached, Root
 from mlops_cli.store.repair import Source
 from mlops_cli.store.rounds import Extent
 from mlops_cli.store.verify import Finding, Report
-from mlops_cli.workspace import mend, remotes
+from mlops_cli.workspace import mend, remotes, sync
 from mlops_cli.workspace.tracked import Tracked
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def there(
     from mlops_cli.store.remote_index import memory, refresh
     from mlops_cli.store.verify_remote import promised, verify_remote
 
-    check_format(remote)
+    layout = check_format(remote)
     folder = memory(cache.root, remote.id)
     index = refresh(remote, folder, now=now, thorough=True)
     report, examiner = verify_remote(
@@ -92,7 +92,8 @@ def there(
     for one in promised(index, roots):
         plan = transfer.plan_push(cache, index, [one])
         if not plan.damaged and not plan.absent:
-            _, index = transfer.push(plan, cache, remote, index, progress=progress)
+            outgoing = sync.Outgoing(plan, index, layout)
+            _, index = sync.push(outgoing, cache, remote, progress=progress)
     index = refresh(remote, folder, now=now, thorough=True)
     back = index.find({finding.digest for finding in report.missing})
     named_again = {f"index/{name}" for name in examiner.harm.indexes} | (gone - index.gone)

@@ -23,7 +23,7 @@ HEAVY = {"rich", "git", "fsspec", "asyncio", "pyarrow", "numpy", "torch", "onnx"
 # in an order in which each leaves what the next ones need; exit codes other than 0 are answers
 READING = """
 status · doctor --offline · config list · config get cache.dir · schema --list · diff HEAD~3 HEAD
-ls · du --history · verify · verify delay@v1 · dag · explain train.delay · feature list
+ls · du --history · verify · verify --level sizes · verify delay@v1 · dag · explain train.delay · feature list
 feature profile data/weather · feature validate weather · feature get airport_now
 feature history airport_now · feature test airport_now · runs list · runs show
 runs search step=train.delay · models list · models show delay@production · models history delay
@@ -35,6 +35,7 @@ predict batch out/delay/dataset/test.parquet -o TMP/answers.parquet --model dela
 CHANGING = """
 init TMP/new · config set run.jobs 2 · config unset run.jobs · remote add here file://TMP/remote
 remote default here · remote list · add data/weather · checkout data/weather · push · pull
+verify --on here · unprotect data/weather
 gc --dry-run · gc
 move data/weather data/wind · move data/wind data/weather · remove data/weather --dry-run --force
 hooks install · hooks run post-merge · hooks uninstall

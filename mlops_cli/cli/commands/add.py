@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 from mlops_cli.project import Project
@@ -43,6 +43,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     if remote is not None:
         remotes.choose(project.settings, remote)
     if to_remote and push is False:

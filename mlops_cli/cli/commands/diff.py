@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context, table_changes
+from mlops_cli.cli import context, protecting, table_changes
 from mlops_cli.cli.render import diff as pages
 from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
@@ -49,6 +49,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     revisions, paths = _sort(project, words or [])
     paths = [track.relative(project.root, ctx.cwd, path) for path in paths]
     start = revisions[0] if revisions else _head(project)

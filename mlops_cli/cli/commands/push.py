@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, eviction, history
+from mlops_cli.cli import bundles, context, eviction, history, protecting
 from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain
@@ -43,6 +43,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     typed, models = bundles.split(paths or [], ctx.cwd)
     words = [track.relative(project.root, ctx.cwd, word) for word in typed]
     named = bundles.named(project.git, models)

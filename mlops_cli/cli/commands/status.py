@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, protecting
 from mlops_cli.cli.render import text
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     found = _prospect(project, ctx.environment)
     tracked = _tracked(project)
     answers = {

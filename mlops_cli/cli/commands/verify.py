@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import bundles, context
+from mlops_cli.cli import bundles, context, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.render import verify as render
 from mlops_cli.errors import UsageError
@@ -69,6 +69,7 @@ def command(
             hint="mlops verify --repair --from " + sources[0],
         )  # fmt: skip
     project = ctx.project()
+    protecting.settle(ctx, project)
     cache, now = project.cache, ctx.now()
     every = tracked.tracked(project.root, project.git)
     # a bundle that was never fetched is not missing; one that is here has to be whole
