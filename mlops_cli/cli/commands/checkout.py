@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from mlops_cli.cli import context, revisions
+from mlops_cli.cli import context, protecting, revisions
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
@@ -50,6 +50,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     kind = link_kind(link or str(project.settings.get("cache.link")))
     named = [_named(ctx, word, revision) for word in paths or [""]]
     place = ctx.cwd / to if to else None

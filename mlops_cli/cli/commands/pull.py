@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, history, refetching, transfers
+from mlops_cli.cli import bundles, context, history, protecting, refetching, transfers
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done
@@ -48,6 +48,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
+    protecting.settle(ctx, project)
     # first: the tags that come say which models are wanted
     came = None if dry_run or paths else history.receive(ctx, project.git)
     kind = link_kind(link or str(project.settings.get("cache.link")))
