@@ -53,7 +53,9 @@ class Filler:
 
     def __init__(self, cache: Cache, placer: Placer, parent: int, *, files: int, task: Task):
         self._cache, self._placer, self._parent, self._task = cache, placer, parent, task
-        self._processes = processes(0) if files >= PROCESSES_FROM else 1
+        # tiers are known to this process only
+        several = files >= PROCESSES_FROM and not cache.tiers
+        self._processes = processes(0) if several else 1
         self._pool: Workers | None = None
         self.placed: dict[str, Known] = {}  # whole folders, by absolute path
 

@@ -26,7 +26,7 @@ class Complete:
 
 def load(cache: Cache) -> Complete:
     """Return what is remembered; nothing when an object came or went since."""
-    signature = _signature(cache.root)
+    signature = _signature(cache)
     try:
         value = json.loads((cache.root / NAME).read_bytes())
         if value["signature"] == signature:
@@ -46,20 +46,25 @@ def learn(cache: Cache, roots: Iterable[Digest]) -> None:
 
 def save(cache: Cache, complete: Complete) -> None:
     """Remember `complete` for the next command, unless it is known already."""
-    if complete.roots != complete.former and _signature(cache.root) == complete.signature:
+    if complete.roots != complete.former and _signature(cache) == complete.signature:
         state = {"signature": complete.signature, "roots": sorted(complete.roots)}
         fsio.write_atomic(cache.root / NAME, json.dumps(state), durable=False)
 
 
-def _signature(root: Path) -> list[int]:
-    """Return when each folder of objects last gained or lost a name."""
-    folders = [root / "packs", root / "quarantine"]
-    try:
-        with os.scandir(root / "objects") as listing:
-            folders += sorted(Path(item.path) for item in listing)
-    except FileNotFoundError:
-        pass
-    times = []
+def _signature(cache: Cache) -> list[int]:
+    """Return when each folder of objects last gained or lost a name, and how many tiers there are.
+
+    What goes from a tier is noticed when it is read.
+    """
+    root = cache.root
+    folders = [root / "packs", root / "quarantine", root / "cold/packs"]
+    for shelf in (root / "objects", root / "cold/recipes"):
+        try:
+            with os.scandir(shelf) as listing:
+                folders += sorted(Path(item.path) for item in listing)
+        except FileNotFoundError:
+            pass
+    times = [len(cache.tiers)]
     for folder in folders:
         try:
             times.append(folder.stat().st_mtime_ns)

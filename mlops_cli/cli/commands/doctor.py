@@ -36,7 +36,7 @@ def command(
         except MlopsError as error:
             findings.append(checkup.of_error("project", "settings", error))
             settings = config.Settings({})
-        cache = root / settings.get("cache.dir")
+        cache = root / (settings.get("cache.shared") or settings.get("cache.dir"))
         findings += [*checkup.disk(cache), *checkup.quarantine(cache, ctx.now())]
         if not offline:
             findings += checkup.remotes(settings, root)

@@ -13,6 +13,9 @@ from mlops_cli.store import projects, used
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fold import fold
+from mlops_cli.store.ingest import ingest
+from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.reading import PROCESSES_FROM
 from mlops_cli.store.tier import open_tier
 
 GROUP = 61_000  # exists nowhere but in these tests
@@ -125,6 +128,18 @@ def test_every_way_of_reading_reaches_a_tier(tmp_path: Path) -> None:
     assert not cache.lacking({large.raw, small[0].raw})
     assert len(dict(cache.read_many([digest.raw for digest in small]))) == 40
     assert list(cache.iterate()) == []
+
+
+def test_thousands_of_small_files_come_from_a_tier(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(PROCESSES_FROM + 1):
+        (data / f"{number}").write_text(f"{number}")
+    stored = ingest(data, cache=open_cache(tmp_path / "shared"))
+    cache = open_cache(tmp_path / "own", (open_tier(tmp_path / "shared"),))
+    materialize(plan_materialize(cache, stored.digest, "tree", tmp_path / "out"))
+    assert (tmp_path / "out/77").read_text() == "77"
+    assert len(list((tmp_path / "out").iterdir())) == PROCESSES_FROM + 1
 
 
 def test_wrong_bytes_in_a_tier_are_refused_and_left_where_they_are(tmp_path: Path) -> None:
