@@ -98,11 +98,7 @@ class Remote:
     def list(self, folder: str) -> dict[str, int]:
         """Return name → size of all files below `folder`; empty when there is no such folder."""
         found = self._asked("list", lambda: self.backend.list(folder))
-        return {
-            name: size
-            for name, size in found.items()
-            if not name.rpartition("/")[2].startswith(".tmp-")
-        }
+        return {name: size for name, size in found.items() if _sound(name)}
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
         """Return the bytes of `name` from `start` to before `end`, fewer where it is shorter;
@@ -258,6 +254,13 @@ def leave_listing(remote: Remote) -> None:
         lines = [f"{size} index/{name}\n" for name, size in sorted(names.items())]
         remote.write(LISTING, "".join(lines).encode())
         written = names
+
+
+def _sound(name: str) -> bool:
+    """Tell whether `name`, which a stranger may have chosen, stays below the folder it is for."""
+    parts = name.split("/")
+    wild = {"", ".", ".."}.intersection(parts) or "\0" in name or "\\" in name
+    return not wild and not parts[-1].startswith(".tmp-")
 
 
 def _check_folder(remote: Remote, *, create: bool) -> None:

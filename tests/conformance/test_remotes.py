@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import random
 import threading
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faultproxy import faulty
 
-from mlops_cli.errors import OutsideWorld
+from mlops_cli.errors import MissingExtra, OutsideWorld
+from mlops_cli.store import packs
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.ingest import ingest
@@ -131,6 +134,74 @@ def test_a_web_server_in_front_of_a_remote_is_enough_to_read_it(
         with pytest.raises(OutsideWorld) as refused:
             sync.push(plan, here, remote)
     assert refused.value.code == "remote-read-only"
+
+
+def test_a_stranger_who_lists_names_that_climb_out_writes_nothing(tmp_path: Path) -> None:
+    data = packs.write_index({bytes(32): (0, 1)})
+    digest = hashlib.sha256(data).hexdigest()
+    names = [f"index/../../../{digest}.idx", f"index//{tmp_path}/{digest}.idx"]
+    (tmp_path / "remote/index").mkdir(parents=True)
+    (tmp_path / f"{digest}.idx").write_bytes(data)
+    lines = [f"{len(data)} {name}\n" for name in names]
+    (tmp_path / "remote/listing").write_text("".join(lines))
+    with web(tmp_path / "remote", listing=False) as address:
+        remote = open_remote(address, root=tmp_path)
+        assert remote.list("index") == {}
+
+
+@pytest.mark.parametrize(("url", "extra"), [("gs://bucket/x", "gs"), ("az://box/x", "azure")])
+def test_a_kind_that_needs_an_extra_names_it(tmp_path: Path, url: str, extra: str) -> None:
+    with pytest.raises(MissingExtra) as missing:
+        open_remote(url, root=tmp_path)
+    assert missing.value.hint == f"pip install 'mlops-cli[{extra}]'"
+
+
+def test_a_host_that_nobody_vouched_for_is_refused(
+    tmp_path: Path, ssh_host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text(
+        f"Host *\n  IdentityFile {ssh_host.home}/.ssh/id_ecdsa\n"
+        f"  UserKnownHostsFile {tmp_path}/none\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(OutsideWorld) as refused:
+        open_remote(ssh_host.url(), root=tmp_path).list("index")
+    assert refused.value.code == "host-unknown"
+
+
+def test_a_key_that_the_host_does_not_know_is_refused(
+    tmp_path: Path, ssh_host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(ssh_host.home))
+    url = ssh_host.url().replace("ada@", "eve@")
+    with pytest.raises(OutsideWorld) as refused:
+        open_remote(url, root=tmp_path).list("index")
+    assert refused.value.code == "credentials-wrong"
+
+
+def test_a_line_to_a_host_that_broke_is_made_again(
+    tmp_path: Path, ssh_host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(ssh_host.home))
+    remote = open_remote(ssh_host.url(uuid.uuid4().hex), root=tmp_path)
+    object.__setattr__(remote.patience, "first", 0.0)
+    remote.write("index/a", b"a")
+    remote.backend._client.get_transport().sock.close()
+    assert remote.read("index/a", 0, 9) == b"a"
+
+
+@pytest.mark.parametrize("kind", ["cut", "answer"])
+def test_a_web_server_that_fails_now_and_then_is_asked_again(tmp_path: Path, kind: Any) -> None:
+    data = random.Random(2).randbytes(100_000)
+    (tmp_path / "remote").mkdir()
+    (tmp_path / "remote/pack").write_bytes(data)
+    with web(tmp_path / "remote", listing=True) as address, faulty(address) as proxy:
+        proxy.do("GET", kind, status=503, times=2)
+        remote = open_remote(proxy.endpoint, root=tmp_path)
+        object.__setattr__(remote.patience, "first", 0.0)
+        assert remote.read("pack", 10, 90_000) == data[10:90_000]
+        assert remote.requests.reads == 3
 
 
 def world(folder: Path) -> tuple[Tracked, Any]:
