@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,16 +29,32 @@ class Patched:
 
 def find(shelf: Shelf, tree: Digest, path: str) -> Entry | None:
     """Return the entry at `path` in `tree`, or None; reads one listing a level."""
-    here = Entry("", "dir", tree, 0)
-    for part in path.split("/"):
-        if here.mode != "dir":
-            return None
-        entries = parse_tree(shelf.read(here.digest))
-        found = next((entry for entry in entries if entry.name == part), None)
-        if found is None:
-            return None
-        here = found
-    return here
+    return find_all(shelf, tree, [path]).get(path)
+
+
+def find_all(shelf: Shelf, tree: Digest, paths: Iterable[str]) -> dict[str, Entry]:
+    """Return the entry at each of `paths` in `tree` at which there is one; a listing on the way
+    to several is read once."""
+    folders: dict[str, dict[str, Entry]] = {}
+
+    def inside(folder: str, digest: Digest) -> dict[str, Entry]:
+        if folder not in folders:
+            folders[folder] = {entry.name: entry for entry in parse_tree(shelf.read(digest))}
+        return folders[folder]
+
+    found: dict[str, Entry] = {}
+    for path in paths:
+        here: Entry | None = Entry("", "dir", tree, 0)
+        folder = ""
+        for part in path.split("/"):
+            if here is None or here.mode != "dir":
+                here = None
+                break
+            here = inside(folder, here.digest).get(part)
+            folder += part + "/"
+        if here is not None:
+            found[path] = here
+    return found
 
 
 def patch(shelf: Shelf, tree: Digest, changes: Mapping[str, Entry | None]) -> Patched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mlops_cli.errors import NotFound, StateRefused
@@ -11,7 +11,7 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import Stored
-from mlops_cli.store.patch import Patched, Shelf, find, patch
+from mlops_cli.store.patch import Patched, Shelf, find, find_all, patch
 from mlops_cli.store.scan import Ignored, mode_of
 from mlops_cli.store.tree import Entry
 from mlops_cli.workspace import ignore
@@ -32,15 +32,22 @@ def inner(one: Tracked, path: str) -> str:
 
 def entry(shelf: Shelf, one: Tracked, path: str) -> Entry:
     """Return what the tracked folder has at `path`. Raises NotFound ("not-tracked")."""
-    found = find(shelf, one.digest, inner(one, path)) if one.kind == "tree" else None
-    if found is None:
-        raise NotFound(
-            f"there is no {inner(one, path)} in {one.path}",
-            code="not-tracked",
-            hint=f"mlops ls {one.path}",
-            details={"path": path, "tracked": one.path},
-        )
-    return found
+    return entries(shelf, one, [path])[path]
+
+
+def entries(shelf: Shelf, one: Tracked, paths: Sequence[str]) -> dict[str, Entry]:
+    """Return what the tracked folder has at each of `paths`. Raises NotFound ("not-tracked")."""
+    wanted = {path: inner(one, path) for path in paths}
+    found = find_all(shelf, one.digest, wanted.values()) if one.kind == "tree" else {}
+    for path, at in wanted.items():
+        if at not in found:
+            raise NotFound(
+                f"there is no {at} in {one.path}",
+                code="not-tracked",
+                hint=f"mlops ls {one.path}",
+                details={"path": path, "tracked": one.path},
+            )
+    return {path: found[at] for path, at in wanted.items()}
 
 
 def take(

@@ -98,7 +98,9 @@ def plan_remove(
     whole: dict[str, Tracked] = {}
     by_path = {one.path: one for one in tracked}
     for path in paths:
-        one = by_path.get(path) or part.around(tracked, path)
+        one = by_path.get(path) or next(
+            (by_path[outer] for outer in part.outer(path) if outer in by_path), None
+        )
         if one is None:
             raise NotFound(
                 f"{path} is not tracked",
@@ -116,8 +118,9 @@ def plan_remove(
         if one.path == path:
             whole[path] = one
         else:
-            part.entry(shelf, one, path)
             parts.setdefault(one.path, []).append(path)
+    for name, inner in parts.items():
+        part.entries(shelf, by_path[name], inner)
     found = [Removal(one, (), ()) for one in whole.values()]
     found += [Removal(by_path[path], tuple(inner), ()) for path, inner in parts.items()]
     return [

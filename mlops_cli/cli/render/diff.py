@@ -105,8 +105,11 @@ def _told(file: FileChange, moves: Sequence[Any]) -> bool:
 
 
 def _name(file: FileChange, base: str) -> str:
-    name = file.path.removeprefix(base + "/")
-    return f"{file.former.removeprefix(base + '/')} → {name}" if file.former else name
+    if file.former is None:
+        return file.path.removeprefix(base + "/")
+    if not file.former.startswith(base + "/"):  # it came from something else that is tracked
+        return f"{file.former} → {file.path}"
+    return f"{file.former.removeprefix(base + '/')} → {file.path.removeprefix(base + '/')}"
 
 
 def _table(change: TableChange) -> list[str]:
