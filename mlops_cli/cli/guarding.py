@@ -57,7 +57,7 @@ def _undecided(project: Project) -> Iterator[Objection]:
 def _large(project: Project, changed: Mapping[str, str | None]) -> Iterator[Objection]:
     from mlops_cli.vcs.staged import sizes, untracked_sizes
 
-    limit = int(project.settings.get("hooks.large")) * 1_000_000
+    limit = int(project.settings.get("hooks.large")) << 20
     if not limit:
         return
     for path, size in sizes(project.git, changed).items():
