@@ -80,7 +80,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("remotes.*.price.currency", "string", None, "in which the prices are; USD"),
     Setting("remotes.*.fsspec.*", "string", None, "passed to the file system as it stands"),
     Setting(
-        "hooks.large", "int", 10, "from how many MB on a file is not committed to git; 0: any size"
+        "hooks.large",
+        "int",
+        10,
+        "from how many MiB on a file is not committed to git; 0: of any size it is",
     ),
     Setting(
         "hooks.stale",
