@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlops_cli import fsio
@@ -57,7 +57,7 @@ def remove(
         kept = {chunk for raw in stay & cold.recipes.keys() for chunk in cold.recipes[raw]}
         repack.retire(cache.cold.packs, folded, kept)
         sweep_leftovers(cache)
-    return {raw for raw in gone if not cache.has_raw(raw)}
+    return replace(cache, tiers=()).lacking(gone)
 
 
 @dataclass(frozen=True, slots=True)
