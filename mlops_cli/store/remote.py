@@ -1,28 +1,23 @@
 """A remote: a place elsewhere that keeps objects, and is reached only from here.
 
-What is particular to a kind of place lives in a room of its own (`remote_folder`, `remote_s3`,
-`remote_http`, `remote_sftp`, `remote_fsspec`), behind one `Backend`.
+What is particular to a kind of place lives in a room of its own behind one `Backend`;
+`remote_kinds` knows them all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mlops_cli import encode
-from mlops_cli.errors import ConfigError, MlopsError, OutsideWorld
+from mlops_cli.errors import MlopsError
 from mlops_cli.store.patience import PATIENT, Patience
 from mlops_cli.store.remote_errors import explain, worth
-from mlops_cli.store.remote_url import absolute_url, refuse_credentials, refuse_secrets, remote_id
+from mlops_cli.store.remote_url import remote_id
 
-FORMAT = "mlops.remote/1"
-FORMAT_FILE = "format.json"
-FORMAT_AT_MOST = 1 << 16
-LISTING = "listing"  # the names of the index files, for who can read but not list
 PART = 10 << 20  # bytes of one request when much is read or written: a pack, and no less
 
 Answer = TypeVar("Answer")
@@ -144,133 +139,8 @@ class Remote:
             raise explain(exc, url=self.url, doing=doing) from exc
 
 
-def open_remote(url: str, options: Mapping[str, Any] | None = None, *, root: Path) -> Remote:
-    """Return the remote at `url` without asking it anything yet.
-
-    A path relative to `root` (the project) is a folder. `options` are the settings below
-    `remotes.NAME`; anything under `fsspec` goes to a file system of fsspec as it stands. Secrets
-    are taken from the environment or a profile. Raises ConfigError, MissingExtra.
-    """
-    refuse_credentials(url)
-    settings = dict(options or {})
-    refuse_secrets(settings)
-    url = absolute_url(url, root)
-    protocol = url.partition("://")[0]
-    requests = Requests()
-    folder = None
-    try:
-        backend: Backend
-        match protocol:
-            case "file" | "local":
-                from mlops_cli.store.remote_folder import Folder
-
-                folder = Path(url.partition("://")[2])
-                backend = Folder(folder, requests)
-            case "s3" | "s3a":
-                from mlops_cli.store.remote_s3 import open_s3
-
-                backend = open_s3(url, settings, requests)
-            case "http" | "https":
-                from mlops_cli.store.remote_http import open_http
-
-                backend = open_http(url, settings, requests)
-            case "ssh" | "sftp":
-                from mlops_cli.store.remote_sftp import open_sftp
-
-                backend = open_sftp(url, settings, requests)
-            case _:
-                from mlops_cli.store.remote_fsspec import open_fsspec
-
-                backend = open_fsspec(url, settings, requests)
-    except MlopsError:
-        raise
-    except Exception as exc:
-        raise explain(exc, url=url, doing="open") from exc
-    patience = Patience(attempts=int(settings.get("attempts", PATIENT.attempts)))
-    return Remote(
-        url,
-        backend,
-        requests,
-        folder,
-        listing=bool(settings.get("listing", True)),
-        compress=settings.get("compress") == "zstd",
-        patience=patience,
-    )
-
-
-def check_format(remote: Remote, *, create: bool = False, required: bool = True) -> bytes | None:
-    """Return what says how `remote` is laid out, which is as this version reads it.
-
-    `create` starts a new one; without `required`, nothing at all is fine too, for now.
-
-    Raises OutsideWorld ("remote-unavailable") where nothing is, ConfigError
-    ("remote-format-unknown") where something else is.
-    """
-    _check_folder(remote, create=create or not required)
-    data = remote.read(FORMAT_FILE, 0, FORMAT_AT_MOST)
-    if data is None:
-        if create:
-            start(remote, None)
-        elif required:
-            raise OutsideWorld(
-                f"there is nothing at the remote {remote.url}",
-                code="remote-unavailable",
-                hint="mlops push from a clone that has the data, or correct the URL: "
-                "mlops remote list",
-                details={"url": remote.url},
-            )
-        return None
-    value = encode.parse_json(data, source=f"{remote.url}/{FORMAT_FILE}")
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != FORMAT:
-        raise ConfigError(
-            f"the remote {remote.url} says {schema!r}, and this version reads {FORMAT!r}",
-            code="remote-format-unknown",
-            hint="update mlops, or choose another folder for the remote",
-            details={"url": remote.url, "schema": schema},
-        )
-    return data
-
-
-def start(remote: Remote, found: bytes | None) -> None:
-    """Write the file that says how the remote is laid out, or once more the one `found` there.
-
-    A push begins with it: whoever may not write learns so before the bytes are sent.
-    Raises OutsideWorld ("remote-read-only").
-    """
-    remote.refuse_if_read_only()
-    text = encode.readable_json({"schema": FORMAT, "hash": "sha256"})
-    remote.write(FORMAT_FILE, found or text.encode(), replace=False)
-
-
-def leave_listing(remote: Remote) -> None:
-    """Write the names of the index files where those find them who can read but not list.
-
-    Several pushes may do so at once: each looks again after it has written, and whoever wrote
-    last has seen all that was there before.
-    """
-    written: dict[str, int] | None = None
-    while (names := remote.list("index")) != written:
-        lines = [f"{size} index/{name}\n" for name, size in sorted(names.items())]
-        remote.write(LISTING, "".join(lines).encode())
-        written = names
-
-
 def _sound(name: str) -> bool:
     """Tell whether `name`, which a stranger may have chosen, stays below the folder it is for."""
     parts = name.split("/")
     wild = {"", ".", ".."}.intersection(parts) or "\0" in name or "\\" in name
     return not wild and not parts[-1].startswith(".tmp-")
-
-
-def _check_folder(remote: Remote, *, create: bool) -> None:
-    base = remote.folder
-    if base is None or base.is_dir() or (create and base.parent.is_dir()):
-        return
-    where = base if not create else base.parent
-    raise OutsideWorld(
-        f"the folder {where} of the remote does not exist",
-        code="remote-unavailable",
-        hint="mount the disk or create the folder, then run the same command again",
-        details={"url": remote.url},
-    )

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli.errors import OutsideWorld
-from mlops_cli.store.remote import LISTING, Parts, Requests
+from mlops_cli.store.remote import Parts, Requests
 from mlops_cli.store.remote_errors import explain
+from mlops_cli.store.remote_layout import LISTING, parse_listing
 
 LISTING_AT_MOST = 64 << 20
 UNKNOWN = 64 << 20  # what a page of links does not tell: more than an index file is long
@@ -102,16 +103,6 @@ def _exactly(answer: Any, size: int) -> bytes:
 def _pass_over(answer: Any, size: int) -> None:
     while size and (part := answer.read(min(size, 1 << 20))):
         size -= len(part)
-
-
-def parse_listing(data: bytes, folder: str) -> dict[str, int]:
-    """Return name → size of the files in `folder` that the listing names."""
-    found: dict[str, int] = {}
-    for line in data.decode("utf-8", "replace").splitlines():
-        size, _, name = line.partition(" ")
-        if name.startswith(folder + "/") and size.isdigit():
-            found[name.removeprefix(folder + "/")] = int(size)
-    return found
 
 
 def open_http(url: str, options: Mapping[str, Any], requests: Requests) -> Web:

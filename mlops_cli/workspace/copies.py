@@ -61,7 +61,7 @@ class Copies:
 
 def ask(known: Sequence[remotes.Named], root: Path, cache_root: Path, *, now: datetime) -> Copies:
     """Ask each of the remotes `known` what it holds, packs and objects listed one by one."""
-    from mlops_cli.store.remote import check_format
+    from mlops_cli.store.remote_layout import check_format
 
     heard, unheard = [], []
     for named in known:

@@ -14,8 +14,9 @@ from mlops_cli.store.compare import Surveyed
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fetch import fetch_objects
 from mlops_cli.store.ingest import survey
-from mlops_cli.store.remote import Remote, check_format
+from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import memory, refresh
+from mlops_cli.store.remote_layout import check_format
 from mlops_cli.store.repair import Source
 from mlops_cli.store.scan import Scan
 from mlops_cli.workspace import ignore

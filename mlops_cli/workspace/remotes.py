@@ -100,7 +100,7 @@ def routes(settings: Settings, tracked: Sequence[Tracked], name: str | None = No
 
 def connect(named: Named, root: Path) -> Remote:
     """Return the open remote; it is not asked anything yet."""
-    from mlops_cli.store.remote import open_remote
+    from mlops_cli.store.remote_kinds import open_remote
 
     return open_remote(named.url, named.options, root=root)
 

@@ -102,8 +102,8 @@ class Supply:
 
     def _place(self, name: str | None, path: str) -> tuple[Remote, RemoteIndex]:
         if name not in self._open:
-            from mlops_cli.store.remote import check_format
             from mlops_cli.store.remote_index import memory, refresh
+            from mlops_cli.store.remote_layout import check_format
             from mlops_cli.workspace import remotes
 
             try:

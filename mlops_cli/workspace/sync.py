@@ -99,7 +99,7 @@ def plan_push(
 ) -> Outgoing:
     """Ask the remote what it has and return what a push would send; sends nothing."""
     from mlops_cli.store import transfer
-    from mlops_cli.store.remote import check_format
+    from mlops_cli.store.remote_layout import check_format
 
     layout = check_format(remote, required=False)
     index = refresh(remote, memory(cache.root, remote.id), now=now, thorough=True)
@@ -113,7 +113,7 @@ def push(
 ) -> tuple[Sent, RemoteIndex]:
     """Send what was planned, and raise before the first byte of it where nobody may write."""
     from mlops_cli.store import transfer
-    from mlops_cli.store.remote import leave_listing, start
+    from mlops_cli.store.remote_layout import leave_listing, start
 
     sending = outgoing.plan.objects and not (outgoing.plan.absent or outgoing.plan.damaged)
     if sending:
@@ -141,7 +141,7 @@ def fetch(
 ) -> Fetched:
     """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
     from mlops_cli.store import fetch as fetching
-    from mlops_cli.store.remote import check_format
+    from mlops_cli.store.remote_layout import check_format
 
     ignore.hide(cache.root)
     check_format(remote)

@@ -75,8 +75,8 @@ def there(
     Raises OutsideWorld, ConfigError ("remote-format-unknown").
     """
     from mlops_cli.store import mend_remote, transfer
-    from mlops_cli.store.remote import check_format
     from mlops_cli.store.remote_index import memory, refresh
+    from mlops_cli.store.remote_layout import check_format
     from mlops_cli.store.verify_remote import promised, verify_remote
 
     layout = check_format(remote)

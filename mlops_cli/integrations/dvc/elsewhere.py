@@ -89,7 +89,7 @@ class Elsewhere:
 
 def open_elsewhere(remote: DvcRemote, project: Path) -> Elsewhere:
     """Return the remote; nothing is asked yet. Raises ConfigError, MissingExtra."""
-    from mlops_cli.store.remote import open_remote
+    from mlops_cli.store.remote_kinds import open_remote
 
     return Elsewhere(remote.url, open_remote(remote.url, options(remote), root=project))
 

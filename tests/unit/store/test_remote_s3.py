@@ -12,7 +12,9 @@ from faultproxy import ALWAYS, faulty
 from mlops_cli.errors import ConfigError, OutsideWorld
 from mlops_cli.store.patience import Patience
 from mlops_cli.store.pieces import Pieces
-from mlops_cli.store.remote import Remote, leave_listing, open_remote, start
+from mlops_cli.store.remote import Remote
+from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.remote_layout import leave_listing, start
 
 
 @pytest.fixture

@@ -28,8 +28,10 @@ from mlops_cli.store.fetch import Fetched, fetch
 from mlops_cli.store.fold import fold
 from mlops_cli.store.follower import Follower
 from mlops_cli.store.recipes import parse_recipe, recipe_of, write_recipe
-from mlops_cli.store.remote import Remote, check_format, open_remote
+from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex, memory, recipes_name, refresh
+from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.remote_layout import check_format
 from mlops_cli.store.transfer import PushPlan, Sent, plan_push, push
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)

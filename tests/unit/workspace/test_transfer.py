@@ -18,8 +18,10 @@ from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fetch import fetch
 from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote, check_format, open_remote
+from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.remote_layout import check_format
 from mlops_cli.store.transfer import Sent, plan_push, push
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)

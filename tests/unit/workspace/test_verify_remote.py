@@ -13,8 +13,10 @@ from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.fetch import fetch
 from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote, check_format, open_remote, start
+from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.remote_layout import check_format, start
 from mlops_cli.store.rounds import Extent
 from mlops_cli.store.transfer import plan_push, push
 from mlops_cli.store.verified import verified
