@@ -17,7 +17,8 @@ def main() -> int:
     from mlops_cli.cli.main import run
 
     code = run(arguments)
-    gc.freeze()  # the process ends: nobody has to look for cycles in all that it held
+    if "duckdb" not in sys.modules:  # it tells on stderr of every cycle that was not looked for
+        gc.freeze()  # the process ends: nobody has to look for cycles in all that it held
     return code
 
 

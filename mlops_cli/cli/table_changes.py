@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.context import Context
+from mlops_cli.cli.render import text
 from mlops_cli.errors import IntegrityError, NotFound, StepFailed
 from mlops_cli.features.tables import TableFile, is_table
 from mlops_cli.project import Project
@@ -53,10 +54,11 @@ def look(
     if not found:
         return {}
     if volume > UNASKED and not every:
-        ctx.warn(f"{len(found)} tables were not looked into, they are large: --tables does")
+        tables = text.count(len(found), "table")
+        ctx.warn(f"{tables}, {text.size(volume)}, not looked into: --tables does")
         return {}
     told: dict[str, TableChange] = {}
-    with ctx.progress.task("comparing tables", total=len(found), unit="tables") as task:
+    with ctx.progress.task("comparing tables", total=volume, unit="B") as task:
         for file in found:
             try:
                 told[file.path] = _look(project, file, here=here, rows=rows, key=key)
@@ -64,7 +66,7 @@ def look(
                 if key and exc.code == "key-not-unique":
                     raise
                 ctx.warn(f"{file.path}: {exc.message}")
-            task.advance()
+            task.advance(sum(side.size for side in (file.old, file.new) if side))
     return told
 
 

@@ -124,6 +124,7 @@ def test_what_moved_is_renamed_and_tables_are_looked_into(
     result = mlops("diff", "--key", "id", "--json", code=0)
 
     assert_valid(result.json)
+    assert result.stderr == ""
     (data,) = result.data["changes"]
     assert result.data["files"] == {"added": 0, "modified": 1, "deleted": 0, "renamed": 5}
     assert {file["path"]: file.get("former") for file in data["files"]} == {

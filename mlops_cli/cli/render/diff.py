@@ -138,7 +138,7 @@ def _table(change: TableChange) -> list[str]:
                 _pair(_value(one.min), _value(two.min)),
                 _pair(_value(one.max), _value(two.max)),
                 _pair(_value(one.mean), _value(two.mean)),
-                f"{rewritten:,} rows" if rewritten else "",
+                text.count(rewritten, "row") if rewritten else "",
             )
         )
     if cells:
