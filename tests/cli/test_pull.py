@@ -150,3 +150,21 @@ def test_the_bundle_of_a_model_travels_with_its_alias(pushed: Path, mlops: Any, 
     assert (data["lacking"], data["paths"]) == (["delay@v1"], [])
     assert mlops("verify", cwd=clone, code=0)
     assert mlops("pull", "delay@v9", "--json", cwd=clone).error["code"] == "unknown-version"
+
+
+def test_a_part_of_a_folder_comes_without_the_rest(repo: Path, mlops: Any, git: Any) -> None:
+    mlops("remote", "add", "far", f"file://{repo.parent}/far", code=0)
+    (repo / "data/deep").mkdir(parents=True)
+    for name in ("a.csv", "deep/b.csv"):
+        (repo / "data" / name).write_text(name)
+    mlops("add", "data", code=0)
+    mlops("push", code=0)
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    clone = repo.parent / "a clone"
+    git("clone", "-q", str(repo), str(clone))
+
+    result = mlops("pull", "data/deep/b.csv", "--json", cwd=clone, code=0)
+
+    assert [one["path"] for one in result.data["paths"]] == ["data/deep/b.csv"]
+    assert [path.name for path in (clone / "data").rglob("*.csv")] == ["b.csv"]

@@ -111,9 +111,11 @@ def _fetch(ctx: context.Context, project: Project, wanted: list[Target]) -> None
     from mlops_cli.workspace import remotes, sync
 
     lacking = sync.lacking(project.cache, [target.tracked for target in wanted])
-    if lacking:
-        remote = remotes.connect(remotes.choose(project.settings, None), project.root)
-        sync.fetch(project.cache, remote, lacking, now=ctx.now(), progress=ctx.progress)
+    if not lacking:
+        return
+    for route in remotes.routes(project.settings, lacking):
+        remote = remotes.connect(route.remote, project.root)
+        sync.fetch(project.cache, remote, route.tracked, now=ctx.now(), progress=ctx.progress)
 
 
 def link_kind(word: str) -> LinkKind:

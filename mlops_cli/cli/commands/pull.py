@@ -13,9 +13,11 @@ from mlops_cli.cli.transfers import Done
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound
 from mlops_cli.store.remote import PART, Requests
 from mlops_cli.store.remote_url import absolute_url
-from mlops_cli.workspace import checkout, remotes, sync, track, tracked
+from mlops_cli.workspace import checkout, part, remotes, sync, track, tracked
+from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.price import cost_of_pull, price_of
 from mlops_cli.workspace.remotes import Route
+from mlops_cli.workspace.target import Target, targets
 
 
 def command(
@@ -43,6 +45,8 @@ def command(
     What was imported comes from its source where no remote has it.
     Models that an alias stands for are fetched as well, and records and tags from the git remote.
 
+    A path inside a tracked folder brings just that part.
+
     Every byte is hashed before it is used; wrong ones are set aside. What one path lacks does not
     keep the others from being checked out.
     """
@@ -54,13 +58,19 @@ def command(
     kind = link_kind(link or str(project.settings.get("cache.link")))
     typed, models = bundles.split(paths or [], ctx.cwd)
     words = [track.relative(project.root, ctx.cwd, word) for word in typed]
-    wanted = list[tracked.Tracked]()
+    named = list[Target]()
     if words or not models:
-        wanted = tracked.select(tracked.tracked(project.root, project.git), words)
+        shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
+        every = tracked.tracked(project.root, project.git)
+        named = targets(every, [_importable(every, word) for word in words], shelf)
+    wanted = [one.tracked for one in named]
     # bundles are only fetched: they have no place in the workspace
     carried = bundles.named(project.git, models) if paths else bundles.current(project.git)
-    imported, every = refetching.split(sync.lacking(project.cache, [*wanted, *carried]))
-    lacking, kept = [one for one in every if one.push], [one.path for one in every if not one.push]
+    imported, others = refetching.split(sync.lacking(project.cache, [*wanted, *carried]))
+    lacking, kept = (
+        [one for one in others if one.push],
+        [one.path for one in others if not one.push],
+    )
     # a project of imports alone needs no remote
     alone = remote is None and not lacking and any(one.pin for one in wanted)
     routes = [] if alone else remotes.routes(project.settings, lacking, remote)
@@ -84,10 +94,8 @@ def command(
     if not (no_checkout or dry_run):
         some = bool(failures or kept)
         still = {one.path for one in sync.lacking(project.cache, wanted)} if some else set()
-        ready = [one for one in wanted if one.path not in still]
-        steps = checkout.plan_checkout(
-            project.root, ready, cache=project.cache, stats=project.stats
-        )
+        ready = [one for one in named if one.tracked.path not in still]
+        steps = checkout.plan_targets(project.root, ready, cache=project.cache, stats=project.stats)
         checkout.carry_out(steps, link=kind, overwrite=force, progress=ctx.progress)
     if failures:
         raise failures[0]
@@ -125,6 +133,12 @@ def command(
         return "\n".join(lines) or "Nothing is missing here."
 
     return ctx.show(data, "mlops.pull/1", human)
+
+
+def _importable(every: list[tracked.Tracked], path: str) -> str:
+    """Return `path`, or the import in which it lies: an import comes as a whole."""
+    folder = part.around(every, path)
+    return path if folder is None or folder.pin is None else folder.path
 
 
 def _path(one: tracked.Tracked) -> str:
