@@ -17,6 +17,7 @@ from mlops_cli.cli.group import load
 from mlops_cli.cli.options import HELP
 from mlops_cli.cli.render.help import SECTIONS
 from mlops_cli.config import SETTINGS
+from mlops_cli.store import remote_words
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/reference/generate.py; edit the code and run it again. -->\n"
@@ -104,6 +105,7 @@ def error_codes(kinds: dict[str, type[errors.MlopsError]]) -> dict[str, set[str]
             for keyword in node.keywords:
                 if name in kinds and keyword.arg == "code":
                     found.setdefault(name, set()).update(_texts(keyword.value))
+    found.setdefault("OutsideWorld", set()).update(remote_words.WORDS)  # a table
     found["MissingExtra"] = {"missing-extra"}  # written once, in MissingExtra.of
     return found
 

@@ -6,106 +6,8 @@ import errno
 from typing import Any
 
 from mlops_cli.errors import ConfigError, MissingExtra, MlopsError, OutsideWorld
+from mlops_cli.store.remote_words import EXTRAS, S3, WORDS
 
-# what an S3 service answers, by what it means for the person
-_S3 = {
-    "ExpiredToken": "credentials-expired",
-    "ExpiredTokenException": "credentials-expired",
-    "TokenRefreshRequired": "credentials-expired",
-    "RequestExpired": "credentials-expired",
-    "UnauthorizedSSOTokenError": "credentials-expired",
-    "SSOTokenLoadError": "credentials-expired",
-    "CredentialRetrievalError": "credentials-expired",
-    "InvalidAccessKeyId": "credentials-wrong",
-    "SignatureDoesNotMatch": "credentials-wrong",
-    "InvalidToken": "credentials-wrong",
-    "InvalidClientTokenId": "credentials-wrong",
-    "NoCredentialsError": "credentials-missing",
-    "PartialCredentialsError": "credentials-missing",
-    "ProfileNotFound": "profile-unknown",
-    "NoSuchBucket": "bucket-missing",
-    "InvalidBucketName": "bucket-missing",
-    "AuthorizationHeaderMalformed": "wrong-region",
-    "IllegalLocationConstraintException": "wrong-region",
-    "PermanentRedirect": "wrong-region",
-    "301": "wrong-region",
-    "RequestTimeTooSkewed": "clock-skew",
-    "RequestInTheFuture": "clock-skew",
-    "InvalidObjectState": "remote-archived",
-    "NoRegionError": "wrong-region",
-}
-_WORDS = {
-    "credentials-expired": (
-        "the credentials for {url} have expired",
-        "sign in again (for example `aws sso login`), then run the same command",
-    ),
-    "credentials-wrong": (
-        "the remote {url} does not know these credentials",
-        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile: mlops remote list",
-    ),
-    "credentials-missing": (
-        "there are no credentials for {url}",
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or name a profile: "
-        "mlops remote add --profile; a public bucket wants --anonymous",
-    ),
-    "profile-unknown": (
-        "the profile that {url} is reached with does not exist",
-        "aws configure list-profiles",
-    ),
-    "bucket-missing": (
-        "the bucket of the remote {url} does not exist",
-        "create the bucket, or correct the URL or the endpoint: mlops remote list",
-    ),
-    "wrong-region": (
-        "the bucket of the remote {url} is in another region",
-        "mlops config set remotes.NAME.region REGION",
-    ),
-    "clock-skew": (
-        "the clock of this machine is too far from that of the remote {url}",
-        "set the clock (for example `timedatectl set-ntp true`), then run the same command",
-    ),
-    "remote-archived": (
-        "an object at {url} is in cold storage and must be restored first",
-        "restore it with the tools of the store, then run the same command",
-    ),
-    "remote-busy": (
-        "the remote {url} is too busy to answer, and stayed so",
-        "run the same command again later; it goes on where it ended. "
-        "Fewer at once: mlops config set remotes.NAME.jobs 2",
-    ),
-    "disk-full": (
-        "the disk of the remote {url} is full",
-        "free some space there and run the same command again; it goes on where it ended",
-    ),
-    "remote-read-only": (
-        "the remote {url} may only be read",
-        "push to another remote (mlops remote list), or ask for the right to write there",
-    ),
-    "remote-denied": (
-        "the remote {url} refuses: may not {doing} there",
-        "check the credentials and the rights they carry, or the permissions of the folder",
-    ),
-    "host-unknown": (
-        "the key of the host of {url} is not known, or is another than before",
-        "compare it, then add it: ssh-keyscan -H HOST >> ~/.ssh/known_hosts",
-    ),
-    "remote-unavailable": (
-        "the remote {url} does not answer as it should: {said}",
-        "check the network and the URL (mlops remote list), then run the same command again; "
-        "it goes on where it ended",
-    ),
-}
-EXTRAS = {
-    "s3": ("s3fs", "s3"),
-    "s3a": ("s3fs", "s3"),
-    "gs": ("gcsfs", "gs"),
-    "gcs": ("gcsfs", "gs"),
-    "az": ("adlfs", "azure"),
-    "abfs": ("adlfs", "azure"),
-    "abfss": ("adlfs", "azure"),
-    "ssh": ("paramiko", "ssh"),
-    "sftp": ("paramiko", "ssh"),
-}
 _BUSY = {
     "SlowDown",
     "Throttling",
@@ -175,7 +77,7 @@ def worth(exc: Exception) -> int:
 def explain(exc: Exception, *, url: str, doing: str) -> MlopsError:
     """Return the error for `exc`, which came up when this process wanted to `doing` at `url`.
 
-    OutsideWorld with a code of the table above, MissingExtra, ConfigError
+    OutsideWorld with a code of `remote_words`, MissingExtra, ConfigError
     ("remote-kind-unknown").
     """
     protocol = url.partition("://")[0]
@@ -198,7 +100,7 @@ def explain(exc: Exception, *, url: str, doing: str) -> MlopsError:
         )
     code = _code(exc, doing)
     said = f"{type(exc).__name__}: {exc}"[:500]
-    message, hint = _WORDS[code]
+    message, hint = WORDS[code]
     return OutsideWorld(
         message.format(url=url, doing=doing, said=_last_line(exc)),
         code=code,
@@ -217,8 +119,8 @@ def answer_code(exc: BaseException) -> str:
 
 def _code(exc: Exception, doing: str) -> str:
     word, status = answer_code(exc), _status(exc)
-    if word in _S3:
-        return _S3[word]
+    if word in S3:
+        return S3[word]
     if "expired" in str(exc).lower():
         return "credentials-expired"
     if word in ("BadHostKeyException", "UnknownHostKey"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlops_cli.errors import ConfigError
+from mlops_cli.store import s3_client
 from mlops_cli.store.pieces import Pieces
 from mlops_cli.store.remote import PART, Parts, Requests
 from mlops_cli.store.remote_errors import answer_code, is_missing
@@ -142,16 +142,10 @@ async def _within(answer: Any, seconds: float) -> Any:
 
 def open_s3(url: str, options: Mapping[str, Any], requests: Requests) -> S3:
     """Return the backend for `url`; nothing is asked yet."""
-    import s3fs
-
     bucket, _, prefix = url.partition("://")[2].partition("/")
     timeout, lanes = int(options.get("timeout", 60)), int(options.get("jobs", AT_ONCE))
-    given = dict(options.get("fsspec") or {})
-    filesystem = s3fs.S3FileSystem(**{**_keywords(options, timeout, lanes), **given})
-    filesystem.retries = 1  # `Patience` asks again: with jitter, and each time counted
-    _count(filesystem, requests)
     return S3(
-        filesystem,
+        s3_client.connect(options, requests, timeout=timeout, lanes=lanes),
         bucket,
         prefix.strip("/"),
         requests,
@@ -159,61 +153,3 @@ def open_s3(url: str, options: Mapping[str, Any], requests: Requests) -> S3:
         timeout=timeout,
         storage_class=options.get("storage_class"),
     )
-
-
-def _keywords(options: Mapping[str, Any], timeout: int, lanes: int) -> dict[str, Any]:
-    addressing = {"addressing_style": options.get("addressing", "auto")}
-    config = {
-        "connect_timeout": min(timeout, 10),
-        "read_timeout": timeout,
-        "max_pool_connections": lanes + 2,
-        "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "s3": addressing,
-        # servers that only speak S3 stumble over the newer trailing checksums; what is
-        # transferred is hashed on both sides anyway
-        "request_checksum_calculation": "when_required",
-        "response_checksum_validation": "when_required",
-    }
-    region = options.get("region")
-    return {
-        "anon": bool(options.get("anonymous", False)),
-        "profile": options.get("profile"),
-        "endpoint_url": options.get("endpoint"),
-        "client_kwargs": {"region_name": region} if region else {},
-        "config_kwargs": config,
-        "s3_additional_kwargs": _always(options),
-        "use_listings_cache": False,
-        "skip_instance_cache": True,
-    }
-
-
-def _always(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is said with each request that can carry it."""
-    words: dict[str, str] = {}
-    encryption, key = options.get("sse"), options.get("sse_key_id")
-    if key and not (encryption or "aws:kms").startswith("aws:kms"):
-        raise ConfigError(
-            f"a key goes with aws:kms, and the remote wants {encryption}",
-            code="bad-setting",
-            hint="mlops config set remotes.NAME.sse aws:kms",
-        )
-    if encryption or key:
-        words["ServerSideEncryption"] = encryption or "aws:kms"
-    if key:
-        words["SSEKMSKeyId"] = key
-    if options.get("requester_pays"):
-        words["RequestPayer"] = "requester"
-    return words
-
-
-def _count(filesystem: Any, requests: Requests) -> None:
-    """Count what leaves: once for each attempt, wherever in the library it is made."""
-
-    def seen(event_name: str, **_: Any) -> None:
-        operation = event_name.rpartition(".")[2]
-        reading = operation.startswith(("Get", "Head"))
-        kind = "lists" if operation.startswith("List") else "reads" if reading else "writes"
-        requests.add(kind)
-
-    filesystem.connect()  # makes the client; opens no connection
-    filesystem._s3.meta.events.register("before-send.s3", seen)

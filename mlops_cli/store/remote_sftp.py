@@ -1,4 +1,4 @@
-"""A remote on a machine that is reached by ssh; the door to paramiko.
+"""A remote on a machine that is reached by ssh.
 
 What `~/.ssh/config` says of the host holds, and a host whose key is not in `known_hosts` is
 refused. Keys come from the agent or the configuration; there is no way to give a password.
@@ -9,36 +9,26 @@ from __future__ import annotations
 import contextlib
 import secrets
 import stat
-import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli.store.remote import Parts, Requests
+from mlops_cli.store.ssh_line import Line, line_to
 
 WINDOW = 1 << 20  # what is asked for before the first answer is here
 
 
-class UnknownHostKey(Exception):
-    """The host shows a key that nobody has vouched for."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sftp:
-    """Files below `base` on one host. One connection, and a channel for each thread."""
+    """Files below `base` on one host."""
 
-    words: Mapping[str, Any]  # what `SSHClient.connect` wants to hear
-    known_hosts: tuple[Path, ...]
+    line: Line
     base: str
     requests: Requests
     lanes: int = 4
-    timeout: int = 60
     writable: bool = True
-    _client: Any = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _own: threading.local = field(default_factory=threading.local)
 
     def list(self, folder: str) -> dict[str, int]:
         """Return name → size of all files below `folder`: a request for each folder."""
@@ -49,7 +39,7 @@ class Sftp:
             place = "/".join(part for part in (self.base, folder, inner) if part)
             self.requests.add("lists")
             try:
-                with self._channel() as channel:
+                with self.line.channel() as channel:
                     entries = channel.listdir_attr(place)
             except FileNotFoundError:
                 continue
@@ -65,7 +55,7 @@ class Sftp:
         """Return a part of a file; many small answers are under way at once."""
         self.requests.add("reads")
         try:
-            with self._channel() as channel, channel.open(self._place(name), "rb") as source:
+            with self.line.channel() as channel, channel.open(self._place(name), "rb") as source:
                 size = int(source.stat().st_size or 0)
                 wanted = range(start, min(end, size), WINDOW)
                 pieces = [(at, min(WINDOW, end - at, size - at)) for at in wanted]
@@ -89,7 +79,7 @@ class Sftp:
         target = self._place(name)
         folder, _, last = target.rpartition("/")
         temporary = f"{folder}/.tmp-{secrets.token_hex(6)}-{last[:16]}"
-        with self._channel() as channel:
+        with self.line.channel() as channel:
             try:
                 with _created(channel, temporary) as sink:
                     sink.set_pipelined(True)
@@ -103,49 +93,13 @@ class Sftp:
     def _size(self, name: str) -> int | None:
         self.requests.add("reads")
         try:
-            with self._channel() as channel:
+            with self.line.channel() as channel:
                 return int(channel.stat(self._place(name)).st_size or 0)
         except FileNotFoundError:
             return None
 
     def _place(self, name: str) -> str:
         return f"{self.base}/{name}"
-
-    @contextlib.contextmanager
-    def _channel(self) -> Iterator[Any]:
-        """Offer this thread's channel: two threads on one would lose each other's answers."""
-        client = self._connected()
-        channel, of = getattr(self._own, "held", (None, None))
-        if of is not client:
-            channel = client.open_sftp()
-            channel.get_channel().settimeout(self.timeout)
-            self._own.held = (channel, client)
-        try:
-            yield channel
-        except (OSError, EOFError) as exc:
-            if getattr(exc, "errno", None) is None:  # the line is gone, not only a file
-                self._forget(client)
-            raise
-
-    def _connected(self) -> Any:
-        import paramiko
-
-        with self._lock:
-            if self._client is None:
-                client = paramiko.SSHClient()
-                for file in self.known_hosts:
-                    if file.is_file():
-                        client.load_host_keys(str(file))
-                client.set_missing_host_key_policy(_refuse())
-                client.connect(timeout=self.timeout, **self.words)
-                self._client = client
-            return self._client
-
-    def _forget(self, client: Any) -> None:
-        with self._lock:
-            if self._client is client:
-                self._client = None
-        client.close()
 
 
 def _created(channel: Any, place: str) -> Any:
@@ -170,48 +124,15 @@ def _make(channel: Any, folder: str) -> None:
         return
 
 
-def _refuse() -> Any:
-    import paramiko
-
-    class Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-        def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
-            raise UnknownHostKey(f"{hostname} shows {key.get_name()} {key.fingerprint}")
-
-    return Refuse()
-
-
 def open_sftp(url: str, options: Mapping[str, Any], requests: Requests) -> Sftp:
     """Return the backend for `url`; nothing is asked yet.
 
     `ssh://host/~/data` and `ssh://host/./data` are below the home folder there.
     """
-    import paramiko
-
-    parts = urllib.parse.urlsplit(url)
-    home = Path.home()
-    file = home / ".ssh/config"
-    config = paramiko.SSHConfig.from_path(str(file)) if file.is_file() else paramiko.SSHConfig()
-    said = config.lookup(parts.hostname or "")
-    given = dict(options.get("fsspec") or {})
-    words: dict[str, Any] = {
-        "hostname": said.get("hostname", parts.hostname),
-        "port": parts.port or int(said.get("port", 22)),
-        "username": parts.username or said.get("user"),
-    }
-    if keys := given.get("key_filename") or said.get("identityfile"):
-        words["key_filename"] = keys
-    if command := said.get("proxycommand"):
-        words["sock"] = paramiko.ProxyCommand(command)
-    path = parts.path.rstrip("/")
+    timeout = int(options.get("timeout", 60))
+    line = line_to(url, dict(options.get("fsspec") or {}), timeout=timeout)
+    path = urllib.parse.urlsplit(url).path.rstrip("/")
     for home_sign in ("/~", "/."):
         if path == home_sign or path.startswith(home_sign + "/"):
             path = "." + path.removeprefix(home_sign)
-    hosts = said.get("userknownhostsfile", "~/.ssh/known_hosts").split()
-    return Sftp(
-        words,
-        tuple(Path(one).expanduser() for one in (*hosts, "/etc/ssh/ssh_known_hosts")),
-        path or ".",
-        requests,
-        lanes=int(options.get("jobs", 4)),
-        timeout=int(options.get("timeout", 60)),
-    )
+    return Sftp(line, path or ".", requests, lanes=int(options.get("jobs", 4)))

@@ -188,7 +188,7 @@ def test_a_line_to_a_host_that_broke_is_made_again(
     remote = open_remote(ssh_host.url(uuid.uuid4().hex), root=tmp_path)
     object.__setattr__(remote.patience, "first", 0.0)
     remote.write("index/a", b"a")
-    remote.backend._client.get_transport().sock.close()
+    remote.backend.line._client.get_transport().sock.close()
     assert remote.read("index/a", 0, 9) == b"a"
 
 
