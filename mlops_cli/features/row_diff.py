@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NUMBERS = ("int", "uint", "float", "double", "halffloat", "decimal")
-CELLS = 50_000_000  # up to so many, what changed is also counted for each column
+CELLS = 20_000_000  # up to so many, what changed is also counted for each column
 
 
 @dataclass(frozen=True, slots=True)
