@@ -14,7 +14,15 @@ from mlops_cli.store.ingest import survey
 from mlops_cli.store.placing import is_abandoned
 from mlops_cli.store.scan import Folder, Ignored, Kind, Scan, mode_of
 from mlops_cli.store.statcache import FACTS, StatCache, pack
-from mlops_cli.store.tree import Entry, Mode, parse_rows, parse_tree
+from mlops_cli.store.tree import (
+    FOLDERS_AT_MOST,
+    Entry,
+    Mode,
+    check_depth,
+    parse_rows,
+    parse_tree,
+    trap,
+)
 
 
 class Move(NamedTuple):
@@ -261,9 +269,17 @@ def _come(draft: _Draft, inside: str | None, entry: Entry) -> None:
         return
     draft.moves.append(Move("folder", inside, entry.name, entry))
     waiting = [("" if inside is None else path + "/", entry.digest)]
+    room, folders = 0, 0
     while waiting:
         base, digest = waiting.pop()
+        check_depth(base)
         rows = parse_rows(draft.cache.read(digest))
+        if not folders:
+            room = len(draft.create) + sum([row[4] for row in rows])
+        folders += 1
+        # a folder that holds another twice, which does the same, is a thousand bytes and no end
+        if len(draft.create) > room or folders > room + FOLDERS_AT_MOST:
+            raise trap("it holds more than it says")
         files = [row for row in rows if row[1] != "dir"]
         waiting += [
             (f"{base}{row[0]}/", Digest(PREFIX + row[2])) for row in rows if row[1] == "dir"

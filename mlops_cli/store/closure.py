@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.tree import Entry, parse_rows, parse_tree
+from mlops_cli.store.tree import Entry, check_depth, parse_rows, parse_tree
 
 Kind = Literal["file", "tree"]
 
@@ -82,7 +82,11 @@ def digests(cache: Readable, root: Root) -> tuple[set[bytes], set[bytes]]:
 
 
 def children(data: bytes, path: str) -> list[tuple[Entry, str]]:
-    """Return the entries of the tree `data`, each with its path below `path`."""
+    """Return the entries of the tree `data`, each with its path below `path`.
+
+    Raises IntegrityError as `parse_tree` does, and for what is deeper than any disk takes.
+    """
+    check_depth(path)
     return [(entry, f"{path}/{entry.name}") for entry in parse_tree(data)]
 
 

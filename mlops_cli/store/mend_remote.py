@@ -19,6 +19,8 @@ from mlops_cli.store.recipes import recipe_of, write_recipe
 from mlops_cli.store.remote import PART
 from mlops_cli.store.slicing import Slicer
 
+AT_MOST = 1 << 30  # bytes of a pack, which is made in memory
+
 
 def mend(cache: Cache, examiner: RemoteExaminer) -> set[Digest]:
     """Write again what was found wrong; return the objects and chunks with no good copy here.
@@ -44,6 +46,8 @@ def mend(cache: Cache, examiner: RemoteExaminer) -> set[Digest]:
 def _pack(source: _Source, place: str, rows: list[Row], wrong: set[bytes]) -> set[bytes]:
     remote = source.examiner.remote
     end = max(offset + length for _, offset, length in rows)
+    if end > AT_MOST:
+        return wrong  # nobody wrote such a pack
     body = bytearray((remote.read(place, 0, end) or b"").ljust(end, b"\0"))
     body[: len(packs.PACK_MAGIC)] = packs.PACK_MAGIC
     lost = set()

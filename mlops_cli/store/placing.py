@@ -159,9 +159,28 @@ def discard(handle: int, name: str) -> None:
     except FileNotFoundError:
         pass
     except (IsADirectoryError, PermissionError):
-        import shutil  # brings three compressors
+        _discard_folder(handle, name)
 
-        shutil.rmtree(name, dir_fd=handle, ignore_errors=True)
+
+def _discard_folder(handle: int, name: str) -> None:
+    """Remove a folder however deep it is: no handle and no call is kept for each level."""
+    folders = [name]
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            here = os.open(folder, FOLDER, dir_fd=handle)
+            try:
+                with os.scandir(here) as found:
+                    inner = list(found)
+                for item in inner:
+                    if item.is_dir(follow_symlinks=False):
+                        folders.append(f"{folder}/{item.name}")
+                    else:
+                        os.unlink(item.name, dir_fd=here)
+            finally:
+                os.close(here)
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder, dir_fd=handle)
 
 
 def is_abandoned(name: str) -> bool:

@@ -15,6 +15,10 @@ Row = tuple[str, Mode, str, int, int]  # an entry whose digest is only its digit
 
 HEADER = b"mlops.tree/1\n"
 RESERVED = (".git",)  # whatever its case: some disks do not tell .GIT from .git
+PATH_AT_MOST = 1 << 14  # bytes; no disk takes a path so long, and a tree that is deeper is a trap
+FILES_AT_MOST = 1 << 30
+FOLDERS_AT_MOST = 1 << 23  # without a file in them
+SIZE_AT_MOST = 1 << 60
 
 _ENTRY = re.compile(
     r"(file|exec|link|dir) ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) ([^\0]*)\0"
@@ -91,9 +95,22 @@ def parse_rows(data: bytes) -> list[Row]:
         raise _hostile(next(name for name in names if refusal(name)))
     if any(mode != "dir" and files != "1" for mode, _, _, files, _ in found):
         raise _malformed("a file counts as one file")
-    return [
+    rows: list[Row] = [
         (name, mode, digits, int(size), int(files)) for mode, digits, size, files, name in found
     ]
+    # a folder that holds another a thousand times, which does the same, needs few bytes
+    if (
+        sum([row[4] for row in rows]) > FILES_AT_MOST
+        or sum([row[3] for row in rows]) > SIZE_AT_MOST
+    ):
+        raise trap("it speaks of more than any disk takes")
+    return rows
+
+
+def check_depth(path: str) -> None:
+    """Raise IntegrityError ("hostile-tree") for a path in a tree that no disk would take."""
+    if len(path) > PATH_AT_MOST:
+        raise trap("it is deeper than any disk takes")
 
 
 def totals(entries: Iterable[Entry]) -> tuple[int, int]:
@@ -125,11 +142,23 @@ def refusal(name: str) -> str | None:
     if name.lower() in RESERVED:
         return "it belongs to git"
     if not name.isascii():
+        if _seen(name) in RESERVED:
+            return "it belongs to git"
         try:
             name.encode()
         except UnicodeEncodeError:
             return "it is not UTF-8"
     return None
+
+
+def _seen(name: str) -> str:
+    """Return the name as HFS+ sees it, which passes over characters that have no shape."""
+    return "".join(char for char in name if char not in _SHAPELESS).lower()
+
+
+_SHAPELESS = frozenset(
+    map(chr, [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
+)
 
 
 def _refuse(names: list[str]) -> NoReturn:
@@ -142,6 +171,15 @@ def _refuse(names: list[str]) -> NoReturn:
                 details={"name": ascii(name)},
             )
     raise AssertionError(names)
+
+
+def trap(why: str) -> IntegrityError:
+    """Return the error for a tree that is made to fill a disk, the memory or an afternoon."""
+    return IntegrityError(
+        f"a tree is a trap: {why}",
+        code="hostile-tree",
+        hint="do not use this tree; whoever made it did not use mlops",
+    )
 
 
 def _hostile(name: str) -> IntegrityError:

@@ -12,6 +12,7 @@ from mlops_cli import encode
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.closure import Kind, Root
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.tree import refusal
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import Pointer, Side, is_pointer, parse_pointer, read_pointer
 
@@ -170,8 +171,8 @@ def _outputs(data: bytes, source: str) -> Iterator[Tracked]:
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise _malformed(source) from exc
         parts = PurePosixPath(path).parts
-        if kind not in ("file", "tree") or path.startswith("/") or ".." in parts or not parts:
-            raise _malformed(source)
+        if kind not in ("file", "tree") or not parts or any(map(refusal, parts)):
+            raise _malformed(source)  # also what would lead into .git, whose hooks are run
         yield Tracked(path, digest, kind, size, files, source, step)
 
 
