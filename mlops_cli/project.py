@@ -7,11 +7,10 @@ from pathlib import Path
 
 from mlops_cli.config import Settings
 from mlops_cli.store import projects
-from mlops_cli.store.alias import attached
-from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.cache import Cache
 from mlops_cli.store.statcache import StatCache
-from mlops_cli.store.tier import open_tier
 from mlops_cli.vcs.repo import Git, find_root, not_a_repository
+from mlops_cli.workspace import caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,7 @@ def open_project(start: Path, settings: Settings) -> Project:
     root = find_root(start)
     if root is None:
         raise not_a_repository(start)
-    place = settings.get("cache.shared") or settings.get("cache.dir")
-    cache = root / Path(str(place)).expanduser()
+    cache = caches.place(root, settings)
     state = root / ".mlops"
     shared = not cache.is_relative_to(state)
     stats = (state if shared else cache) / "stat.sqlite"
@@ -50,8 +48,4 @@ def open_project(start: Path, settings: Settings) -> Project:
         projects.found(cache)
     if shared:
         projects.register(cache, root)
-    readonly = [values.get("") for values in settings.group("cache.readonly").values()]
-    tiers = tuple(open_tier(root / Path(str(each)).expanduser()) for each in readonly)
-    return Project(
-        root, Git(root), settings, open_cache(cache, (*tiers, *attached(cache))), StatCache(stats)
-    )
+    return Project(root, Git(root), settings, caches.cache_of(root, settings), StatCache(stats))

@@ -23,14 +23,13 @@ def git(root: Path, *words: str) -> str:
 
 
 def repository(root: Path) -> Path:
-    """Return a new git repository at `root` on branch main that may filter what it sends."""
+    """Return a new git repository at `root` on branch main."""
     root.mkdir(parents=True)
     git(root, "init", "-q", "-b", "main")
     for name, value in (
         ("user.name", "Ada"),
         ("user.email", "ada@example.org"),
         ("commit.gpgsign", "false"),
-        ("uploadpack.allowFilter", "true"),
     ):
         git(root, "config", name, value)
     return root

@@ -7,16 +7,17 @@ server can send so little. A whole or short commit id that the mirror knows asks
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from mlops_cli import fsio
-from mlops_cli.errors import MlopsError, NotFound, OutsideWorld
+from mlops_cli.errors import MlopsError
 from mlops_cli.vcs import address
 from mlops_cli.vcs.address import Address
-from mlops_cli.vcs.answer import Answer
+from mlops_cli.vcs.elsewhere_errors import explain, no_repository, unknown_revision
 from mlops_cli.vcs.repo import Git
 
 HEAD = "refs/mlops/elsewhere/HEAD"  # theirs; the HEAD of the mirror says nothing
@@ -27,6 +28,8 @@ _FETCH = (
     *("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"),
     *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--filter=blob:none"),
 )
+# what a folder on this disk is asked through: it can filter, whatever its own settings say
+_HERE = ("--upload-pack", "git -c uploadpack.allowFilter=true upload-pack")
 # whatever the person's settings allow for repositories they chose themselves
 _ALLOWED = {"GIT_ALLOW_PROTOCOL": ":".join(address.SCHEMES)}
 _COMMIT_ID = re.compile(r"[0-9a-f]{7,64}")
@@ -47,12 +50,12 @@ class Elsewhere:
         if not wanted:
             return
         said = self.git.call(
-            "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--no-write-fetch-head",
-            "--stdin", "origin",
+            "-c", "fetch.negotiationAlgorithm=noop", *_fetch(self.address),
+            "--no-write-fetch-head", "--stdin", "origin",
             input="".join(f"{one}\n" for one in sorted(wanted)), env=_ALLOWED,
         )  # fmt: skip
         if said.code != 0:
-            raise _explain(self.address, said)
+            raise explain(self.address, said)
 
     def _lacking(self) -> set[str]:
         # not through cat-file, which would fetch what it misses one by one
@@ -71,7 +74,7 @@ def look(where: Address, revision: str | None, *, mirrors: Path) -> Elsewhere:
     git = Git(folder)
     mirrored = (folder / ".git" / "config").is_file()
     if not mirrored and where.folder is not None and not where.folder.exists():
-        raise _no_repository(where)
+        raise no_repository(where)
     if mirrored and revision is not None and _COMMIT_ID.fullmatch(revision):
         known = _resolve(git, revision)
         if known is not None and known.startswith(revision):
@@ -82,16 +85,21 @@ def look(where: Address, revision: str | None, *, mirrors: Path) -> Elsewhere:
         try:
             _refresh(git, where)
         except MlopsError as exc:
-            if _resolve(git, revision) is None:
+            if mirrored and not _sound(git):  # only a copy: it is made anew
+                shutil.rmtree(folder / ".git")
+                _found(git, where)
+                _refresh(git, where)
+            elif _resolve(git, revision) is None:
                 raise
-            stale = exc.message
+            else:
+                stale = exc.message
         commit = _resolve(git, revision)
         if commit is None and revision is not None and len(revision) in (40, 64):
             # no branch or tag leads to it, and some servers give it all the same
-            git.call(*_FETCH, "origin", "--", revision, env=_ALLOWED)
+            git.call(*_fetch(where), "origin", "--", revision, env=_ALLOWED)
             commit = _resolve(git, revision)
     if commit is None:
-        raise _unknown(where, revision)
+        raise unknown_revision(where, revision)
     return Elsewhere(where, commit, git, stale)
 
 
@@ -105,12 +113,23 @@ def _found(git: Git, where: Address) -> None:
 
 
 def _refresh(git: Git, where: Address) -> None:
-    said = git.call(*_FETCH, "--prune", "origin", *REFS, f"+HEAD:{HEAD}", env=_ALLOWED)
+    fetch = (*_fetch(where), "--prune", "origin", *REFS)
+    said = git.call(*fetch, f"+HEAD:{HEAD}", env=_ALLOWED)
     if said.code != 0 and "find remote ref HEAD" in said.err:
         git.call("update-ref", "-d", HEAD)
-        said = git.call(*_FETCH, "--prune", "origin", *REFS, env=_ALLOWED)
+        said = git.call(*fetch, env=_ALLOWED)
     if said.code != 0:
-        raise _explain(where, said)
+        raise explain(where, said)
+
+
+def _sound(git: Git) -> bool:
+    """Tell whether the mirror has all commits and folders of its refs."""
+    said = git.call("rev-list", "--objects", "--all", "--missing=allow-promisor", "--quiet")
+    return said.code == 0
+
+
+def _fetch(where: Address) -> tuple[str, ...]:
+    return (*_FETCH, *_HERE) if where.folder is not None else _FETCH
 
 
 def _resolve(git: Git, revision: str | None) -> str | None:
@@ -126,58 +145,3 @@ def _resolve(git: Git, revision: str | None) -> str | None:
     )  # fmt: skip
     lines = said.out.decode().split()
     return lines[0] if said.code == 0 and lines and not lines[0].startswith("?") else None
-
-
-def _unknown(where: Address, revision: str | None) -> NotFound:
-    if revision is None:
-        return NotFound(
-            f"{where.url} has no default branch",
-            code="unknown-revision",
-            hint=f"name a branch or tag with --rev: git ls-remote {where.url}",
-            details={"url": where.url},
-        )
-    return NotFound(
-        f"{where.url} has no revision {revision!r}",
-        code="unknown-revision",
-        hint=f"git ls-remote {where.url}",
-        details={"url": where.url, "revision": revision},
-    )
-
-
-def _no_repository(where: Address) -> NotFound:
-    return NotFound(
-        f"there is no repository at {where.url}",
-        code="no-repository",
-        hint="correct the path",
-        details={"url": where.url},
-    )
-
-
-def _explain(where: Address, said: Answer) -> MlopsError:
-    lines = [line for line in said.err.splitlines() if not line.startswith("warning:")]
-    told = next((line for line in lines if line.startswith(("fatal:", "ERROR:"))), said.err)
-    told = told.removeprefix("fatal: ").removeprefix("ERROR: ")
-    details = {"url": where.url, "stderr": said.err[-2000:]}
-    if where.folder is not None and not where.folder.exists():
-        return _no_repository(where)
-    if "dubious ownership" in said.err:
-        return OutsideWorld(
-            f"{where.url} belongs to another user, and git does not read it",
-            code="repository-denied",
-            hint=f"if you trust them: git config --global --add safe.directory {where.url}",
-            details=details,
-        )
-    if re.search(r"(?i)authentication failed|permission denied|could not read user", said.err):
-        return OutsideWorld(
-            f"{where.url} refuses: {told}",
-            code="repository-denied",
-            hint="sign in with git's credential helper or ssh agent; "
-            f"git ls-remote {where.url} must answer",
-            details=details,
-        )
-    return OutsideWorld(
-        f"{where.url} does not answer: {told}",
-        code="repository-unreachable",
-        hint=f"check network and URL: git ls-remote {where.url}",
-        details=details,
-    )

@@ -12,11 +12,12 @@ from mlops_cli import config
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError, NotFound
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.cache import Cache
 from mlops_cli.vcs import elsewhere, objects
 from mlops_cli.vcs.address import Address
 from mlops_cli.vcs.elsewhere import Elsewhere
 from mlops_cli.vcs.repo import Git
+from mlops_cli.workspace import caches
 from mlops_cli.workspace.pointer import is_pointer
 from mlops_cli.workspace.supply import Supply
 from mlops_cli.workspace.tracked import Tracked, tracked, tracked_at
@@ -130,5 +131,4 @@ def _cache_of(root: Path, home: Path) -> Cache | None:
         settings = config.load(root, environment={}, home=home)
     except (MlopsError, OSError):
         return None
-    folder = root / Path(str(settings.get("cache.dir"))).expanduser()
-    return open_cache(folder) if folder.is_dir() else None
+    return caches.cache_of(root, settings) if caches.place(root, settings).is_dir() else None

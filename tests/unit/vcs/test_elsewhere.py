@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,12 @@ from mlops_cli.vcs.elsewhere import Elsewhere
 from mlops_cli.vcs.repo import Git
 
 
-def made(path: Path, *, filters: bool = True) -> Git:
+def made(path: Path) -> Git:
     git = Git.init(path)
     for name, value in (
         ("user.name", "Ada"),
         ("user.email", "ada@example.com"),
         ("commit.gpgsign", "false"),
-        ("uploadpack.allowFilter", str(filters).lower()),
     ):
         git.run("config", name, value)
     git.run("symbolic-ref", "HEAD", "refs/heads/main")
@@ -66,10 +66,32 @@ def test_only_the_files_that_are_asked_for_are_fetched_and_all_at_once(tmp_path:
     ]
 
 
-def test_a_server_that_cannot_filter_sends_all(tmp_path: Path) -> None:
-    git = made(tmp_path / "src", filters=False)
-    committed(git, {"a": "1"})
-    assert look(git)._lacking() == set()
+def test_a_mirror_that_was_damaged_is_made_anew(tmp_path: Path) -> None:
+    git = made(tmp_path / "src")
+    committed(git, {"a/b": "1"})
+    there = look(git)
+    for pack in (there.git.root / ".git/objects").rglob("*.pack"):
+        pack.chmod(0o644)
+        pack.write_bytes(b"")
+    second = committed(git, {"a/b": "2"})
+    assert look(git).commit == second
+    assert len(look(git)._lacking()) == 1
+
+
+def test_a_server_of_the_web_that_refuses_or_has_nothing_is_told_apart(
+    tmp_path: Path, web: Any
+) -> None:
+    where = address.parse(f"{web.url}/x.git", start=tmp_path)
+    for status, code in (
+        (401, "repository-denied"),
+        (403, "repository-denied"),
+        (404, "repository-unreachable"),
+        (500, "repository-unreachable"),
+    ):
+        web.statuses = [status] * 4
+        with pytest.raises(MlopsError) as caught:
+            elsewhere.look(where, None, mirrors=tmp_path / "mirrors")
+        assert caught.value.code == code, (status, caught.value.details)
 
 
 def test_a_commit_that_is_known_asks_nobody(tmp_path: Path) -> None:
