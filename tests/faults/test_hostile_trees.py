@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld, StateRefused
+from mlops_cli.errors import IntegrityError, MlopsError, NotFound, StateRefused
 from mlops_cli.store import packs
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
@@ -117,14 +117,19 @@ def test_a_tree_that_is_deeper_than_any_disk_is_refused_soon(tmp_path: Path) -> 
     assert "deeper than any disk" in refuses(tmp_path, cache, tree).message
 
 
-def test_a_tree_as_deep_as_a_listing_allows_leaves_nothing_half_done(tmp_path: Path) -> None:
-    cache, evil = world(tmp_path)
+def test_a_deep_tree_that_fails_at_its_bottom_leaves_nothing_half_done(tmp_path: Path) -> None:
+    cache, _ = world(tmp_path)
+    large = bytes(200_000)
+    cache.objects.put(large, Digest.of(large))
     with cache.writer() as writer:
-        tree = writer.put(listing(("file", "x", evil, 4, 1)))
-        for _ in range(2300):
-            tree = writer.put(listing(("dir", "d", tree, 4, 1)))
-    with pytest.raises(OutsideWorld):
-        materialize(plan_materialize(cache, tree, "tree", tmp_path / "project/data"))
+        tree = writer.put(listing(("file", "x", Digest.of(large), 200_000, 1)))
+        for _ in range(1100):  # more than Python calls itself
+            tree = writer.put(listing(("dir", "d", tree, 200_000, 1)))
+    plan = plan_materialize(cache, tree, "tree", tmp_path / "project/data")
+    cache.objects.path(Digest.of(large)).chmod(0o644)
+    cache.objects.path(Digest.of(large)).write_bytes(bytes(199_999) + b"x")
+    with pytest.raises(IntegrityError):
+        materialize(plan)
     assert files_below(tmp_path / "project") == set()
 
 
