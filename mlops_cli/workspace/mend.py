@@ -1,8 +1,8 @@
-"""Where good copies of damaged objects come from: the workspace, and the remotes."""
+"""Where good copies of damaged objects come from: workspace, remotes, sources of imports."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -73,5 +73,25 @@ def from_remote(remote: Remote, cache: Cache, *, now: datetime) -> Source:
             check_format(remote)
             index = refresh(remote, memory(cache.root, remote.id), now=now)
         fetch_objects(cache, remote, index, parts)
+
+    return source
+
+
+def from_sources(
+    tracked: Sequence[Tracked],
+    again: Callable[[Tracked], None],
+    *,
+    unheard: Callable[[str], None],
+) -> Source:
+    """Return a source that has `again` bring imports from where they came."""
+
+    def source(parts: Sequence[Reached]) -> None:
+        for one in tracked:
+            if one.pin is None or not any(related(part.path, one.path) for part in parts):
+                continue
+            try:
+                again(one)
+            except MlopsError as exc:
+                unheard(exc.message)
 
     return source

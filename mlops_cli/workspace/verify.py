@@ -48,13 +48,16 @@ def mend_here(
     known: Sequence[remotes.Named],
     now: datetime,
     unheard: Callable[[str], None],
+    again: Callable[[Tracked], None],
 ) -> Verdict:
-    """Bring good copies from the workspace and from each of the remotes `known`, in turn.
+    """Bring good copies from the workspace, from each of the remotes `known`, and imports by
+    `again` from where they came.
 
-    A remote that does not answer is told to `unheard`, and the next one asked.
+    A place that does not answer is told to `unheard`, and the next one asked.
     """
     sources = [mend.from_workspace(root, tracked, cache)]
     sources += [_patient(one, root, cache, now=now, unheard=unheard) for one in known]
+    sources.append(mend.from_sources(tracked, again, unheard=unheard))
     mended, left = repair.repair(cache, verdict.report, roots, sources=sources)
     return Verdict(left, mended)
 

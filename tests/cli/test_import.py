@@ -92,6 +92,19 @@ def test_an_import_whose_source_is_gone_says_so_and_the_rest_comes(
     assert not (repo / "a.bin").exists()
 
 
+def test_a_damaged_import_is_mended_from_its_source(source: Path, repo: Path, mlops: Any) -> None:
+    mlops("import", "git", "../maker", "big.bin", code=0)
+    (large,) = [path for path in (repo / ".mlops/cache/objects").rglob("*") if path.is_file()]
+    data = large.read_bytes()
+    large.chmod(0o644)
+    large.write_bytes(b"!" + data[1:])
+    (repo / "big.bin").unlink()
+    mlops("verify", code=40)
+    mlops("verify", "--repair", code=0)
+    mlops("checkout", code=0)
+    assert (repo / "big.bin").read_bytes() == data
+
+
 def test_imported_bytes_can_be_kept_on_our_remote(source: Path, repo: Path, mlops: Any) -> None:
     mlops("import", "git", "../maker", "data/top.csv", "--push", code=0)
     assert "push" not in pointer(repo / "top.csv")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import bundles, context, protecting
+from mlops_cli.cli import bundles, context, protecting, reaching
 from mlops_cli.cli.render import text
 from mlops_cli.cli.render import verify as render
 from mlops_cli.errors import UsageError
@@ -86,6 +86,7 @@ def command(
             verdict = verify.mend_here(
                 verdict, cache, roots, tracked=every, root=project.root,
                 known=known or remotes.remotes(project.settings), now=now, unheard=ctx.warn,
+                again=reaching.reach(ctx, cache, project.root).again,
             )  # fmt: skip
     report, mended = verdict.report, verdict.mended
     history = _history(project.git) if on is None else {}
