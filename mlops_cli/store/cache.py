@@ -19,6 +19,7 @@ from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.cold import ColdStore, open_cold
 from mlops_cli.store.condemned import Condemned
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.hashing import Tick
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
 from mlops_cli.store.tier import Tier, pieces
@@ -166,27 +167,34 @@ class Cache:
                     os.unlink(path)
         return size
 
-    def fill(self, digest: Digest, target: int, *, share: bool = True) -> int:
+    def fill(
+        self, digest: Digest, target: int, *, share: bool = True, tick: Tick = hashing.nothing
+    ) -> int:
         """Fill the empty file behind the handle `target` with the object; return its length.
 
-        With `share` the disk may share the blocks. Raises as `read` does; what is in the file
-        then is not to be used.
+        With `share` the disk may share the blocks; `tick` is told the bytes of each piece.
+        Raises as `read` does; what is in the file then is not to be used.
         """
         if self.packs.find(digest.raw):
             data = self.read(digest)
             hashing.write_all(target, data)
+            tick(len(data))
             return len(data)
         try:
             source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             if path := self._in_tier(digest):
-                return _clone(self.objects, path, target, digest)
-            return sum(hashing.write_all(target, piece) for piece in self.unfolded(digest))
+                return _clone(self.objects, path, target, digest, tick)
+            size = 0
+            for piece in self.unfolded(digest):
+                size += hashing.write_all(target, piece)
+                tick(len(piece))
+            return size
         try:
             found, size = (
-                self.objects.clone(source, target)
+                self.objects.clone(source, target, tick=tick)
                 if share
-                else hashing.copy_and_hash(source, target)
+                else hashing.copy_and_hash(source, target, tick=tick)
             )
         finally:
             os.close(source)
@@ -397,10 +405,10 @@ def _from_tier(tier: Tier, digest: Digest) -> Iterator[bytes]:
         raise damaged_there(digest)
 
 
-def _clone(objects: ObjectStore, path: Path, target: int, digest: Digest) -> int:
+def _clone(objects: ObjectStore, path: Path, target: int, digest: Digest, tick: Tick) -> int:
     source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        found, size = objects.clone(source, target)
+        found, size = objects.clone(source, target, tick=tick)
     finally:
         os.close(source)
     if found != digest:

@@ -7,13 +7,15 @@ import os
 from mlops_cli import fsio
 from mlops_cli.errors import StateRefused
 from mlops_cli.progress import SILENT, Progress, Task
-from mlops_cli.store import linked
+from mlops_cli.store import hashing, linked
 from mlops_cli.store.arrange import Move, Plan, plan_materialize
 from mlops_cli.store.filling import Filler
 from mlops_cli.store.placing import FOLDER, LinkKind, Placer, discard, in_the_way, is_abandoned
 from mlops_cli.store.statcache import Known, StatCache, pack, settled
 
 __all__ = ["LinkKind", "Plan", "materialize", "plan_materialize"]
+
+LARGE = 1 << 20  # bytes of a file, on average
 
 
 def materialize(
@@ -36,16 +38,19 @@ def materialize(
     stats = plan.stats
     with fsio.translated(plan.to):
         plan.to.parent.mkdir(parents=True, exist_ok=True)
-        with progress.task(
-            "writing", total=len(plan.create) + len(plan.replace), unit="files"
-        ) as task:
-            hand = _Hand(plan, Placer(plan.cache, link=link), task)
+        files = len(plan.create) + len(plan.replace)
+        large = plan.size >= files * LARGE and plan.size > 0  # then bytes are what moves
+        total, unit = (plan.size, "B") if large else (files, "files")
+        with progress.task("writing", total=total, unit=unit) as task:
+            counter = SILENT.task("files") if large else task
+            placer = Placer(plan.cache, link=link, tick=task.advance if large else hashing.nothing)
+            hand = _Hand(plan, placer, counter)
             try:
                 hand.sweep()
                 for move in plan.moves:
                     hand.carry_out(move)
                     if move.action in ("create", "replace"):
-                        task.advance()
+                        counter.advance()
             finally:
                 hand.close()
                 if stats is not None:

@@ -32,9 +32,12 @@ _LINKLESS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENO
 class Placer:
     """Puts objects of one cache into folders of one workspace."""
 
-    def __init__(self, cache: Cache, *, link: LinkKind) -> None:
+    def __init__(
+        self, cache: Cache, *, link: LinkKind, tick: hashing.Tick = hashing.nothing
+    ) -> None:
         self._cache = cache
         self.link = link
+        self.tick = tick  # told the bytes that are written
         self.linked: list[Link] = []  # files that are one with an object
 
     def new_files(self, handle: int, rows: Sequence[Row], path: str) -> list[bytes | None]:
@@ -56,6 +59,7 @@ class Placer:
                 raws = [bytes.fromhex(rows[at][2]) for at in plain]
                 for nth, data in self._cache.read_many(raws):
                     name, mode = rows[plain[nth]][:2]
+                    self.tick(len(data))
                     facts[plain[nth]] = _write(handle, name, data, executable=mode == "exec")
             except FileExistsError as exc:
                 raise _clash(f"{path}/{exc.filename}") from exc
@@ -77,11 +81,13 @@ class Placer:
                 return pack(os.stat(name, dir_fd=handle)) if self.link == "hardlink" else None
         if entry.size < PACK_BELOW:
             data = self._cache.read(entry.digest)
+            self.tick(len(data))
             return _write(handle, name, data, executable=entry.mode == "exec")
         mode = 0o777 if entry.mode == "exec" else 0o666
         target = os.open(name, _NEW, mode, dir_fd=handle)
         try:
-            self._cache.fill(entry.digest, target, share=self.link != "copy")
+            share = self.link != "copy"
+            self._cache.fill(entry.digest, target, share=share, tick=self.tick)
             return pack(os.fstat(target))
         finally:
             os.close(target)

@@ -10,6 +10,7 @@ from mlops_cli.progress import Task
 from mlops_cli.store import hashing, reading
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.ingest import fingerprint, ingest
+from mlops_cli.store.materialize import materialize, plan_materialize
 
 
 class Told:
@@ -67,3 +68,20 @@ def test_small_files_move_by_files_also_where_processes_read_them(
 
     assert told.begun == [("hashing", 5, "files")]
     assert sum(told.steps) == 5
+
+
+@pytest.mark.parametrize("link", ["auto", "copy"])
+def test_writing_a_large_file_moves_by_its_pieces(tmp_path: Path, link: str) -> None:
+    size = hashing.OVERLAP_FROM + 123
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/big").write_bytes(b"x" * size)
+    (tmp_path / "data/small").write_bytes(b"12345")
+    told, cache = Told(), open_cache(tmp_path / "cache")
+    stored = ingest(tmp_path / "data", cache=cache)
+
+    plan = plan_materialize(cache, stored.digest, "tree", tmp_path / "out")
+    materialize(plan, link=link, progress=told)  # type: ignore[arg-type]
+
+    assert told.begun == [("writing", size + 5, "B")]
+    assert sum(told.steps) == size + 5
+    assert len(told.steps) > 8
