@@ -84,7 +84,10 @@ def test_settings_as_the_command_writes_them_cost_no_yaml(repo, environment, mlo
     assert "yaml" not in tops(modules)
 
 
-@pytest.mark.parametrize("words", [["status"], ["dag"], ["status", "--json"]])
+HOOKS = [["hooks", "run", name] for name in ("pre-commit", "post-checkout", "post-merge")]
+
+
+@pytest.mark.parametrize("words", [["status"], ["dag"], ["status", "--json"], ["merge"], *HOOKS])
 def test_what_hooks_call_imports_nothing_heavy(tmp_path, environment, mlops, git, words):
     root = tmp_path / "project"
     mlops("init", str(root), "--name", "days", "--no-git", cwd=tmp_path, code=0)
