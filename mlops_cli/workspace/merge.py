@@ -148,6 +148,8 @@ def _locks(path: str, base: bytes | None, ours: bytes, theirs: bytes) -> Outcome
         former = _lock(path, base) if base else None
     except IntegrityError:
         former = None
+    if former is not None:
+        former.pop(THEIRS, None)  # git merged two merge bases, which were in conflict
     found = pick(_made(former), _made(left), _made(right))
     if found is None:
         refuse_undecided(path, left.get(THEIRS), right.get(THEIRS))

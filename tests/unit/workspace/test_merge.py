@@ -195,6 +195,14 @@ def test_a_step_that_both_ran_otherwise_keeps_both_locks(merge: Merge, base: byt
     assert take(LOCK, found.data, "theirs") == theirs
 
 
+def test_a_base_that_git_made_of_two_and_that_is_in_conflict_counts_as_ours(merge: Merge) -> None:
+    base = merge(LOCK, None, lock("a"), lock("z")).data
+    assert merge(LOCK, base, lock("a"), lock("b", "2")).data == lock("b", "2")
+    virtual = merge("data.csv.mlops", None, text(pointer("1")), text(pointer("9"))).data
+    found = merge("data.csv.mlops", virtual, text(pointer("1")), text(pointer("2")))
+    assert found.data == text(pointer("2"))
+
+
 def test_one_key_with_two_outcomes_is_not_decided_by_us(merge: Merge) -> None:
     assert merge(LOCK, lock("a"), lock("b", "2"), lock("b", "3")).conflicts == ("fit",)
 
