@@ -162,13 +162,13 @@ def _flaws(index: bytes, name: str, handle: int) -> Iterator[str]:
         return
     if packs.index_name(index) != name:
         yield "the index is not what its name says"
-    end, reach = os.fstat(handle).st_size, 0
+    end, reach = os.fstat(handle).st_size, len(packs.PACK_MAGIC)
     for at, length in sorted((at, length) for _, at, length in packs.index_rows(index)):
         if at + length > end:
             yield "the index promises bytes beyond the end of the pack"
             return
-        if at < reach:
-            yield "the index lets two objects share bytes"
+        if at < reach + packs.RECORD.size:
+            yield "the index lets objects and their heads share bytes"
             return
         reach = at + length
 
