@@ -10,11 +10,12 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from mlops_cli.errors import OutsideWorld
 from mlops_cli.store.digest import Digest
 
 FILE = "alias.sqlite"
@@ -66,8 +67,11 @@ class AliasIndex:
         return [_alias(row) for row in rows]
 
     def remember(self, aliases: Iterable[Alias]) -> None:
-        """Keep these, each instead of what was known of the file; all of them or none."""
-        with self._lock, self._open() as database:
+        """Keep these, each instead of what was known of the file; all of them or none.
+
+        Raises OutsideWorld ("cannot-write").
+        """
+        with self._writing() as database:
             database.executemany(
                 "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -78,7 +82,7 @@ class AliasIndex:
 
     def forget(self, folder: str) -> int:
         """Forget all files of `folder`; return how many they were."""
-        with self._lock, self._open() as database:
+        with self._writing() as database:
             return database.execute("DELETE FROM aliases WHERE folder = ?", (folder,)).rowcount
 
     def close(self) -> None:
@@ -88,11 +92,26 @@ class AliasIndex:
                 self._connection.close()
                 self._connection = None
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock, self._open() as database:
+                yield database
+        except sqlite3.OperationalError as exc:
+            raise OutsideWorld(
+                f"cannot write {self.path}: {exc}",
+                code="cannot-write",
+                hint="check the permissions of the folder and run the same command again",
+            ) from exc
+
     def _ask(self, question: str, words: tuple[object, ...]) -> list[tuple[object, ...]]:
         with self._lock:
             if self._connection is None and not self.path.exists():
                 return []
-            return self._open().execute(question, words).fetchall()
+            try:
+                return self._open().execute(question, words).fetchall()
+            except sqlite3.OperationalError:
+                return []  # locked, or in a cache that this user cannot write to
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:

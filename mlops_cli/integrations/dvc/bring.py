@@ -19,7 +19,7 @@ from mlops_cli.integrations.dvc.outs import Sum
 from mlops_cli.integrations.dvc.shelf import Candidate, Shelf, Wanted
 from mlops_cli.integrations.dvc.sums import Sums
 from mlops_cli.progress import Progress
-from mlops_cli.store import links
+from mlops_cli.store import hashing, links
 from mlops_cli.store.alias import Alias, AliasIndex
 from mlops_cli.store.cache import PACK_BELOW, BatchWriter, Cache
 from mlops_cli.store.digest import Digest
@@ -132,7 +132,7 @@ class Bringer:
                     one.legacy and one.md5 in sums.legacy_of_file(candidate.path)
                 )
             elif candidate.found.st_size < PACK_BELOW:
-                data = candidate.path.read_bytes()
+                data = hashing.read_exactly(candidate.path, candidate.found.st_size)
                 found = sums.of_bytes(data)
                 good = found.md5 == one.md5 or (
                     one.legacy and one.md5 in sums.legacy_of_bytes(data)

@@ -46,16 +46,18 @@ class Shelf:
 
     def candidates(self, wanted: Wanted) -> Iterator[Candidate]:
         """Yield the files that may hold the bytes, the most likely first."""
+        if not wanted.sum.legacy:
+            yield from self._kept(wanted.sum)
+            if here := _candidate(self.project / wanted.path, ""):
+                yield here
+            return
         kept = list(self._kept(wanted.sum))
         here = _candidate(self.project / wanted.path, "")
-        if here is None:
-            yield from kept
-        elif wanted.sum.legacy and kept and _differs(kept[0], here):
-            yield here  # of texts that differ in their line ends, DVC kept the first only
-            yield from kept
-        else:
-            yield from kept
-            yield here
+        # of texts that differ in their line ends, DVC kept the first only
+        first = here is not None and bool(kept) and _differs(kept[0], here)
+        yield from ([here] if here and first else [])
+        yield from kept
+        yield from ([here] if here and not first else [])
 
     def listing(self, one: Sum) -> tuple[Listed, ...] | None:
         """Return the files of a folder, None where the cache does not list them.

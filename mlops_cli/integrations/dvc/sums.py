@@ -32,21 +32,26 @@ def of_bytes(data: bytes) -> Sums:
 
 def of_handle(source: int, target: int | None = None) -> Sums:
     """Return the sums of what can be read from `source`, copied to `target` on the way."""
+    if os.fstat(source).st_size < _APART:
+        return _summed(source, target, None)
+    with ThreadPoolExecutor(1) as beside:
+        return _summed(source, target, beside)
+
+
+def _summed(source: int, target: int | None, beside: ThreadPoolExecutor | None) -> Sums:
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     size = 0
-    with ThreadPoolExecutor(1) as beside:
+    while chunk := os.read(source, CHUNK):
         # both sums release the interpreter lock, md5 is the slower one by half
-        apart = os.fstat(source).st_size >= _APART
-        while chunk := os.read(source, CHUNK):
-            waiting = beside.submit(md5.update, chunk) if apart else None
-            sha256.update(chunk)
-            if target is not None:
-                _write(target, chunk)
-            if waiting is None:
-                md5.update(chunk)
-            else:
-                waiting.result()
-            size += len(chunk)
+        waiting = beside.submit(md5.update, chunk) if beside else None
+        sha256.update(chunk)
+        if target is not None:
+            _write(target, chunk)
+        if waiting is None:
+            md5.update(chunk)
+        else:
+            waiting.result()
+        size += len(chunk)
     return Sums(md5.hexdigest(), Digest.from_raw(sha256.digest()), size)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.integrations.dvc import elsewhere
@@ -128,8 +128,8 @@ def _free(out: Out, known: Sequence[Tracked], *, force: bool) -> None:
             one.path + "/"
         ):
             raise Refused(out.path, f"it would overlap {one.path}, which {one.source} stands for")
-    if any(part.endswith("\n") for part in PurePosixPath(out.path).parts):
-        raise Refused(out.path, "git can ignore no name that ends so")
+    if "\n" in out.path:
+        raise Refused(out.path, "no line of .gitignore can name it")
 
 
 def take(
