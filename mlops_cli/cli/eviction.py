@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlops_cli import config, quantities
 from mlops_cli.cli.context import Context
-from mlops_cli.cli.needs import needs, others
+from mlops_cli.cli.needs import Asker, others
 from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
 from mlops_cli.project import Project
 from mlops_cli.store import evict, removal
@@ -51,7 +51,7 @@ def evict_now(
     plan = evict.plan(
         cache,
         quantities.size(budget),
-        roots=needs(project).now.digests,
+        roots=Asker(project).needs().now.digests,
         stay=_stay(ctx, project),
         verified=lambda raws: heard.verified(raws, now=now, progress=ctx.progress),
         now=int(now.timestamp()),

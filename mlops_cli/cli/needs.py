@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_cli.errors import MlopsError
@@ -15,32 +16,41 @@ from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import roots as workspace
 
 
-def needs(project: Project) -> Needs:
-    """Return what this project, those registered in its cache, and the run cache name.
+@dataclass(slots=True)
+class Asker:
+    """Asks what is needed; asking again costs what is new in git, and a look at the files."""
 
-    Raises StateRefused ("project-unreadable") for another project that cannot be asked.
-    """
-    cache = project.cache.root
-    found = _of(project.root) | Needs(_of_runs(cache))
-    for root in others(project):
-        card = projects.card_of(cache, root)
-        if not (root / ".git").exists():
-            raise projects.unreadable(card, "there is no repository", root)
-        try:
-            found |= _of(root)
-        except (MlopsError, OSError) as exc:
-            raise projects.unreadable(card, f"it cannot be read: {exc}", root) from exc
-    return found
+    project: Project
+    _git: dict[Path, workspace.Memory] = field(default_factory=dict)
+    _ledger: dict[str, frozenset[bytes]] = field(default_factory=dict)
+
+    def needs(self) -> Needs:
+        """Return what this project, those registered in its cache, and the run cache name.
+
+        Raises StateRefused ("project-unreadable") for another project that cannot be asked.
+        """
+        cache = self.project.cache.root
+        found = self._of(self.project.root) | Needs(_of_runs(cache))
+        for root in others(self.project):
+            card = projects.card_of(cache, root)
+            if not (root / ".git").exists():
+                raise projects.unreadable(card, "there is no repository", root)
+            try:
+                found |= self._of(root)
+            except (MlopsError, OSError) as exc:
+                raise projects.unreadable(card, f"it cannot be read: {exc}", root) from exc
+        return found
+
+    def _of(self, root: Path) -> Needs:
+        git = Git(root)
+        memory = self._git.setdefault(root, workspace.Memory())
+        recorded = ledger.roots(root, git, self._ledger) | registry.roots(git)
+        return workspace.roots(root, git, memory) | Needs(recorded)
 
 
 def others(project: Project) -> list[Path]:
     """Return the other projects that are registered in the cache."""
     return [root for root in projects.registered(project.cache.root) if root != project.root]
-
-
-def _of(root: Path) -> Needs:
-    git = Git(root)
-    return workspace.roots(root, git) | Needs(ledger.roots(root, git) | registry.roots(git))
 
 
 def _of_runs(cache_root: Path) -> Named:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from mlops_cli.errors import OutsideWorld
@@ -13,23 +14,32 @@ from mlops_cli.vcs.repo import Git
 _REFS = "refs/mlops/"  # the ledger's own, and those that were fetched beside it
 
 
-def roots(root: Path, git: Git) -> Named:
+def roots(root: Path, git: Git, memory: dict[str, frozenset[bytes]] | None = None) -> Named:
     """Return every digest that a record names; whether it is one of an object is not asked.
 
+    `memory` has what was read before, by the tip of a ref.
     Raises OutsideWorld ("git-failed") where git has lost a record.
     """
-    blobs: dict[str, str] = {}
-    for tip in set(refs.tips(git, _REFS).values()):
-        blobs |= {blob: blob for blob in refs.log_new(git, tip, None).values()}
+    memory = {} if memory is None else memory
     found: set[bytes] = set()
-    for blob, data in refs.read_blobs(git, blobs):
+    for path in (root / SPOOL).glob("*"):  # first: what leaves the spool meanwhile is on a ref
+        with contextlib.suppress(FileNotFoundError):
+            found |= names_in(path.read_bytes()).digests
+    for tip in set(refs.tips(git, _REFS).values()):
+        if tip not in memory:
+            memory[tip] = _named_at(git, tip)
+        found |= memory[tip]
+    return Named(frozenset(found))
+
+
+def _named_at(git: Git, tip: str) -> frozenset[bytes]:
+    found: set[bytes] = set()
+    for path, data in refs.read_blobs(git, refs.log_new(git, tip, None)):
         if data is None:
             raise OutsideWorld(
-                f"git has lost the record {blob}, so what it names cannot be told",
+                f"git has lost the record {path}, so what it names cannot be told",
                 code="git-failed",
                 hint="git fsck; git fetch the ledger from a clone that is sound",
             )
         found |= names_in(data).digests
-    for path in (root / SPOOL).glob("*"):
-        found |= names_in(path.read_bytes()).digests
-    return Named(frozenset(found))
+    return frozenset(found)

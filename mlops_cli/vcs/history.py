@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from mlops_cli.vcs import objects
 from mlops_cli.vcs.repo import Git
 
 _AT_ONCE = 5000  # objects asked of one process
+_ENTRY = {  # by the length of an id in this repository: SHA-1 or SHA-256
+    2 * length: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % length, re.DOTALL)
+    for length in (20, 32)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +49,31 @@ def blobs(
     """Return the blob ids of all files that are `wanted` (role of their folder, name).
 
     `role` says of the path of a folder ("" is the top) what it is to the caller, None where it
-    need not be entered; a folder that stands at several places is entered once for each role.
+    need not be entered; that must follow from its name and the role of the folder around it, for
+    what stands in two folders of one role is looked at once.
     Raises OutsideWorld ("git-failed") where git has lost something.
     """
-    level = {(tree.id, "") for tree in _read(git, [f"{each}^{{tree}}" for each in revisions])}
-    seen: set[tuple[str, str]] = set()  # tree and role
+    level = {tree.id: {"": ""} for tree in _read(git, [f"{each}^{{tree}}" for each in revisions])}
+    known: dict[str, set[tuple[bytes, bytes, bytes]]] = {}  # by role: mode, name, id
     found: set[str] = set()
     while level:
-        ids = sorted({tree for tree, _ in level})
-        data = {each.id: each.data for each in _read(git, ids)}
-        below: dict[tuple[str, str], str] = {}
-        for tree, path in level:
-            here = role(path)
-            if here is None or (tree, here) in seen:
-                continue
-            seen.add((tree, here))
-            for mode, name, child in _entries(data[tree], len(tree) // 2):
-                if mode == b"40000":
-                    inner = f"{path}/{name}" if path else name
-                    if (kind := role(inner)) is not None and (child, kind) not in seen:
-                        below.setdefault((child, kind), inner)
-                elif mode != b"160000" and wanted(here, name):
-                    found.add(child)
-        level = {(tree, path) for (tree, _), path in below.items()}
+        below: dict[str, dict[str, str]] = {}  # tree → role → path
+        for tree in _read(git, sorted(level)):
+            entries = _entries(tree)
+            for path in level[tree.id].values():
+                here = role(path) or ""
+                # commits share nearly all: one difference of sets passes over that
+                fresh = entries - known.setdefault(here, set())
+                known[here] |= fresh
+                for mode, raw, child in fresh:
+                    name = raw.decode("utf-8", "surrogateescape")
+                    if mode == b"40000":
+                        inner = f"{path}/{name}" if path else name
+                        if (kind := role(inner)) is not None:
+                            below.setdefault(child.hex(), {})[kind] = inner
+                    elif mode != b"160000" and wanted(here, name):
+                        found.add(child.hex())
+        level = below
     return found
 
 
@@ -98,13 +105,9 @@ def _read(git: Git, names: Sequence[str]) -> Iterator[objects.GitObject]:
             yield found
 
 
-def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:
-    at = 0
-    while at < len(data):
-        end = data.index(b"\0", at)
-        mode, _, name = data[at:end].partition(b" ")
-        at = end + 1 + length
-        yield mode, name.decode("utf-8", "surrogateescape"), data[end + 1 : at].hex()
+def _entries(tree: objects.GitObject) -> set[tuple[bytes, bytes, bytes]]:
+    """Return (mode, name, raw id) of each entry."""
+    return set(_ENTRY[len(tree.id)].findall(tree.data))
 
 
 def _lost(name: str) -> OutsideWorld:

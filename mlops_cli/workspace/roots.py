@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_cli.store.collect import Named, Needs, names_in
@@ -17,23 +18,36 @@ PINS = ".mlops/pins"
 _ROLES = frozenset({"", ".mlops", LOCKS, ENVIRONMENTS})
 
 
-def roots(root: Path, git: Git) -> Needs:
+@dataclass(slots=True)
+class Memory:
+    """Commits that were read before, and what they name: asking again costs only what is new."""
+
+    commits: frozenset[str] = frozenset()
+    found: Needs = field(default_factory=Needs)
+
+
+def roots(root: Path, git: Git, memory: Memory | None = None) -> Needs:
     """Return what pointers, locks, environments and pins name.
 
     Needed now: at the tip of every ref, at every step of a reflog, in stashes, in the index and
     in the files of every work tree. Older commits are history. What cannot be parsed still
-    counts with every digest in it. Raises OutsideWorld ("git-failed").
+    counts with every digest in it. With `memory`, what was needed before still is.
+    Raises OutsideWorld ("git-failed").
     """
+    memory = memory or Memory()
     commits = history.commits(git)
-    held = history.blobs(git, {*commits.held, *_revisions(root, git)}, role=_role, wanted=_wanted)
-    older = history.blobs(git, commits.older, role=_role, wanted=_wanted) - held
+    held = {*commits.held, *_revisions(root, git)}
+    blobs = history.blobs(git, held - memory.commits, role=_role, wanted=_wanted)
+    older = history.blobs(git, commits.older - memory.commits, role=_role, wanted=_wanted) - blobs
     now = Named()
     for place in {root, *history.worktrees(git)}:
         tree = Git(place)
-        held |= {blob for path, blob in history.staged(tree) if _counts(path)}
+        blobs |= {blob for path, blob in history.staged(tree) if _counts(path)}
         now |= _together(_files(place, tree))
-    now |= _together(history.contents(git, held))
-    return Needs(now, _together(history.contents(git, older)))
+    now |= _together(history.contents(git, blobs))
+    memory.found |= Needs(now, _together(history.contents(git, older)))
+    memory.commits |= held | commits.older
+    return memory.found
 
 
 def pins(root: Path, git: Git) -> Named:

@@ -12,7 +12,7 @@ import typer
 from mlops_cli import quantities
 from mlops_cli.cli import context
 from mlops_cli.cli.eviction import evict_now, in_use
-from mlops_cli.cli.needs import needs
+from mlops_cli.cli.needs import Asker
 from mlops_cli.cli.render import gc as page
 from mlops_cli.errors import UsageError
 from mlops_cli.project import Project
@@ -55,7 +55,7 @@ def command(
     project = ctx.project()
     period = _grace(grace or project.settings.get("gc.grace"))
     named = {Digest.parse(word).raw for word in digests or ()}
-    answers = copies.Copies(())
+    asker, answers = Asker(project), copies.Copies(())
 
     def held(raws: Set[bytes]) -> set[bytes]:
         nonlocal answers
@@ -66,7 +66,7 @@ def command(
     with contextlib.nullcontext() if dry_run else removal.alone(project.cache):
         outlook = collect.plan(
             project.cache,
-            needs(project),
+            asker.needs(),
             now=_moment(ctx),
             grace=period,
             held=held,
@@ -76,9 +76,7 @@ def command(
         )
         removed = outlook.ripe
         if not dry_run:
-            removed = collect.sweep(
-                project.cache, outlook, again=lambda: needs(project), merge=compact
-            )
+            removed = collect.sweep(project.cache, outlook, again=asker.needs, merge=compact)
         evicted = evict_now(ctx, project, dry_run=dry_run) if evict else None
         folded = _fold(ctx, project, dry_run=dry_run) if compact else None
     done = page.Done(outlook, removed, answers.unheard, evicted, folded)

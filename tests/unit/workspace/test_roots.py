@@ -14,7 +14,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import Pointer, write_pointer
-from mlops_cli.workspace.roots import in_workspace, pins, roots
+from mlops_cli.workspace.roots import Memory, in_workspace, pins, roots
 
 
 def point(root: Path, path: str, what: str) -> bytes:
@@ -139,6 +139,21 @@ def test_thousands_of_commits_cost_few_processes(repo: Path, git: Any) -> None:
     found = roots(repo, Counting(repo))
     assert len(found.now.digests | found.history.digests) == 2000
     assert len(calls) < 20
+
+
+def test_asking_again_costs_only_what_is_new(repo: Path, git: Any) -> None:
+    old = point(repo, "data", "old")
+    commit(git, repo)
+    memory = Memory()
+    roots(repo, Git(repo), memory)
+    git("checkout", "-qb", "other")
+    new = point(repo, "data", "new")
+    commit(git, repo)
+    git("checkout", "-q", "main")
+    staged = point(repo, "more", "staged")
+    git("add", "-A")
+    found = roots(repo, Git(repo), memory)
+    assert {old, new, staged} == found.now.digests == roots(repo, Git(repo)).now.digests
 
 
 def test_a_work_tree_that_was_deleted_by_hand_stops_nothing(repo: Path, git: Any) -> None:
