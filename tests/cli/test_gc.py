@@ -9,25 +9,37 @@ from typing import Any
 
 import pytest
 
+from mlops_cli.store.cache import open_cache
+from mlops_cli.store.ingest import ingest
+from mlops_cli.workspace.pointer import Pointer, write_pointer
+
 LATER = {"MLOPS_NOW": "2013-03-03T00:00:00+00:00"}  # two days after NOW
 
 
 @pytest.fixture
-def project(repo: Path, mlops: Any, git: Any) -> Path:
+def project(repo: Path, git: Any) -> Path:
     """A repository with one committed file, and a remote folder that has nothing yet."""
-    (repo / "data.bin").write_bytes(os.urandom(200_000))
-    mlops("add", "data.bin", code=0)
-    mlops("remote", "add", "origin", "../remote", code=0)
+    (repo / ".gitignore").write_text("data.bin\n")
+    (repo / ".mlops").mkdir()
+    setting(repo, "remotes:\n  origin:\n    url: ../remote\n")
+    change(repo)
     git("add", "-A")
     git("commit", "-qm", "data")
     return repo
 
 
-def change(project: Path, mlops: Any, size: int = 200_000) -> bytes:
+def setting(project: Path, text: str) -> None:
+    (project / ".mlops/.gitignore").write_text("cache\nconfig.local.yaml\n")
+    with (project / ".mlops/config.local.yaml").open("a") as file:
+        file.write(text)
+
+
+def change(project: Path, size: int = 200_000, data: bytes = b"") -> bytes:
     """Track other bytes in the place of data.bin; nothing is committed."""
-    data = os.urandom(size)
+    data = data or os.urandom(size)
     (project / "data.bin").write_bytes(data)
-    mlops("add", "data.bin", code=0)
+    stored = ingest(project / "data.bin", cache=open_cache(project / ".mlops/cache"))
+    write_pointer(project, Pointer("data.bin", stored.digest, "file", len(data), 1))
     return data
 
 
@@ -37,7 +49,7 @@ def stored(project: Path) -> int:
 
 def test_gc_on_main_loses_nothing_of_another_branch(project: Path, mlops: Any, git: Any) -> None:
     git("checkout", "-qb", "work")
-    mine = change(project, mlops)
+    mine = change(project)
     git("commit", "-qam", "unpushed")
     git("checkout", "-q", "main")
     mlops("checkout", code=0)
@@ -52,9 +64,9 @@ def test_gc_on_main_loses_nothing_of_another_branch(project: Path, mlops: Any, g
 def test_data_goes_at_the_second_look_and_only_if_a_remote_has_it(
     project: Path, mlops: Any, assert_valid: Any
 ) -> None:
-    change(project, mlops)
+    change(project)
     mlops("push", code=0)
-    change(project, mlops)  # what was pushed is named by nobody: it was never committed
+    change(project)  # what was pushed is named by nobody: it was never committed
 
     first = mlops("gc", "--json", code=0)
     soon = mlops("gc", "--json", code=0, env={"MLOPS_NOW": "2013-03-01T23:59:00+00:00"})
@@ -70,24 +82,24 @@ def test_data_goes_at_the_second_look_and_only_if_a_remote_has_it(
 
 
 def test_what_no_remote_holds_stays_until_that_is_wished(project: Path, mlops: Any) -> None:
-    change(project, mlops)
-    change(project, mlops)
+    change(project)
+    change(project)
 
     refused = mlops("gc", "--grace", "0", "--json", code=0).data["refused"]
     assert (refused["objects"], refused["named"][0]["why"]) == (1, "unpushed")
     assert "mlops push" in mlops("gc", "--grace", "0", code=0).stdout
     named = mlops("gc", "--grace", "0", refused["named"][0]["digest"], "--json", code=0)
     assert named.data["removed"]["objects"] == 1
-    change(project, mlops)
+    change(project)
     assert mlops("gc", "--grace", "0", "--unpushed", "--json").data["removed"]["objects"] == 1
 
 
 def test_a_remote_that_does_not_answer_holds_nothing(project: Path, mlops: Any) -> None:
-    change(project, mlops)
+    change(project)
     mlops("push", code=0)
-    change(project, mlops)
-    (project.parent / "remote").rename(project.parent / "away")
-    mlops("config", "set", "remotes.origin.url", "file:///nowhere/at/all", code=0)
+    change(project)
+    local = project / ".mlops/config.local.yaml"
+    local.write_text(local.read_text().replace("../remote", "/not/mounted/remote"))
 
     answer = mlops("gc", "--grace", "0", "--json", code=0)
     assert answer.data["removed"]["objects"] == 0
@@ -99,7 +111,7 @@ def test_history_beyond_the_reflog_is_dropped_only_from_the_cache(
     project: Path, mlops: Any, git: Any
 ) -> None:
     old = (project / "data.bin").read_bytes()
-    change(project, mlops)
+    change(project)
     git("commit", "-qam", "newer")
     git("reflog", "expire", "--expire=now", "--all")
 
@@ -116,7 +128,7 @@ def test_history_beyond_the_reflog_is_dropped_only_from_the_cache(
 
 
 def test_a_pin_keeps_what_it_names(project: Path, mlops: Any, git: Any) -> None:
-    change(project, mlops)
+    change(project)
     git("commit", "-qam", "newer")
     commit = git("rev-parse", "HEAD~1").strip()
     (project / ".mlops/pins").write_text(f"{commit}  # the paper was written with this\n")
@@ -132,7 +144,7 @@ def test_a_cache_keeps_to_its_budget_with_what_remotes_have(
     project: Path, mlops: Any, assert_valid: Any
 ) -> None:
     assert mlops("gc", "--evict", "--json").error["code"] == "no-budget"
-    mlops("config", "set", "cache.budget", "100kB", code=0)
+    setting(project, "cache:\n  budget: 100kB\n")
 
     alone = mlops("gc", "--evict", "--json", code=0)
     assert_valid(alone.json)
@@ -148,8 +160,8 @@ def test_a_cache_keeps_to_its_budget_with_what_remotes_have(
 def test_a_push_brings_the_cache_to_its_budget(
     project: Path, mlops: Any, assert_valid: Any
 ) -> None:
-    large = change(project, mlops, 3_000_000)  # travels as chunks
-    mlops("config", "set", "cache.budget", "1MB", code=0)
+    large = change(project, 3_000_000)  # travels as chunks
+    setting(project, "cache:\n  budget: 1MB\n")
     answer = mlops("push", "--json", code=0)
     assert_valid(answer.json)
     assert answer.data["evicted"] == {"objects": 1, "bytes": 3_000_000}
@@ -167,7 +179,7 @@ def test_a_copy_that_is_damaged_there_is_not_relied_upon(project: Path, mlops: A
     data[len(data) // 2] ^= 1
     pack.chmod(0o644)
     pack.write_bytes(data)
-    mlops("config", "set", "cache.budget", "100kB", code=0)
+    setting(project, "cache:\n  budget: 100kB\n")
     assert mlops("gc", "--evict", "--json", code=0).data["evicted"]["objects"] == 0
     assert stored(project) == 1
 
@@ -175,10 +187,9 @@ def test_a_copy_that_is_damaged_there_is_not_relied_upon(project: Path, mlops: A
 def test_compact_folds_what_the_work_tree_does_not_use(
     project: Path, mlops: Any, git: Any, assert_valid: Any
 ) -> None:
-    old = change(project, mlops, 3_000_000)
+    old = change(project, 3_000_000)
     git("commit", "-qam", "large")
-    (project / "data.bin").write_bytes(old + b"a line more")
-    mlops("add", "data.bin", code=0)
+    change(project, data=old + b"a line more")
     git("commit", "-qam", "larger")
 
     plan = mlops("gc", "--compact", "--dry-run", "--json", code=0)
@@ -198,8 +209,8 @@ def test_the_projects_of_a_shared_cache_are_asked_first(
     other = tmp_path / "other"
     git("clone", "-q", str(project), str(other))
     for root in (project, other):
-        mlops("config", "set", "--local", "cache.shared", str(shared), cwd=root, code=0)
-    mlops("add", "data.bin", code=0)
+        (root / ".mlops").mkdir(exist_ok=True)
+        setting(root, f"cache:\n  shared: {shared}\n")
     (other / "theirs.bin").write_bytes(b"theirs" * 100_000)
     mlops("add", "theirs.bin", cwd=other, code=0)
 
@@ -220,8 +231,8 @@ def test_what_is_only_read_from_another_cache_is_as_good_as_here(
 ) -> None:
     clone = tmp_path / "clone"
     git("clone", "-q", str(project), str(clone))
-    settings = ("config", "set", "--local", "cache.readonly.team")
-    mlops(*settings, str(project / ".mlops/cache"), cwd=clone, code=0)
+    (clone / ".mlops").mkdir(exist_ok=True)
+    setting(clone, f"cache:\n  readonly:\n    team: {project / '.mlops/cache'}\n")
     mlops("checkout", cwd=clone, code=0)
     assert (clone / "data.bin").read_bytes() == (project / "data.bin").read_bytes()
     assert not (clone / ".mlops/cache/objects").exists()

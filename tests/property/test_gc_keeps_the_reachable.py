@@ -99,7 +99,7 @@ def whole(cache: Cache, digest: Digest) -> set[Digest]:
     return found
 
 
-@settings(max_examples=int(os.environ.get("MLOPS_EXAMPLES", "12")), deadline=None)
+@settings(max_examples=int(os.environ.get("MLOPS_EXAMPLES", "6")), deadline=None)
 @given(DEEDS)
 def test_gc_never_removes_the_reachable(deeds: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
