@@ -67,7 +67,7 @@ def take(
     at = inner(one, path)
     left_out = ignored(root, one, path)
     place = root / path
-    if place.is_symlink() and (target := _own_link(place, cache)) is not None:
+    if place.is_symlink() and (target := own_link(place, cache)) is not None:
         return {at: Entry("", "link", cache.put(target), len(target))}, 0
     stored = store(place, left_out)
     if stored.kind == "file":
@@ -113,7 +113,7 @@ def outer(path: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def _own_link(place: Path, cache: Cache) -> bytes | None:
+def own_link(place: Path, cache: Cache) -> bytes | None:
     """Return where a link leads, None for one that stands for an object of the cache."""
     target = os.fsencode(place.readlink())
     objects = os.fsencode(os.path.realpath(cache.root)) + b"/objects/"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import Stored, fingerprint
 from mlops_cli.store.patch import Shelf, find
 from mlops_cli.store.statcache import StatCache
@@ -47,9 +48,14 @@ def probe(
     for path in paths:
         folder = part.around(tracked, path)
         ignored = part.ignored(root, folder, path)
-        stored = fingerprint(
-            root / path, stats=stats, ignored=ignored, cache=cache, progress=progress
-        )
+        place = root / path
+        target = part.own_link(place, cache) if place.is_symlink() else None
+        if folder is not None and target is not None:
+            stored = Stored(Digest.of(target), "file", len(target), 1)
+        else:
+            stored = fingerprint(
+                place, stats=stats, ignored=ignored, cache=cache, progress=progress
+            )
         if folder is None:
             former = known[path].digest if path in known else None
         else:

@@ -32,13 +32,15 @@ class Added:
     """What `add` did with one tracked path; `changed` is false when the pointer already said so.
 
     `parts` are the paths inside it that were taken, none where it was taken whole; `kept` files
-    of these parts are not in the workspace and stay in the tracked folder.
+    of these parts are not in the workspace and stay in the tracked folder. `before` says how many
+    files it had, None when it was not tracked.
     """
 
     pointer: Pointer
     changed: bool
     parts: tuple[str, ...] = ()
     kept: int = 0
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ def keep(root: Path, taken: Taken, keeping: Keeping = Keeping()) -> Added:
     )
     # before the pointer: a crash between the two must not leave data that `git add .` takes
     gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
-    return Added(pointer, write_pointer(root, pointer), taken.parts, taken.kept)
+    before = former.files if former else None
+    return Added(pointer, write_pointer(root, pointer), taken.parts, taken.kept, before)
 
 
 def _executable(place: Path) -> bool:

@@ -276,3 +276,17 @@ def test_a_part_is_added_where_only_the_remote_has_the_listing(
 
     assert (added["path"], added["files"], added["parts"]) == ("data", 2, ["data/b.csv"])
     assert mlops("push", "--json", code=0, cwd=clone).data["missing"] == []
+
+
+def test_fewer_files_than_before_are_told(repo: Path, mlops: Any) -> None:
+    (repo / "data").mkdir()
+    for name in "abc":
+        (repo / "data" / name).write_text(name)
+    (repo / "data/link").symlink_to("a")
+    mlops("add", "data", code=0)
+    plan = mlops("add", "data/link", "--dry-run", "--json", code=0).data["added"]
+    assert [one["changed"] for one in plan] == [False]
+    (repo / "data/a").unlink()
+    (repo / "data/b").unlink()
+
+    assert "2 files (4 before)" in mlops("add", "data", code=0).stdout

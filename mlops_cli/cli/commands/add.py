@@ -184,6 +184,7 @@ def _plain(one: track.Added) -> dict[str, Any]:
         "changed": one.changed,
         "parts": list(one.parts),
         "kept": one.kept,
+        "before": one.before,
     }
 
 
@@ -191,7 +192,7 @@ def _page(added: list[track.Added]) -> str:
     rows = [
         (
             one.pointer.path,
-            text.count(one.pointer.files, "file"),
+            text.count(one.pointer.files, "file") + _fewer(one),
             text.size(one.pointer.size),
             "tracked" if one.changed else "unchanged",
         )
@@ -210,6 +211,11 @@ def _page(added: list[track.Added]) -> str:
         files = " ".join([*ignores, *(pointer.file for pointer in changed)])
         lines += ["", f"Commit it with: git add {files}"]
     return "\n".join(lines)
+
+
+def _fewer(one: track.Added) -> str:
+    """Return how many files there were, if there are fewer: the rest may just not be here."""
+    return f" ({one.before:,} before)" if one.before and one.before > one.pointer.files else ""
 
 
 def _folder(pointer: Pointer) -> str:
