@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from faultproxy import faulty
 
-from mlops_cli.errors import MissingExtra, OutsideWorld
+from mlops_cli.errors import ConfigError, MissingExtra, OutsideWorld
 from mlops_cli.store import packs
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.closure import Root, closure
@@ -155,6 +155,12 @@ def test_a_kind_that_needs_an_extra_names_it(tmp_path: Path, url: str, extra: st
     with pytest.raises(MissingExtra) as missing:
         open_remote(url, root=tmp_path)
     assert missing.value.hint == f"pip install 'mlops-cli[{extra}]'"
+
+
+def test_a_kind_of_remote_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_remote("gopher://somewhere/data", root=tmp_path)
+    assert refused.value.code == "remote-kind-unknown"
 
 
 def test_a_host_that_nobody_vouched_for_is_refused(
