@@ -23,6 +23,7 @@ IGNORED = (
     "/.mlops/*",
     "!/.mlops/config.yaml",
     "!/.mlops/lock/",
+    "!/.mlops/pins",
     "__pycache__/",
     f"{TEMPORARY_PREFIX}*",  # what a killed process leaves
 )
