@@ -19,6 +19,7 @@ from mlops_cli.cli.extras import EXTRAS
 from mlops_cli.cli.render.text import count, size
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
+from mlops_cli.vcs import drivers
 from mlops_cli.vcs.repo import Git
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ def git_setup(git: Git | None) -> Iterator[Finding]:
         yield Finding(
             "git", "branch", "ok", head.branch + ("" if head.commit else ", no commit yet")
         )
+    if drivers.installed(git):
+        yield Finding("git", "merges", "ok", "git merges data with mlops in this clone")
+    else:
+        message = "git does not know in this clone how to merge data"
+        yield Finding("git", "merges", "note", message, "mlops hooks install")
 
 
 def pipeline(root: Path) -> Iterator[Finding]:

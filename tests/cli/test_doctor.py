@@ -40,6 +40,14 @@ def test_a_git_without_identity_is_a_problem_with_its_remedy(mlops, repo, git):
     assert "git config --global user.name" in found["mend"]
 
 
+def test_a_clone_in_which_git_cannot_merge_data_is_noted(mlops, repo):
+    found = findings(mlops("doctor", "--offline", "--json", code=0))["git", "merges"]
+    assert (found["state"], found["mend"]) == ("note", "mlops hooks install")
+    mlops("hooks", "install", code=0)
+    found = findings(mlops("doctor", "--offline", "--json", code=0))["git", "merges"]
+    assert found["state"] == "ok"
+
+
 def test_a_detached_head_is_noted(mlops, repo, git):
     mlops("init", code=0)
     git("checkout", "-q", "--detach")
