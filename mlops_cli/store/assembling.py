@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import threading
@@ -13,24 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlops_cli import fsio
-from mlops_cli.errors import IntegrityError, OutsideWorld
+from mlops_cli.errors import OutsideWorld
 from mlops_cli.progress import Task
 from mlops_cli.store import cuts, frames
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunk_table import ChunkTable
 from mlops_cli.store.chunks import MOST, Chunk
-from mlops_cli.store.closure import Reached
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.follower import Follower
 from mlops_cli.store.nearby import Nearby
 from mlops_cli.store.receiving import Fetched
-from mlops_cli.store.recipes import Recipe, longest, parse_recipe
+from mlops_cli.store.recipes import Recipe
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import Spot
 from mlops_cli.store.stretches import Stretch, bounds, stretches
 
 WINDOW = 4096  # chunks whose places are looked up at a time
-UNKNOWN = 1 << 40  # bytes that an object may have of which nothing is known but its digest
 
 
 NOWHERE = Spot("", 0, 0)
@@ -250,31 +247,6 @@ class Assembler:
             with self.lock:
                 self.fetched.gone.add(name)
         return data or b""
-
-
-def read_recipes(
-    remote: Remote, spots: dict[Digest, Spot], wanted: dict[Digest, Reached], fetched: Fetched
-) -> dict[Digest, Recipe]:
-    """Return the recipes at `spots`, without those that are not there or are lies."""
-    found: dict[Digest, Recipe] = {}
-    fitting = [
-        (spot, digest)
-        for digest, spot in spots.items()
-        if spot.length <= longest(wanted[digest].size or UNKNOWN)
-    ]
-    for stretch in stretches(fitting):
-        name, start, end = bounds(stretch)
-        data = remote.read(name, start, end)
-        if data is None:
-            fetched.gone.add(name)
-            continue
-        for spot, digest in stretch:
-            size = wanted[digest].size
-            with contextlib.suppress(IntegrityError):
-                recipe = parse_recipe(data[spot.offset - start : spot.offset - start + spot.length])
-                if not size or recipe.size == size:
-                    found[digest] = recipe
-    return found
 
 
 def _pwrite(handle: int, data: bytes | memoryview, at: int) -> None:

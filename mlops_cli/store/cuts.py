@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from mlops_cli.errors import IntegrityError
+from mlops_cli.errors import IntegrityError, OutsideWorld
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.recipes import Recipe, RecipeStore, write_recipe
@@ -18,7 +18,8 @@ def remember(cache: Cache, digest: Digest, recipe: Recipe) -> None:
     """Keep how the object was cut."""
     store = _store(cache)
     if not store.has(digest):
-        store.put(digest, write_recipe(recipe), durable=False)
+        with contextlib.suppress(OutsideWorld):  # a full disk is told where it matters
+            store.put(digest, write_recipe(recipe), durable=False)
 
 
 def remembered(cache: Cache, digest: Digest) -> Recipe | None:
@@ -28,6 +29,11 @@ def remembered(cache: Cache, digest: Digest) -> Recipe | None:
     except IntegrityError:  # torn: what is not flushed may be lost with the power
         _store(cache).remove(digest)
         return None
+
+
+def forget(cache: Cache, digest: Digest) -> None:
+    """Forget how an object was cut that nobody needs any more."""
+    _store(cache).remove(digest)
 
 
 def latest(cache: Cache) -> list[Digest]:

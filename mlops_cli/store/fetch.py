@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress, Task
 from mlops_cli.store import remote_index
-from mlops_cli.store.assembling import Assembler, read_recipes
+from mlops_cli.store.assembling import Assembler
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunk_table import chunk_table
 from mlops_cli.store.closure import Reached, Root, children
@@ -15,6 +16,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.lanes import in_parallel
 from mlops_cli.store.nearby import Nearby
 from mlops_cli.store.receiving import Fetched, Receiver
+from mlops_cli.store.recipes_there import read_recipes
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex
 from mlops_cli.store.transfer import absent_error
@@ -136,10 +138,8 @@ def _bring(
             recipes = read_recipes(remote, cut, wanted, fetched)
             nearby = Nearby(cache, recipes.values())
             assembler = Assembler(cache, remote, chunk_table(index), nearby, fetched, task)
-            try:
+            with cache.writing(), contextlib.closing(assembler):
                 in_parallel(assembler.jobs(recipes.items()), lanes=lanes)
-            finally:
-                assembler.close()
             wrong += [*(cut.keys() - recipes.keys()), *assembler.wrong]
             lost = assembler.lost
         # an object that came wrong or not at all may lie in another pack as well

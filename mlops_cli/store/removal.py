@@ -6,10 +6,11 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_cli import fsio
+from mlops_cli.errors import IntegrityError
 from mlops_cli.store import condemned, lease, repack
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
@@ -35,50 +36,40 @@ def remove(
 ) -> set[bytes]:
     """Remove `doomed` and return what is gone; with `merge`, small packs become large ones.
 
-    What can take long comes first: copying into new packs. Then, with no writer at work, `saved`
-    is asked what must stay after all, and the rest goes: each name by itself, so that a crash
-    leaves fewer to remove and nothing broken. Whoever calls this holds `alone`.
+    First what takes no space, for the disk may be full: whole objects, and packs of which nothing
+    stays. Then what stays of other packs is copied into new ones, and the old ones go. Both times
+    no writer is at work, and `saved` is asked what must stay after all. A crash leaves fewer to
+    remove and nothing broken. Whoever calls this holds `alone`.
     Raises StateRefused ("locked"), OutsideWorld ("disk-full").
     """
-    cold = _Cold.plan(cache, doomed)
-    packed = repack.rewrite(cache.packs, doomed, merge=merge)
-    folded = repack.rewrite(cache.cold.packs, cold.chunks, merge=merge)
     with lease.exclusive(cache.root):
-        stay = saved() | condemned.spared(cache.root)
-        gone = set(doomed) - stay
+        gone = doomed - saved() - condemned.spared(cache.root)
         for raw in gone:
             digest = Digest.from_raw(raw)
             path = cache.objects.path(digest)
             with fsio.translated(path):
                 path.unlink(missing_ok=True)
-            if raw in cold.recipes:
-                cache.cold.recipes.remove(digest)
-        repack.retire(cache.packs, packed, stay)
-        kept = {chunk for raw in stay & cold.recipes.keys() for chunk in cold.recipes[raw]}
-        repack.retire(cache.cold.packs, folded, kept)
+            cache.cold.recipes.remove(digest)
+        repack.retire(cache.packs, repack.dead(cache.packs, gone), frozenset())
         sweep_leftovers(cache)
-    return replace(cache, tiers=()).lacking(gone)
+    packed = repack.rewrite(cache.packs, gone, merge=merge)
+    folded = repack.rewrite(cache.cold.packs, _needless_chunks(cache), merge=merge)
+    if packed.old or folded.old:
+        with lease.exclusive(cache.root):
+            repack.retire(cache.packs, packed, saved() | condemned.spared(cache.root))
+            repack.retire(cache.cold.packs, folded, frozenset())
+    return replace(cache, tiers=()).lacking(set(gone))
 
 
-@dataclass(frozen=True, slots=True)
-class _Cold:
-    """Which of the doomed objects are folded, and which chunks no other object needs."""
-
-    recipes: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
-    chunks: frozenset[bytes] = frozenset()
-
-    @classmethod
-    def plan(cls, cache: Cache, doomed: Set[bytes]) -> _Cold:
-        recipes: dict[bytes, frozenset[bytes]] = {}
-        needed: set[bytes] = set()
+def _needless_chunks(cache: Cache) -> set[bytes]:
+    """Return the chunks of which no folded object is made; none while one cannot be told."""
+    held = {digest.raw for digest in cache.cold.packs.iterate()}
+    try:
         for digest in cache.cold.iterate():
-            chunks = {chunk.raw for chunk in cache.cold.recipes.get(digest) or ()}
-            if digest.raw in doomed:
-                recipes[digest.raw] = frozenset(chunks)
-            else:
-                needed |= chunks
-        held = {digest.raw for digest in cache.cold.packs.iterate()}
-        return cls(recipes, frozenset(held - needed))
+            held.difference_update(chunk.raw for chunk in cache.cold.recipes.get(digest) or ())
+    except IntegrityError:  # a damaged recipe, which `verify` sets aside
+        return set()
+    return held
 
 
 def sweep_leftovers(cache: Cache) -> int:

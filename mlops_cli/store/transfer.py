@@ -9,12 +9,13 @@ from typing import Any
 
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import chunks, cuts, remote_index, sending
+from mlops_cli.store import chunks, cuts, naming, remote_index, sending
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunk_table import chunk_table
 from mlops_cli.store.closure import Reached, Root, closure
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.lanes import in_parallel
+from mlops_cli.store.naming import Namer
 from mlops_cli.store.remote import Remote
 from mlops_cli.store.remote_index import RemoteIndex
 from mlops_cli.store.sending import Sender, Sent
@@ -56,8 +57,8 @@ class PushPlan:
             return 0
         if self.large and not chunks.available():
             return -(-(size - self._large) // sending.PACK_BYTES) + 2 + len(self.large)
-        naming = -(-size // sending.NAME_AFTER_BYTES) + (2 if self.large else 0)
-        return -(-size // sending.PACK_BYTES) + naming
+        names = -(-size // naming.AFTER_BYTES) + (2 if self.large else 0)
+        return -(-size // sending.PACK_BYTES) + names
 
     @property
     def _large(self) -> int:
@@ -133,17 +134,19 @@ def push(
         raise absent_error(plan.absent, "is neither in the cache nor on the remote")
     sliced, whole = (plan.large, ()) if chunks.available() else ((), plan.large)
     with progress.task("pushing", total=plan.bytes, unit="B") as task:
-        sender = Sender(cache, remote, index, task, plan.everything, compress)
+        namer = Namer(remote, index)
+        sender = Sender(cache, remote, index, namer, task, plan.everything, compress)
         try:
             in_parallel(sender.jobs(plan.small, sliced, whole), lanes=min(remote.lanes, LANES))
-            sender.settle()
+            namer.settle()
         except BaseException:
             with contextlib.suppress(OutsideWorld):
-                sender.settle()  # what has arrived need not go again
+                namer.settle()  # what has arrived need not go again
             raise
         finally:
-            index = index.with_names(sender.names)
+            index = index.with_names(namer.files)
             remote_index.save(index)
+    sender.sent.objects += namer.named
     if sender.sent.damaged:
         raise damaged_error(sender.sent.damaged)
     index = index.with_complete(root.digest for root in plan.roots)

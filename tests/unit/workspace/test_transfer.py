@@ -235,7 +235,7 @@ def test_a_push_cut_short_goes_on_where_it_ended(
     tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mlops_cli.store.sending.PACK_BYTES", 50_000)
-    monkeypatch.setattr("mlops_cli.store.sending.NAME_AFTER_BYTES", 100_000)
+    monkeypatch.setattr("mlops_cli.store.naming.AFTER_BYTES", 100_000)
     some_data(tmp_path / "data", files=300)
     here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
     root = stored(tmp_path / "data", here)
