@@ -48,12 +48,14 @@ def plan_move(
     shelf: Shelf,
 ) -> list[Move]:
     """Return what moving `olds` to `to` means; nothing is changed. `into` says that `to` is meant
-    as a folder; a folder that exists, here or in something tracked, is one anyway.
+    as a folder; a folder that exists, here or in something tracked, is one anyway. A move that
+    was cut short is planned once more.
 
     Raises NotFound ("not-tracked"), UsageError ("not-data", "not-a-folder"), StateRefused
     ("made-by-step", "in-the-way", "inside-itself", "is-a-link").
     """
-    into = into or _is_folder(root, to, tracked, shelf)
+    if not into and not any(_cut_short(root, old, to, tracked) for old in olds):
+        into = _is_folder(root, to, tracked, shelf)
     if len(olds) > 1 and not into:
         raise UsageError(
             f"{to} is no folder, and {len(olds)} paths cannot have one name",
@@ -165,6 +167,8 @@ def _refuse(root: Path, move: Move, *, git: Git, tracked: Sequence[Tracked], she
             hint="move what it leads to",
             details={"path": move.old},
         )
+    if _cut_short(root, move.old, new, tracked):
+        return
     there = (
         os.path.lexists(root / new)
         or os.path.lexists(root / (new + SUFFIX))
@@ -174,6 +178,18 @@ def _refuse(root: Path, move: Move, *, git: Git, tracked: Sequence[Tracked], she
     )
     if there:
         raise _in_the_way(new)
+
+
+def _cut_short(root: Path, old: str, new: str, tracked: Sequence[Tracked]) -> bool:
+    """Tell whether `old` was on its way to `new`: both are tracked, one of them is there."""
+    by_path = {one.path: one for one in tracked}
+    one, two = by_path.get(old), by_path.get(new)
+    return (
+        one is not None
+        and two is not None
+        and (one.digest, one.kind, one.step, two.step) == (two.digest, two.kind, None, None)
+        and not (os.path.lexists(root / old) and os.path.lexists(root / new))
+    )
 
 
 def _is_folder(root: Path, to: str, tracked: Sequence[Tracked], shelf: Shelf) -> bool:

@@ -127,6 +127,22 @@ def test_a_dry_run_moves_nothing_and_steps_that_read_it_are_named(data: Path, ml
     assert (data / "one.bin").exists()
 
 
+@pytest.mark.parametrize("reached", ["pointer", "data"])
+def test_a_move_that_was_cut_short_goes_on(data: Path, mlops: Any, reached: str) -> None:
+    (data / "archive").mkdir()
+    pointer = json.loads((data / "data/raw.mlops").read_text())
+    (data / "archive/first.mlops").write_text(json.dumps(pointer | {"path": "first"}))
+    (data / "archive/.gitignore").write_text("/first\n")
+    if reached == "data":
+        (data / "data/raw").rename(data / "archive/first")
+
+    mlops("move", "data/raw", "archive/first", code=0)
+
+    assert (data / "archive/first/a.csv").exists()
+    assert not (data / "data/raw.mlops").exists() and not (data / "data/raw").exists()
+    assert mlops("status", "--json", code=0).data["workspace"]["clean"]
+
+
 def test_what_is_known_of_the_files_of_a_folder_moves_along(tmp_path: Path) -> None:
     stats = StatCache(tmp_path / "stat.sqlite")
     (tmp_path / "old/deep").mkdir(parents=True)
