@@ -80,11 +80,6 @@ class AliasIndex:
                 ),
             )
 
-    def forget(self, folder: str) -> int:
-        """Forget all files of `folder`; return how many they were."""
-        with self._writing() as database:
-            return database.execute("DELETE FROM aliases WHERE folder = ?", (folder,)).rowcount
-
     def close(self) -> None:
         """Close the file; a later question opens it again."""
         with self._lock:

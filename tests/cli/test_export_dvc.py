@@ -164,3 +164,14 @@ def test_a_dry_run_of_an_export_changes_nothing(repo: Path, mlops: Any, git: Any
     assert [row["name"] for row in result.data["rows"]] == ["a.bin"]
     assert git("status", "--porcelain", "-uall") == before
     assert not (repo / ".dvc").exists()
+
+
+def test_a_dvc_repository_further_inside_is_left_alone(repo: Path, mlops: Any) -> None:
+    (repo / "sub/.dvc").mkdir(parents=True)
+    (repo / "sub/a.bin").write_bytes(b"a")
+    mlops("add", "sub/a.bin", code=0)
+
+    result = mlops("export", "dvc", "--json", code=0)
+
+    assert [row["state"] for row in result.data["rows"]] == ["refused"]
+    assert not (repo / ".dvc").exists() and not (repo / "sub/a.bin.dvc").exists()

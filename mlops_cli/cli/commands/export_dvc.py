@@ -48,7 +48,8 @@ def command(
     project = ctx.project()
     words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
     wanted = tracked.select(tracked.tracked(project.root, project.git), words)
-    where = export.repository_for(project.root, create=not dry_run)
+    wanted, refused = export.apart(project.root, wanted)
+    where = export.repository_for(project.root, create=bool(wanted) and not dry_run)
     outs = survey.survey(project.root, project.git, where).outs
     if dry_run:
         rows = [
@@ -66,8 +67,9 @@ def command(
         finally:
             aliases.close()
         written = giver.written
-        if not words:
+        if not words and wanted:
             rows += _steps(project, given, ctx.environment)
+    rows = [*refused, *rows]
     data = {"dry_run": dry_run, "written": written, "rows": as_rows(rows)}
     return ctx.show(
         data,

@@ -37,6 +37,21 @@ def repository_for(project: Path, *, create: bool) -> Repository:
     return open_repository(project, ".")
 
 
+def apart(project: Path, tracked: Sequence[Tracked]) -> tuple[list[Tracked], list[Row]]:
+    """Return what may be exported, and a row for each path in a DVC repository further inside."""
+    fit, rows = [], []
+    for one in tracked:
+        folder = one.path.rpartition("/")[0]
+        while folder and not (project / folder / ".dvc").is_dir():
+            folder = folder.rpartition("/")[0]
+        if folder:
+            why = f"it lies in the DVC repository {folder}"
+            rows.append(Row("data", one.path, "refused", why))
+        else:
+            fit.append(one)
+    return fit, rows
+
+
 def export(
     project: Path,
     tracked: Sequence[Tracked],

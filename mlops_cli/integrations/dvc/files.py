@@ -29,7 +29,7 @@ def read_file(file: str, value: Any) -> Iterator[Out | tuple[Stage, Locked] | Re
             yield Refused(f"{file}: {refused.name}", refused.why)
         return
     deps = text.listing(values.get("deps"), name=file)
-    pin = _pin(deps[0]) if deps and isinstance(deps[0], dict) else None
+    pin = _pin(deps[0], base) if deps and isinstance(deps[0], dict) else None
     for item in text.listing(values.get("outs"), name=file):
         try:
             out = read_out(text.mapping(item, name=file), base=base, source=file)
@@ -41,7 +41,7 @@ def read_file(file: str, value: Any) -> Iterator[Out | tuple[Stage, Locked] | Re
         yield out
 
 
-def _pin(dep: Mapping[str, Any]) -> dict[str, Any]:
+def _pin(dep: Mapping[str, Any], base: str) -> dict[str, Any]:
     """Return where a `.dvc` file of `dvc import` or `import-url` says its data is from: as a pin
     that `mlops update` follows where it can, and of a kind of its own where not."""
     path = str(dep.get("path", ""))
@@ -49,7 +49,10 @@ def _pin(dep: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(repo, dict):
         commit = repo.get("rev_lock")
         kind = "git" if commit else "dvc"
-        found = {"url": repo.get("url"), "path": path, "rev": repo.get("rev"), "commit": commit}
+        url = str(repo.get("url"))
+        if url.startswith("."):  # as seen from the file of DVC; ours are seen from the project
+            url = os.path.normpath(os.path.join(base, url))
+        found = {"url": url, "path": path, "rev": repo.get("rev"), "commit": commit}
     else:
         kind = "url" if "://" in path and not path.startswith("remote://") else "dvc"
         etag = dep.get("etag") or dep.get("checksum")

@@ -182,8 +182,21 @@ def take(
         except (Refused, MlopsError) as error:
             taken.rows.append(Row("data", parcel.out.path, "refused", str(error)))
             continue
-        taken.rows.append(Row("data", parcel.out.path, done if changed else "unchanged"))
+        words = (
+            f"links of DVC lie there: dvc unprotect {pointer.path}"
+            if _links(project, parcel)
+            else ""
+        )
+        taken.rows.append(Row("data", pointer.path, done if changed else "unchanged", words))
     return taken
+
+
+def _links(project: Path, parcel: Parcel) -> bool:
+    """Return whether DVC made symbolic links into its cache instead of files (cache.type)."""
+    place = project / parcel.out.path
+    return place.is_symlink() or (
+        bool(parcel.listed) and (project / parcel.wanted[0].path).is_symlink()
+    )
 
 
 def _stored(project: Path, parcel: Parcel, result: Result, writer: BatchWriter) -> Stored:
