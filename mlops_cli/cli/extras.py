@@ -4,6 +4,9 @@ from __future__ import annotations
 
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "s3": ("remotes on S3", ("s3fs",)),
+    "ssh": ("remotes behind ssh", ("paramiko",)),
+    "gs": ("remotes on Google Cloud Storage", ("gcsfs",)),
+    "azure": ("remotes on Azure", ("adlfs",)),
     "features": ("point-in-time joins", ("duckdb",)),
     "torch": (
         "training and export",

@@ -34,7 +34,7 @@ def open_remote(url: str, options: Mapping[str, Any] | None = None, *, root: Pat
                 from mlops_cli.store.remote_folder import Folder
 
                 folder = Path(url.partition("://")[2])
-                backend = Folder(folder, requests)
+                backend = Folder(folder, requests, int(settings.get("jobs", 2)))
             case "s3" | "s3a":
                 from mlops_cli.store.remote_s3 import open_s3
 

@@ -10,7 +10,6 @@ S3 = {
     "RequestExpired": "credentials-expired",
     "UnauthorizedSSOTokenError": "credentials-expired",
     "SSOTokenLoadError": "credentials-expired",
-    "CredentialRetrievalError": "credentials-expired",
     "InvalidAccessKeyId": "credentials-wrong",
     "SignatureDoesNotMatch": "credentials-wrong",
     "InvalidToken": "credentials-wrong",
