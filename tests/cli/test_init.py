@@ -172,6 +172,20 @@ def test_a_file_is_no_place_for_a_project(mlops, tmp_path):
     assert "[not-a-folder]" in mlops("init", "file", cwd=tmp_path, code=30).stderr
 
 
+def test_git_calls_mlops_in_the_new_project_unless_told_otherwise(mlops, repo, git, tmp_path):
+    mlops("init", "--no-hooks", code=0)
+    assert not (repo / ".git/hooks/pre-commit").exists()
+    assert "merge=mlops" in (repo / ".gitattributes").read_text()
+    git("config", "core.hooksPath", str(tmp_path / "everybody"))
+    told = mlops("init", code=0).stderr
+    assert "which is not of this project alone" in told and not (tmp_path / "everybody").exists()
+    git("config", "--unset", "core.hooksPath")
+    mlops("init", code=0)
+    assert (repo / ".git/hooks/pre-commit").exists()
+    assert "merge-driver" in git("config", "merge.mlops.driver")
+    assert ".tmp-mlops-*" in (repo / ".gitignore").read_text().splitlines()
+
+
 def test_the_workflow_and_the_hooks_are_what_their_readers_accept(mlops, repo):
     mlops("init", code=0)
     checker = shutil.which("check-jsonschema", path=str(sys.prefix) + "/bin")
