@@ -156,8 +156,9 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
                         details={"pid": holder, "lock": str(path)},
                     ) from exc
                 time.sleep(0.02)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: only the message of others knows less
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mlops_cli.errors import OutsideWorld
 from mlops_cli.store import condemned, lease, removal
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.condemned import Moment
@@ -99,7 +100,8 @@ def plan(
         unneeded = sizes.keys() - marked.reached - spared.reached
         since = condemned.aged(cache.root, unneeded, now)
         if not dry_run:
-            condemned.looked(cache.root, since, sizes, now)
+            with contextlib.suppress(OutsideWorld):  # a full disk: the former look still counts
+                condemned.looked(cache.root, since, sizes, now)
     ripe = {raw for raw, moment in since.items() if now.calendar - moment >= grace}
     unopened = marked.unopened | history.unopened
     safe = set(held(ripe | unopened)) if ripe else set()
@@ -142,5 +144,6 @@ def sweep(
         return {}
     gone = removal.remove(cache, outlook.ripe.keys(), saved=saved, merge=merge)
     left = {raw: moment for raw, moment in outlook.since.items() if raw not in gone}
-    condemned.save(cache.root, left, outlook.sizes)
+    with contextlib.suppress(OutsideWorld):  # objects that are gone do no harm in it
+        condemned.save(cache.root, left, outlook.sizes)
     return {raw: outlook.ripe[raw] for raw in gone}

@@ -27,6 +27,17 @@ class Rewritten:
     fresh: frozenset[Path]
 
 
+def dead(store: PackStore, doomed: Set[bytes]) -> Rewritten:
+    """Return the packs of which nothing is to stay."""
+    store.refresh()
+    old = {
+        pack: frozenset(rows)
+        for pack, rows in _chosen(store, doomed, merge=False)
+        if rows.keys() <= doomed
+    }
+    return Rewritten(old, frozenset())
+
+
 def rewrite(store: PackStore, doomed: Set[bytes], *, merge: bool = False) -> Rewritten:
     """Copy what is to stay of all packs that hold something `doomed`, with `merge` also of small
     ones; nothing is removed yet.

@@ -160,6 +160,26 @@ def test_a_full_disk_while_packs_are_rewritten_loses_nothing(tmp_path: Path) -> 
     assert not [digest for digest in unneeded if cache.has(digest)]
 
 
+def test_gc_frees_a_disk_on_which_nothing_can_be_written(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    needed, unneeded = cache.put(b"needed" * 100), cache.put(b"unneeded" * 100)
+    with cache.writer() as writer:
+        packed = [writer.put(b"packed %d" % number) for number in range(40)]
+    (tmp_path / "packs/.lock").touch()
+    (tmp_path / "gc").mkdir()
+    (tmp_path / "gc/.lock").touch()
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, former[1]))
+    try:
+        gone = gc(cache, needing([needed]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert gone.keys() == {digest.raw for digest in (unneeded, *packed)}
+    assert cache.read(needed) == b"needed" * 100
+
+
 def test_adding_beside_gc_never_leaves_a_name_without_its_bytes(tmp_path: Path) -> None:
     """One process sweeps without grace; this one stores what is just being swept, and names it."""
     root, names = tmp_path / "cache", tmp_path / "names"
