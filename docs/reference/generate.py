@@ -106,7 +106,7 @@ def error_codes(kinds: dict[str, type[errors.MlopsError]]) -> dict[str, set[str]
                 if name in kinds and keyword.arg == "code":
                     found.setdefault(name, set()).update(_texts(keyword.value))
     found.setdefault("OutsideWorld", set()).update(remote_words.WORDS)  # a table
-    found["MissingExtra"] = {"missing-extra"}  # written once, in MissingExtra.of
+    found.setdefault("MissingExtra", set()).add("missing-extra")  # written in MissingExtra.of
     return found
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from mlops_cli.errors import MissingExtra
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import frames
+from mlops_cli.store import chunks, frames
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunks import CHUNKED_FROM, Chunk
 from mlops_cli.store.digest import Digest
@@ -40,8 +41,15 @@ def fold(
 
     Chunks are on the disk before the recipe that names them, and an object was read back from its
     chunks before the whole one goes. Whoever calls this makes sure that no link leads to it: a
-    second name (a hard link) would keep its bytes, a symlink would lead nowhere.
+    second name (a hard link) would keep its bytes, a symlink would lead nowhere. Raises
+    MissingExtra ("missing-cutter") where nothing can cut, OutsideWorld ("disk-full").
     """
+    if not chunks.available():
+        raise MissingExtra(
+            "fastcdc, which cuts objects into chunks, is installed here without its compiled half",
+            code="missing-cutter",
+            hint="with a C compiler: pip install --force-reinstall --no-binary fastcdc fastcdc",
+        )
     folded = Folded()
     with progress.task("folding", unit="B") as task, Slicer() as slicer:
         folder = _Folder(cache, slicer, compress)
@@ -72,17 +80,17 @@ class _Folder:
     def take(self, digest: Digest, size: int) -> bool:
         """Put the chunks of one object into the open pack; return whether it was the right one."""
         found: list[Digest] = []
-        chunks: list[Chunk] = []
+        made: list[Chunk] = []
         with contextlib.closing(self.cache.stream(digest)) as source:
             for piece in self.slicer.slices(source, found.append):
                 for chunk, data in piece.chunks:
-                    chunks.append(chunk)
+                    made.append(chunk)
                     self._store(chunk.raw, data)
                 piece.release()
         if found != [digest]:
             self.cache.set_aside(digest)
             return False
-        self.recipes[digest] = write_recipe(recipe_of(chunks))
+        self.recipes[digest] = write_recipe(recipe_of(made))
         self.waiting += size
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from mlops_cli.store import cuts
@@ -11,7 +12,7 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.chunks import Chunk
 from mlops_cli.store.recipes import Recipe
 
-ROWS_AT_MOST = 1 << 20  # of remembered cuts that are looked through: a quarter of a tebibyte
+ROWS_AT_MOST = 1 << 20  # chunks looked for, and looked through: a quarter of a tebibyte
 
 
 class Nearby:
@@ -20,7 +21,8 @@ class Nearby:
     def __init__(self, cache: Cache, recipes: Iterable[Recipe]) -> None:
         self._cold = cache.cold
         self._found: dict[bytes, tuple[Path, int]] = {}
-        wanted = {chunk.raw for recipe in recipes for chunk in recipe}
+        every = (chunk.raw for recipe in recipes for chunk in recipe)
+        wanted = set(islice(every, ROWS_AT_MOST))
         rows = 0
         for digest in cuts.latest(cache):
             if not wanted or rows > ROWS_AT_MOST:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.errors import IntegrityError
+from mlops_cli.errors import IntegrityError, MissingExtra
+from mlops_cli.store import chunks
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fold import fold
@@ -120,3 +121,14 @@ def test_an_object_that_cannot_be_read_back_stays_whole(
     assert fold(cache, [digest]).objects == 0
     assert cache.objects.path(digest).exists()
     assert cache.read(digest) == noise(2 << 20)
+
+
+def test_without_a_cutter_nothing_is_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = open_cache(tmp_path / "cache")
+    digest = stored(cache, noise(2 << 20))
+    monkeypatch.setattr(chunks, "available", lambda: False)
+    with pytest.raises(MissingExtra, match="compiled"):
+        fold(cache, [digest])
+    assert cache.objects.path(digest).exists()
