@@ -12,14 +12,13 @@ from mlops_cli.errors import NotFound, StateRefused, UsageError
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import Stored
-from mlops_cli.store.patch import Shelf, find
+from mlops_cli.store.patch import Shelf
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs import index
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import part, track
-from mlops_cli.workspace.admit import RESERVED
+from mlops_cli.workspace import destination, part, track
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
@@ -54,8 +53,8 @@ def plan_move(
     Raises NotFound ("not-tracked"), UsageError ("not-data", "not-a-folder"), StateRefused
     ("made-by-step", "in-the-way", "inside-itself", "is-a-link").
     """
-    if not into and not any(_cut_short(root, old, to, tracked) for old in olds):
-        into = _is_folder(root, to, tracked, shelf)
+    if not into and not any(destination.cut_short(root, old, to, tracked) for old in olds):
+        into = destination.is_folder(root, to, tracked, shelf)
     if len(olds) > 1 and not into:
         raise UsageError(
             f"{to} is no folder, and {len(olds)} paths cannot have one name",
@@ -65,8 +64,10 @@ def plan_move(
     moves = [_move(old, to, into=into, tracked=tracked, shelf=shelf) for old in olds]
     for n, move in enumerate(moves):
         if any(move.new == other.new for other in moves[:n]):
-            raise _in_the_way(move.new)
-        _refuse(root, move, git=git, tracked=tracked, shelf=shelf)
+            raise destination.in_the_way(move.new)
+        destination.refuse(
+            root, move.old, move.new, move.target, git=git, tracked=tracked, shelf=shelf
+        )
     return moves
 
 
@@ -143,61 +144,14 @@ def _move(old: str, to: str, *, into: bool, tracked: Sequence[Tracked], shelf: S
     else:
         mode = "dir" if one.kind == "tree" else "exec" if one.executable else "file"
         entry = Entry("", mode, one.digest, one.size, one.files)  # type: ignore[arg-type]
-    return Move(old, new, one, entry, source, target)
-
-
-def _refuse(root: Path, move: Move, *, git: Git, tracked: Sequence[Tracked], shelf: Shelf) -> None:
-    new, parts = move.new, move.new.split("/")
-    if new == move.old or new.startswith(move.old + "/"):
+    if target is None and entry.mode == "link":
         raise StateRefused(
-            f"{move.old} cannot be moved into itself",
-            code="inside-itself",
-            hint="name another place",
-            details={"path": move.old, "to": new},
-        )
-    if any(name in RESERVED for name in parts) or new.endswith(SUFFIX) or new == ".":
-        raise UsageError(
-            f"{new} is no place for data", code="not-data", hint="name a place beside it"
-        )
-    fsio.inside(root, new.rpartition("/")[0] or ".")
-    if move.target is None and move.entry.mode == "link":
-        raise StateRefused(
-            f"{move.old} is a link, and a link is tracked only inside a folder",
+            f"{old} is a link, and a link is tracked only inside a folder",
             code="is-a-link",
             hint="move what it leads to",
-            details={"path": move.old},
+            details={"path": old},
         )
-    if _cut_short(root, move.old, new, tracked):
-        return
-    there = (
-        os.path.lexists(root / new)
-        or os.path.lexists(root / (new + SUFFIX))
-        or any(one.path == new or one.path.startswith(new + "/") for one in tracked)
-        or bool(git.run("ls-files", "-z", "--cached", "--", new))
-        or (move.target and find(shelf, move.target.digest, part.inner(move.target, new)))
-    )
-    if there:
-        raise _in_the_way(new)
-
-
-def _cut_short(root: Path, old: str, new: str, tracked: Sequence[Tracked]) -> bool:
-    """Tell whether `old` was on its way to `new`: both are tracked, one of them is there."""
-    by_path = {one.path: one for one in tracked}
-    one, two = by_path.get(old), by_path.get(new)
-    return (
-        one is not None
-        and two is not None
-        and (one.digest, one.kind, one.step, two.step) == (two.digest, two.kind, None, None)
-        and not (os.path.lexists(root / old) and os.path.lexists(root / new))
-    )
-
-
-def _is_folder(root: Path, to: str, tracked: Sequence[Tracked], shelf: Shelf) -> bool:
-    if (root / to).is_dir() or any(one.path == to and one.kind == "tree" for one in tracked):
-        return True
-    folder = part.around(tracked, to)
-    found = find(shelf, folder.digest, part.inner(folder, to)) if folder else None
-    return found is not None and found.mode == "dir"
+    return Move(old, new, one, entry, source, target)
 
 
 def _pointer(move: Move) -> Pointer:
@@ -215,13 +169,4 @@ def _pointer(move: Move) -> Pointer:
         push=one.push,
         pin=one.pin if own else None,
         theirs=one.theirs if own else None,
-    )
-
-
-def _in_the_way(path: str) -> StateRefused:
-    return StateRefused(
-        f"{path} is there already",
-        code="in-the-way",
-        hint="move or remove it first, or name another place",
-        details={"path": path},
     )
