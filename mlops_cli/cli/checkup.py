@@ -9,14 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli import __version__
 from mlops_cli.cli.extras import EXTRAS
-from mlops_cli.cli.render.text import count, size
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
 from mlops_cli.vcs import drivers
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from mlops_cli.workspace.remotes import Named
 
 OLDEST_GIT = (2, 30)
-LITTLE_SPACE = 1 << 30
 PATIENCE = 5.0  # seconds to wait for a remote
 CORE = ("typer", "rich", "gitpython", "pyyaml", "fsspec", "pyarrow")
 
@@ -145,47 +142,6 @@ def pipeline(root: Path) -> Iterator[Finding]:
     if chosen:
         words = ", ".join(f"{name}: {kind}" for name, kind in chosen.items())
         yield Finding("project", "backends", "ok", words, facts={"backends": chosen})
-
-
-def disk(cache: Path) -> Iterator[Finding]:
-    """Is there space, and how may checkout bring bytes into the workspace?"""
-    from mlops_cli.store.links import probe
-
-    folder = next(each for each in (cache, *cache.parents) if each.is_dir())
-    free = shutil.disk_usage(folder).free
-    little = free < LITTLE_SPACE
-    yield Finding(
-        "disk",
-        "space",
-        "note" if little else "ok",
-        f"{size(free)} free for the cache",
-        "mlops config set cache.dir PATH moves it to another disk" if little else None,
-        {"free": free, "cache": str(cache)},
-    )
-    able = probe(folder)
-    kinds = ", ".join(kind for kind, can in able.items() if can)
-    if not kinds:
-        message = f"nothing can be written to {folder}"
-        yield Finding("disk", "links", "problem", message, f"chmod u+rwx {folder}")
-        return
-    yield Finding("disk", "links", "ok", f"the disk can {kinds}", facts={"links": able})
-
-
-def quarantine(cache: Path, now: datetime) -> Iterator[Finding]:
-    """Were damaged bytes set aside?"""
-    from mlops_cli.store import quarantine as asides
-    from mlops_cli.store.cache import open_cache
-
-    found = asides.quarantine(open_cache(cache))
-    if not found:
-        yield Finding("disk", "quarantine", "ok", "no damaged bytes were set aside")
-        return
-    message = (
-        f"{count(len(found), 'damaged object')} set aside, "
-        f"the oldest {count(max((now - found[0].since).days, 0), 'day')} ago"
-    )
-    facts = {"objects": len(found), "replaced": sum(one.replaced for one in found)}
-    yield Finding("disk", "quarantine", "note", message, "mlops verify --repair", facts)
 
 
 def remotes(settings: Settings, root: Path) -> Iterator[Finding]:

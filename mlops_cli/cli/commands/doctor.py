@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli import config
-from mlops_cli.cli import checkup, context
+from mlops_cli.cli import checkup, checkup_disk, context
 from mlops_cli.cli.checkup import Finding
 from mlops_cli.cli.render import text
 from mlops_cli.errors import MlopsError
@@ -37,7 +37,7 @@ def command(
             findings.append(checkup.of_error("project", "settings", error))
             settings = config.Settings({})
         cache = root / (settings.get("cache.shared") or settings.get("cache.dir"))
-        findings += [*checkup.disk(cache), *checkup.quarantine(cache, ctx.now())]
+        findings += [*checkup_disk.disk(cache), *checkup_disk.quarantine(cache, ctx.now())]
         if not offline:
             findings += checkup.remotes(settings, root)
     usable = all(finding.state != "problem" for finding in findings)
