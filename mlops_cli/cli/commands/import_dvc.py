@@ -53,7 +53,7 @@ def command(
     known = tracked.tracked(project.root, project.git)
     names = [one.name for one in remotes.remotes(ctx.settings)]
     agenda = intake.agenda(project.root, found, known_remotes=names)
-    plan = take.plan(project.root, found, tracked=known, force=force, ask=not dry_run)
+    plan = take.plan(project.root, found, tracked=known, ask=not dry_run)
     if dry_run:
         rows = [*plan.rows, *_expected(plan, attach=attach), *agenda.rows]
         rows += [Row("step", one.name, "imported", "; ".join(one.notes)) for one in agenda.steps]

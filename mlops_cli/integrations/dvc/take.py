@@ -70,7 +70,6 @@ def plan(
     found: Survey,
     *,
     tracked: Iterable[Tracked],
-    force: bool = False,
     ask: bool = True,
 ) -> Plan:
     """Return what is to be brought. With `ask`, DVC's remotes are asked for lists of folders that
@@ -80,7 +79,7 @@ def plan(
     for out in found.outs:
         try:
             parcel = _parcel(project, found, out, made.shelf, ask=ask)
-            _free(out, known, force=force)
+            _free(out, known)
         except Refused as refused:
             state: State = "corrupt" if "damaged" in refused.why else "refused"
             made.rows.append(Row("data", out.path, state, refused.why))
@@ -117,11 +116,11 @@ def _elsewhere(project: Path, found: Survey, out: Out) -> elsewhere.Elsewhere | 
     return elsewhere.open_elsewhere(remote, project)
 
 
-def _free(out: Out, known: Sequence[Tracked], *, force: bool) -> None:
+def _free(out: Out, known: Sequence[Tracked]) -> None:
     """Raise Refused where something else stands for the path already."""
     for one in known:
         if one.path == out.path:
-            if (one.step is None) != (out.step is None) and not force:
+            if (one.step is None) != (out.step is None):
                 raise Refused(out.path, f"{one.source} stands for it already")
             continue
         if (one.path + "/").startswith(out.path + "/") or (out.path + "/").startswith(
