@@ -20,7 +20,7 @@ from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fold import fold
 
-ROUNDS = int(os.environ.get("MLOPS_KILLS", "25"))
+ROUNDS = int(os.environ.get("MLOPS_KILLS", "15"))
 NOW = Moment(1_700_000_000)
 CALLS = ("replace", "unlink", "fsync", "open", "write", "writev", "chmod", "mkdir")
 
