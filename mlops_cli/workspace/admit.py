@@ -13,6 +13,7 @@ from mlops_cli.workspace.pointer import SUFFIX
 from mlops_cli.workspace.tracked import Tracked
 
 RESERVED = (".mlops", ".git")
+AT_ONCE = 1000  # paths in one command line
 
 
 def check(
@@ -31,10 +32,11 @@ def check(
     """
     for path in paths:
         _refuse(root, path, tracked, present)
-    for one in paths:
-        for other in paths:
-            if other.startswith(one + "/"):
-                raise _inside(other, one)
+    named = set(paths)
+    for path in paths:
+        for folder in part.outer(path):
+            if folder in named:
+                raise _inside(path, folder)
     _refuse_in_git(git, paths)
 
 
@@ -92,8 +94,11 @@ def _refuse(root: Path, path: str, known: Sequence[Tracked], present: bool) -> N
 
 
 def _refuse_in_git(git: Git, paths: Sequence[str]) -> None:
-    listed = git.run("ls-files", "-z", "--cached", "--", *paths).split("\0")
-    in_git = [name for name in listed if name]
+    in_git: list[str] = []
+    for start in range(0, len(paths), AT_ONCE):
+        some = paths[start : start + AT_ONCE]
+        listed = git.run("ls-files", "-z", "--cached", "--", *some).split("\0")
+        in_git += [name for name in listed if name]
     if in_git:
         shown = next(
             path for path in paths if in_git[0] == path or in_git[0].startswith(path + "/")
