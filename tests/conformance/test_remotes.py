@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import random
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -150,8 +151,14 @@ def test_a_stranger_who_lists_names_that_climb_out_writes_nothing(tmp_path: Path
         assert remote.list("index") == {}
 
 
-@pytest.mark.parametrize(("url", "extra"), [("gs://bucket/x", "gs"), ("az://box/x", "azure")])
-def test_a_kind_that_needs_an_extra_names_it(tmp_path: Path, url: str, extra: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "package", "extra"),
+    [("gs://bucket/x", "gcsfs", "gs"), ("az://box/x", "adlfs", "azure")],
+)
+def test_a_kind_that_needs_an_extra_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, package: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     with pytest.raises(MissingExtra) as missing:
         open_remote(url, root=tmp_path)
     assert missing.value.hint == f"pip install 'mlops-cli[{extra}]'"
