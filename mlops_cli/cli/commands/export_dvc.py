@@ -13,8 +13,8 @@ from mlops_cli.cli.commands.import_dvc import LINKS, LOST, as_rows, table
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 from mlops_cli.integrations.dvc import export, survey
-from mlops_cli.integrations.dvc.bring import Link
 from mlops_cli.integrations.dvc.give import Given, Giver
+from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.store.alias import open_aliases
 from mlops_cli.workspace import ignore, track, tracked

@@ -11,8 +11,8 @@ from mlops_cli import config
 from mlops_cli.cli import context, settings_file
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.integrations.dvc import intake, repository, steps, survey, take
-from mlops_cli.integrations.dvc.bring import Link
+from mlops_cli.integrations.dvc import intake, parcels, repository, steps, survey, take
+from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.store.alias import attached
 from mlops_cli.workspace import remotes, track, tracked
@@ -53,7 +53,7 @@ def command(
     known = tracked.tracked(project.root, project.git)
     names = [one.name for one in remotes.remotes(ctx.settings)]
     agenda = intake.agenda(project.root, found, known_remotes=names)
-    plan = take.plan(project.root, found, tracked=known, ask=not dry_run)
+    plan = parcels.plan(project.root, found, tracked=known, ask=not dry_run)
     if dry_run:
         rows = [*plan.rows, *_expected(plan, attach=attach), *agenda.rows]
         rows += [Row("step", one.name, "imported", "; ".join(one.notes)) for one in agenda.steps]
@@ -99,7 +99,7 @@ def command(
     )
 
 
-def _expected(plan: take.Plan, *, attach: bool) -> list[Row]:
+def _expected(plan: parcels.Plan, *, attach: bool) -> list[Row]:
     absent = plan.absent()
     rows = []
     for parcel in plan.parcels:

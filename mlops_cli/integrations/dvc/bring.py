@@ -10,50 +10,21 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from mlops_cli import fsio
-from mlops_cli.integrations.dvc import sums
+from mlops_cli.integrations.dvc import large, sums
+from mlops_cli.integrations.dvc.brought import Got, Lost, Result
 from mlops_cli.integrations.dvc.elsewhere import Elsewhere
+from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.outs import Sum
 from mlops_cli.integrations.dvc.shelf import Candidate, Shelf, Wanted
 from mlops_cli.integrations.dvc.sums import Sums
 from mlops_cli.progress import Progress
-from mlops_cli.store import hashing, links
+from mlops_cli.store import hashing
 from mlops_cli.store.alias import Alias, AliasIndex
 from mlops_cli.store.cache import PACK_BELOW, BatchWriter, Cache
-from mlops_cli.store.digest import Digest
-
-Link = Literal["auto", "hardlink", "copy"]
 
 BATCH_FILES = 4096
-
-
-class Got(NamedTuple):
-    """Bytes that are in the cache now, or attached to it."""
-
-    digest: Digest
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Bytes that could not be brought: nowhere to be found, or not what their name says."""
-
-    wanted: Wanted
-    state: Literal["missing", "corrupt"]
-    where: str
-
-
-@dataclass(slots=True)
-class Result:
-    """What was brought, by the key of what was wanted, and what was not."""
-
-    got: dict[tuple[str, str], Got] = field(default_factory=dict)
-    lost: list[Lost] = field(default_factory=list)
-    hashed: int = 0  # objects that were read
-    fetched: int = 0  # of which from a remote
-    copied: int = 0  # bytes that took new space in our cache
 
 
 @dataclass(slots=True)
@@ -159,10 +130,10 @@ class Bringer:
         """Give a large file a place in our cache while it is hashed: linked, or copied."""
         objects = self.cache.objects
         with objects.temporary() as temporary:
-            if self.link == "hardlink" and _unwritable(candidate) and _linked(candidate, temporary):
+            if self.link == "hardlink" and large.linked(candidate, temporary):
                 found = sums.of_file(temporary)
             else:
-                found = _copied(candidate.path, temporary, share=self.link != "copy")
+                found = large.copied(candidate.path, temporary, share=self.link != "copy")
             good = found.md5 == one.md5 or (
                 one.legacy and one.md5 in sums.legacy_of_file(temporary)
             )
@@ -225,30 +196,3 @@ def _batches(todo: Sequence[Wanted]) -> Iterable[Sequence[Wanted]]:
     # the sizes are not known before the files are looked at; a pack is sealed at 64 MiB anyway
     for at in range(0, len(todo), BATCH_FILES):
         yield todo[at : at + BATCH_FILES]
-
-
-def _unwritable(candidate: Candidate) -> bool:
-    """Return whether nobody is expected to write to the file: a link to it is a link for good."""
-    return bool(candidate.name) and not candidate.found.st_mode & 0o222
-
-
-def _linked(candidate: Candidate, temporary: Path) -> bool:
-    try:
-        os.link(candidate.path, temporary)
-    except OSError:
-        return False  # another disk, or one without links
-    return True
-
-
-def _copied(path: Path, temporary: Path, *, share: bool) -> Sums:
-    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        target = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            if share and links.reflink(source, target):
-                return sums.of_handle(target)
-            return sums.of_handle(source, target)
-        finally:
-            os.close(target)
-    finally:
-        os.close(source)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlops_cli.integrations.dvc import text
+from mlops_cli.integrations.dvc.declared import Made
 from mlops_cli.integrations.dvc.lock import Locked, read_locked
 from mlops_cli.integrations.dvc.outs import Out, Refused, place, read_out
-from mlops_cli.integrations.dvc.stages import Made, Stage
+from mlops_cli.integrations.dvc.stages import Stage
 
 _KINDS = (("metric", "metrics"), ("plot", "plots"))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mlops_cli import fsio
 from mlops_cli.integrations.dvc import present, sums
-from mlops_cli.integrations.dvc.bring import Link
+from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.outs import Sum
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.store.alias import Alias, AliasIndex

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.integrations.dvc.context import read_values
+from mlops_cli.integrations.dvc.declared import Made
 from mlops_cli.integrations.dvc.outs import Refused, place
-from mlops_cli.integrations.dvc.stages import Made, Stage
+from mlops_cli.integrations.dvc.stages import Stage
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 _READ = (".yaml", ".yml", ".json")  # params files that mlops reads key by key

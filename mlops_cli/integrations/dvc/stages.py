@@ -10,21 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.integrations.dvc import text
+from mlops_cli.integrations.dvc import declared, text
 from mlops_cli.integrations.dvc.context import EXPRESSION, Context, spelled
+from mlops_cli.integrations.dvc.declared import Made
 from mlops_cli.integrations.dvc.outs import Refused, place
 
 FILE = "dvc.yaml"
 TURNS = 10_000  # stages that one loop may make
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One output of a stage: `role` is outs, metrics or plots; `options` are DVC's words."""
-
-    path: str  # relative to the project
-    role: str
-    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +130,9 @@ def _stage(
         tuple(context.text(line, command=True) for line in lines),
         tuple(_live(line, context) for line in lines),
         wdir,
-        tuple(_words(rest, "deps", name)),
-        tuple(_params(rest, name)),
-        tuple(_outs(rest, wdir, name)),
+        tuple(declared.words(rest, "deps", name)),
+        tuple(declared.params(rest, name)),
+        tuple(declared.outs(rest, wdir, name)),
         frozen=rest.get("frozen") is True,
         always=rest.get("always_changed") is True,
         desc=str(rest.get("desc") or ""),
@@ -171,42 +163,3 @@ def _live(line: str, context: Context) -> str:
 def _folder(base: str, path: str) -> str:
     joined = os.path.normpath(os.path.join(base, path))
     return "" if joined == "." else place(base, path)
-
-
-def _words(values: Mapping[str, Any], key: str, name: str) -> list[str]:
-    found = values.get(key) or []
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise Refused(name, f"its {key} are no list of paths")
-    return found
-
-
-def _params(values: Mapping[str, Any], name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    keys: list[str] = []
-    for item in values.get("params") or []:
-        if isinstance(item, str):
-            file, colon, _ = item.partition(":")
-            if colon:
-                yield file, ()
-            else:
-                keys.append(item)
-        elif isinstance(item, dict):
-            for file, wanted in item.items():
-                if wanted is not None and not isinstance(wanted, list):
-                    raise Refused(name, f"its params of {file} are no list")
-                yield file, tuple(str(one) for one in wanted or ())
-        else:
-            raise Refused(name, f"its params list {item!r}")
-    if keys:
-        yield "params.yaml", tuple(keys)
-
-
-def _outs(values: Mapping[str, Any], wdir: str, name: str) -> Iterator[Made]:
-    for role in ("outs", "metrics", "plots"):
-        items = values.get(role) or []
-        if not isinstance(items, list):
-            raise Refused(name, f"its {role} are no list")
-        for item in items:
-            pairs = item.items() if isinstance(item, dict) else ((item, None),)
-            for path, options in pairs:
-                given = options if isinstance(options, dict) else {}
-                yield Made(place(wdir, path), role, given)

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_cli.errors import MlopsError
-from mlops_cli.integrations.dvc import present
-from mlops_cli.integrations.dvc.context import leaves, read_values
+from mlops_cli.integrations.dvc import saw
+from mlops_cli.integrations.dvc.context import leaves
 from mlops_cli.integrations.dvc.lock import Locked
 from mlops_cli.integrations.dvc.lower import Lowered
-from mlops_cli.integrations.dvc.outs import Out, Refused, place, read_sum
+from mlops_cli.integrations.dvc.outs import Out
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.pipeline.key import digest_of, key
 from mlops_cli.pipeline.lock import Lock, Output, write_lock
@@ -102,11 +102,11 @@ def _lock(
 ) -> tuple[Lock, list[str]]:
     """Return the lock of one step, and what is not as dvc.lock says."""
     changed: list[str] = []
-    inputs = dict(_inputs(one, entry, step, world, outs, stored, parts.root, changed))
+    inputs = dict(saw.inputs(one, entry, step, world, outs, stored, parts.root, changed))
     now = key(
         step,
         inputs=inputs,
-        params=dict(_params(one, entry, step, world, parts.root, changed)),
+        params=dict(saw.params(one, entry, step, world, parts.root, changed)),
         code={},
         environment=world.environment,
         variables={},
@@ -125,85 +125,6 @@ def _lock(
         FACTS,
     )
     return lock, changed
-
-
-def _inputs(
-    one: Lowered,
-    entry: Locked,
-    step: Step,
-    world: World,
-    outs: Mapping[str, Out],
-    stored: Mapping[str, Stored],
-    root: Path,
-    changed: list[str],
-) -> Iterable[tuple[str, str]]:
-    """Yield each dep with its digest, or with its former md5 where it is another one now."""
-    said: dict[str, Any] = {}
-    for path, values in entry.deps.items():
-        try:
-            said[place(one.stage.wdir, path)] = read_sum(values)
-        except Refused:
-            continue  # outside of the project: lower said so
-    for path in dict.fromkeys([*step.deps, *said]):
-        sum_ = said.get(path)
-        now = world.paths.get(path)
-        known = outs.get(path)
-        if known is not None and known.sum == sum_ and path in stored:
-            digest = str(stored[path].digest)
-            same = now in (None, digest) and path in step.deps
-        elif path in said and path in step.deps and now is not None and sum_ is not None:
-            digest, same = now, present.matches(root / path, sum_)
-        elif path in step.deps and path not in one.stage.deps and now is not None:
-            digest, same = now, True  # a params file, which _params compares by its values
-        else:
-            digest, same = "", False
-        if same:
-            yield path, digest
-        else:
-            changed.append(path)
-            yield path, str(sum_) if sum_ else "unknown"
-
-
-def _params(
-    one: Lowered, entry: Locked, step: Step, world: World, root: Path, changed: list[str]
-) -> Iterable[tuple[str, Any]]:
-    """Yield each param with its value now, or with the former one where that was another."""
-    for file, keys in one.stage.params:
-        path = place(one.stage.wdir, file)
-        before = entry.params.get(file, {})
-        try:
-            values = read_values(root, path)
-        except Refused:
-            values = {}
-        if not keys and dict(before) == values:
-            if path in step.params:
-                yield path, world.params[path]
-            continue
-        if not keys:
-            changed.append(path)
-            yield path, before
-        for word in keys:
-            reference = f"{path}:{word}"
-            if word in before and _at(values, word) == before[word]:
-                if reference in step.params:
-                    yield reference, world.params[reference]
-            else:
-                changed.append(reference)
-                yield reference, before.get(word)
-    yielded = {
-        f"{place(one.stage.wdir, file)}:{word}" for file, keys in one.stage.params for word in keys
-    }
-    for reference in step.params:  # what the command names by itself
-        if reference not in yielded and ":" in reference:
-            yield reference, world.params[reference]
-
-
-def _at(values: Any, word: str) -> Any:
-    for part in word.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return None
-        values = values[part]
-    return values
 
 
 def _output(stored: Stored) -> Output:

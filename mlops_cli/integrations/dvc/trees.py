@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlops_cli.integrations.dvc.bring import Got
+from mlops_cli.integrations.dvc.brought import Got
 from mlops_cli.integrations.dvc.outs import Listed
 from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.digest import Digest

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dvc_world import DvcWorld, md5
 
-from mlops_cli.integrations.dvc import repository, survey, take
+from mlops_cli.integrations.dvc import parcels, repository, survey
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.vcs.repo import Git
 
@@ -16,7 +16,7 @@ from mlops_cli.vcs.repo import Git
 def rows(root: Path) -> dict[str, Row]:
     """Return what a plan refuses, by name."""
     found = survey.survey(root, Git(root), repository.open_repository(root, "."))
-    plan = take.plan(root, found, tracked=[])
+    plan = parcels.plan(root, found, tracked=[])
     assert "evil" not in {parcel.out.path for parcel in plan.parcels}
     assert "big.bin" in {parcel.out.path for parcel in plan.parcels}
     return {row.name: row for row in [*found.rows, *plan.rows]}

@@ -11,8 +11,8 @@ import pytest
 from dvc_world import DvcWorld, md5
 from s3server import S3
 
-from mlops_cli.integrations.dvc import repository, survey, take
-from mlops_cli.integrations.dvc.bring import Link
+from mlops_cli.integrations.dvc import parcels, repository, survey, take
+from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.vcs.repo import Git
@@ -22,7 +22,7 @@ def taken(
     root: Path, *, cache: Cache, attach: bool = False, link: Link = "auto", progress: Any = SILENT
 ) -> take.Taken:
     found = survey.survey(root, Git(root), repository.open_repository(root, "."))
-    plan = take.plan(root, found, tracked=[])
+    plan = parcels.plan(root, found, tracked=[])
     return take.take(
         root, found, plan, cache=cache, tracked=[], attach=attach, link=link, progress=progress
     )
