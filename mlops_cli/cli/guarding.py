@@ -88,13 +88,14 @@ def _stale(
     for item in found.plan.stale if found else ():
         reasons = [one for one in item.because if one.code not in HARMLESS]
         if reasons and found:
-            touched = _touches(changed, item, found)
+            # a step that never ran has no lock that would say anything wrong
+            wrong = reasons[0].code != "never-ran" and _touches(changed, item, found)
             yield Objection(
                 item.step.name,
                 "stale",
                 reasons[0].sentence(),
                 "mlops run",
-                blocks=blocks and touched,  # a commit that has to do with the step leaves it right
+                blocks=blocks and wrong,
             )
 
 
