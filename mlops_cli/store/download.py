@@ -18,8 +18,9 @@ from mlops_cli.store.closure import Kind
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.partial import Partial, sweep
 from mlops_cli.store.patch import patch
-from mlops_cli.store.source import Broken, Source, Version, open_source
+from mlops_cli.store.source import Broken, Source, Version
 from mlops_cli.store.source_fsspec import Outside
+from mlops_cli.store.source_kinds import open_source
 from mlops_cli.store.tree import Entry, write_tree
 
 FOLDER = "partial"

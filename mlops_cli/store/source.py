@@ -120,19 +120,6 @@ def spell(url: str, *, start: Path) -> str:
     return parts._replace(scheme=protocol, fragment="").geturl()
 
 
-def open_source(
-    url: str, options: Mapping[str, Any] | None = None, pinned: Version | None = None
-) -> Source:
-    """Return the source at `url`, as `spell` gives it, without asking it anything yet."""
-    if url.partition("://")[0] in WEB:
-        from mlops_cli.store.source_web import Web
-
-        return Web(url)
-    from mlops_cli.store.source_fsspec import open_outside
-
-    return open_outside(url, options or {}, pinned)
-
-
 def name_of(url: str) -> str:
     """Return the last part of the path in `url`, which names the data here."""
     path = urlsplit(url).path if url.partition("://")[0] in WEB else url

@@ -23,8 +23,8 @@ HEAVY = {"rich", "git", "fsspec", "asyncio", "pyarrow", "numpy", "torch", "onnx"
 # in an order in which each leaves what the next ones need; exit codes other than 0 are answers
 READING = """
 status · doctor --offline · config list · config get cache.dir · schema --list · diff HEAD~3 HEAD
-ls · du --history · verify · verify --level sizes · verify delay@v1 · dag · explain train.delay · feature list
-feature profile data/weather · feature validate weather · feature get airport_now
+ls · du --history · verify · verify --level sizes · verify delay@v1 · dag
+explain train.delay · feature list · feature profile data/weather · feature validate weather · feature get airport_now
 feature history airport_now · feature test airport_now · runs list · runs show
 runs search step=train.delay · models list · models show delay@production · models history delay
 models card delay · deploy plan · deploy status · deploy logs · deploy history · monitor report
