@@ -61,8 +61,8 @@ def patch(shelf: Shelf, tree: Digest, changes: Mapping[str, Entry | None]) -> Pa
     """Return `tree` with an entry put at each path of `changes`, or taken away where it is None.
 
     An entry is called as its path says, whatever its own name. Folders on the way are made where
-    they are missing, also in the place of a file; a folder that loses all that is in it stays,
-    empty, as it does on a disk. No path may lie inside another one.
+    something is put into them, also in the place of a file; a folder that loses all that is in it
+    stays, empty, as it does on a disk. No path may lie inside another one.
     Raises StateRefused ("reserved-name", "inside-another") and what `read` raises.
     """
     wanted: dict[str, dict[str, Entry | None]] = {"": {}}
@@ -83,17 +83,20 @@ def patch(shelf: Shelf, tree: Digest, changes: Mapping[str, Entry | None]) -> Pa
     present = _open(shelf, tree, wanted)
     listings: list[bytes] = []
     for folder in sorted(wanted, key=lambda path: path.count("/"), reverse=True):
-        entries = present[folder]
+        entries = present.get(folder, {})
         for name, put in wanted[folder].items():
             if put is not None:
                 entries[name] = put
             else:
                 entries.pop(name, None)
+        above, name = _above(folder)
+        if not entries and folder not in present:
+            del wanted[above][name]  # nothing is there that could be taken away
+            continue
         data = write_tree(entries.values())
         size, files = totals(entries.values())
         listings.append(data)
         if folder:
-            above, name = _above(folder)
             wanted[above][name] = Entry(name, "dir", Digest.of(data), size, files)
     return Patched(Digest.of(data), size, files, tuple(listings))
 
@@ -101,19 +104,17 @@ def patch(shelf: Shelf, tree: Digest, changes: Mapping[str, Entry | None]) -> Pa
 def _open(
     shelf: Shelf, tree: Digest, wanted: Mapping[str, Mapping[str, object]]
 ) -> dict[str, dict[str, Entry]]:
-    """Return what is in each folder that changes, by name; nothing in those that are new."""
+    """Return what is in each folder that changes, by name, but for those that are new."""
     top = {entry.name: entry for entry in parse_tree(shelf.read(tree))}
     present: dict[str, dict[str, Entry]] = {"": top}
     for folder in sorted(wanted, key=lambda path: path.count("/")):
         if not folder:
             continue
         above, name = _above(folder)
-        former = present[above].get(name)
+        former = present.get(above, {}).get(name)
         if former is not None and former.mode == "dir":
             listing = parse_tree(shelf.read(former.digest))
             present[folder] = {entry.name: entry for entry in listing}
-        else:
-            present[folder] = {}
     return present
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.graft import Shelf
+from mlops_cli.store.patch import Shelf
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Literal
 
 from mlops_cli import fsio
 from mlops_cli.errors import MlopsError, NotFound, UsageError
-from mlops_cli.store.graft import find, graft
 from mlops_cli.store.merge import beside, merge_trees
+from mlops_cli.store.patch import find, patch
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
 from mlops_cli.vcs.unmerged import contents, decide
@@ -130,7 +130,7 @@ def _in_part(
             folder, slash, name = path.rpartition("/")
             aside = folder + slash + beside(name, ())
             mine[aside] = others[aside] = right
-    new = [graft(shelf.shelf, ours, mine), graft(shelf.shelf, theirs, others)]
+    new = [patch(shelf.shelf, ours, mine), patch(shelf.shelf, theirs, others)]
     shelf.keep_all(one.listings for one in new)
     digest, size, files = new[0].digest, new[0].size, new[0].files
     pointer = replace(pointer, digest=digest, size=size, files=files)

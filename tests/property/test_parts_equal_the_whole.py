@@ -77,3 +77,26 @@ def test_parts_put_and_taken_give_the_tree_of_the_whole(
             digest = made.digest
             whole = fingerprint(top)
             assert (made.digest, made.size, made.files) == (whole.digest, whole.size, whole.files)
+
+
+def test_many_parts_at_once_are_as_one_after_the_other(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "cache")
+    write(tmp_path / "data", {"a": {"b": (b"1", False), "c": (b"2", False)}, "d e": (b"3", False)})
+    tree = ingest(tmp_path / "data", cache=cache).digest
+    entry = find(cache, tree, "a/b")
+    whole = patch(cache, tree, {"a/b": None, "d e/f/g": entry, "a/d/e": entry})
+    digest = tree
+    for path, put in (("a/b", None), ("d e/f/g", entry), ("a/d/e", entry)):
+        made = patch(cache, digest, {path: put})
+        for listing in made.listings:
+            cache.put(listing)
+        digest = made.digest
+    assert whole.digest == digest
+
+
+def test_taking_away_what_is_not_there_changes_nothing(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "cache")
+    write(tmp_path / "data", {"a": {"b": (b"1", False)}, "c": (b"2", False)})
+    tree = ingest(tmp_path / "data", cache=cache).digest
+    made = patch(cache, tree, {"a/c": None, "c/d/e": None, "d e/f": None, "b": None})
+    assert (made.digest, made.files) == (tree, 2)
