@@ -1,50 +1,18 @@
-"""What every test may use: the real command in a process of its own, a real git repository."""
+"""What every test may use: a clean environment, a real git repository, golden files."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-pytest_plugins = ["dvc_world", "s3server", "sftpserver", "trained", "webserver"]
+pytest_plugins = ["command", "dvc_world", "s3server", "sftpserver", "trained", "webserver"]
 
 NOW = "2013-03-01T00:00:00+00:00"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a user of the command saw."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        """The one document on stdout."""
-        return json.loads(self.stdout)
-
-    @property
-    def data(self) -> Any:
-        """What the command answered under --json; fails with the error it gave instead."""
-        document = self.json
-        assert document["ok"], document
-        return document["data"]
-
-    @property
-    def error(self) -> Any:
-        """The error under --json: code, message, hint, exit_code, details."""
-        document = self.json
-        assert not document["ok"], document
-        return document["error"]
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -77,54 +45,6 @@ def environment(home: Path) -> dict[str, str]:
     return clean_environment(home)
 
 
-@pytest.fixture(scope="session")
-def console_script() -> str:
-    """The installed `mlops`."""
-    beside = Path(sys.executable).with_name("mlops")
-    found = str(beside) if beside.exists() else shutil.which("mlops")
-    assert found, "mlops is not installed: pip install -e '.[dev]'"
-    return found
-
-
-@pytest.fixture
-def mlops(
-    console_script: str, environment: dict[str, str], request: pytest.FixtureRequest
-) -> Callable[..., Result]:
-    """Run the real console command: mlops("status", "--json", cwd=repo).
-
-    Without `cwd` it runs in the repository of the `repo` fixture where the test uses it.
-    `code=0` asserts the exit code; None takes any.
-    """
-
-    def run(
-        *arguments: str,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        input: str | None = None,
-        code: int | None = None,
-        timeout: float = 120,
-    ) -> Result:
-        if cwd is None:
-            name = "repo" if "repo" in request.fixturenames else "tmp_path"
-            cwd = request.getfixturevalue(name)
-        done = subprocess.run(
-            [console_script, *arguments],
-            cwd=cwd,
-            env={**environment, **(env or {})},
-            input=input if input is not None else "",
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        result = Result(done.returncode, done.stdout, done.stderr)
-        if code is not None:
-            assert result.code == code, result
-        return result
-
-    return run
-
-
 @pytest.fixture
 def git(environment: dict[str, str], request: pytest.FixtureRequest) -> Callable[..., str]:
     """Run git and return what it printed: git("log", "--oneline")."""
@@ -146,19 +66,27 @@ def git(environment: dict[str, str], request: pytest.FixtureRequest) -> Callable
     return run
 
 
-@pytest.fixture
-def repo(tmp_path: Path, environment: dict[str, str]) -> Path:
-    """A real git repository on branch main with an identity and no commit."""
-    root = tmp_path / "repo"
-    root.mkdir()
+@pytest.fixture(scope="session")
+def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `repo` copies: four processes of git are slower than a few files."""
+    base = tmp_path_factory.mktemp("empty")
+    root, environment = base / "repo", clean_environment(base)
     for words in (
-        ("init", "-q", "-b", "main"),
-        ("config", "user.name", "Ada Lovelace"),
-        ("config", "user.email", "ada@example.org"),
-        ("config", "commit.gpgsign", "false"),
+        ("init", "-q", "-b", "main", str(root)),
+        ("-C", str(root), "config", "user.name", "Ada Lovelace"),
+        ("-C", str(root), "config", "user.email", "ada@example.org"),
+        ("-C", str(root), "config", "commit.gpgsign", "false"),
     ):
-        subprocess.run(["git", *words], cwd=root, env=environment, check=True)
+        subprocess.run(["git", *words], env=environment, check=True)
+    for sample in (root / ".git/hooks").glob("*.sample"):
+        sample.unlink()
     return root
+
+
+@pytest.fixture
+def repo(tmp_path: Path, empty_repository: Path) -> Path:
+    """A real git repository on branch main with an identity and no commit."""
+    return Path(shutil.copytree(empty_repository, tmp_path / "repo"))
 
 
 @pytest.fixture

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from conftest import Result
 
 import mlops_cli.cli
-from mlops_cli.cli import main
 
 SCHEMAS = Path(mlops_cli.cli.__file__).parent / "schemas"
 
@@ -32,35 +30,3 @@ def assert_valid() -> Callable[[Any], None]:
         jsonschema.validate(envelope["data"], schemas[envelope["schema"]])
 
     return check
-
-
-@pytest.fixture
-def mlops_here(
-    environment: dict[str, str],
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[..., Result]:
-    """Do what `mlops` does, in this process: where the start of one is not what is tested."""
-
-    def run(
-        *arguments: str,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        code: int | None = None,
-    ) -> Result:
-        if cwd is None:
-            name = "repo" if "repo" in request.fixturenames else "tmp_path"
-            cwd = request.getfixturevalue(name)
-        with monkeypatch.context() as here:
-            here.chdir(cwd)
-            for name, value in {**environment, **(env or {})}.items():
-                here.setenv(name, value)
-            answer = main.run(list(arguments))
-        shown = capsys.readouterr()
-        result = Result(answer, shown.out, shown.err)
-        if code is not None:
-            assert result.code == code, result
-        return result
-
-    return run

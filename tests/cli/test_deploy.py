@@ -32,6 +32,12 @@ deployments:
 
 
 @pytest.fixture
+def mlops(mlops_process: Any) -> Any:
+    """A process: the server that it starts lives on without it."""
+    return mlops_process
+
+
+@pytest.fixture
 def world(repo: Path) -> Iterator[World]:
     made = serving_world.make_world(repo)
     (repo / "pipeline.yaml").write_text(PIPELINE)

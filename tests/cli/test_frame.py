@@ -164,14 +164,14 @@ def test_a_missing_package_is_answered_with_the_extra_that_brings_it():
 
 
 def test_outside_of_a_project_the_crash_file_goes_to_the_folder_for_temporary_files(
-    mlops, tmp_path, environment
+    mlops_process, tmp_path, environment
 ):
     folder = tmp_path / "tmp"
     settings = tmp_path / "home" / "mlops" / "config.yaml"
     folder.mkdir()
     settings.mkdir(parents=True)
     outside = {"TMPDIR": str(folder), "XDG_CONFIG_HOME": str(tmp_path / "home")}
-    result = mlops("config", "list", cwd=tmp_path, env=outside, code=70)
+    result = mlops_process("config", "list", cwd=tmp_path, env=outside, code=70)
     (crash,) = (folder / "mlops-crash").iterdir()
     assert str(crash) in result.stderr
 
@@ -234,7 +234,7 @@ def test_the_time_can_be_fixed_and_must_be_a_time():
         assert done.stdout.strip() == shown
 
 
-def test_completion_lists_commands_with_summaries_and_options_of_every_command(mlops):
+def test_completion_lists_commands_with_summaries_and_options_of_every_command(mlops_process):
     def typed(line: str) -> list[str]:
         words = line.split(" ")
         asked = {
@@ -242,19 +242,19 @@ def test_completion_lists_commands_with_summaries_and_options_of_every_command(m
             "COMP_WORDS": line,
             "COMP_CWORD": str(len(words) - 1),
         }
-        return mlops(env=asked).stdout.split()
+        return mlops_process(env=asked).stdout.split()
 
     assert typed("mlops ru") == ["run", "runs"]
     assert typed("mlops -q sch") == ["schema"]
     assert {"--list", "--json", "--quiet", "--help"} <= set(typed("mlops schema --"))
     assert typed("mlops config s") == ["set"]
     zsh = {"_MLOPS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mlops sta"}
-    assert "Say what is stale" in mlops(env=zsh).stdout
+    assert "Say what is stale" in mlops_process(env=zsh).stdout
 
 
-def test_completion_can_be_shown_and_installed(mlops, home):
-    assert "_MLOPS_COMPLETE" in mlops("--show-completion", "bash", code=0).stdout
-    mlops("--install-completion", "bash", code=0)
+def test_completion_can_be_shown_and_installed(mlops_process, home):
+    assert "_MLOPS_COMPLETE" in mlops_process("--show-completion", "bash", code=0).stdout
+    mlops_process("--install-completion", "bash", code=0)
     assert "mlops" in (home / ".bashrc").read_text()
 
 

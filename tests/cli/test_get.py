@@ -15,11 +15,6 @@ def source(tmp_path: Path) -> Path:
     return maker(tmp_path / "maker")
 
 
-@pytest.fixture
-def mlops(mlops_here: Any) -> Any:
-    return mlops_here
-
-
 def test_it_works_outside_of_a_project_and_leaves_nothing_beside(
     source: Path, tmp_path: Path, mlops: Any, assert_valid: Any
 ) -> None:

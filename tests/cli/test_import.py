@@ -17,11 +17,6 @@ def source(tmp_path: Path) -> Path:
     return maker(tmp_path / "maker")
 
 
-@pytest.fixture
-def mlops(mlops_here: Any) -> Any:
-    return mlops_here
-
-
 def pointer(path: Path) -> Any:
     return json.loads(path.with_name(path.name + ".mlops").read_text())
 

@@ -14,11 +14,6 @@ def source(tmp_path: Path) -> Path:
     return maker(tmp_path / "maker")
 
 
-@pytest.fixture
-def mlops(mlops_here: Any) -> Any:
-    return mlops_here
-
-
 def changed(source: Path, text: str) -> str:
     write(source, {"data/deep/9.csv": text})
     add(source, "data")

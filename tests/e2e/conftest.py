@@ -21,6 +21,12 @@ import pytest
 MONTHS = 6
 
 
+@pytest.fixture
+def mlops(mlops_process: Any) -> Any:
+    """A process, as everywhere in this folder."""
+    return mlops_process
+
+
 @dataclass(frozen=True)
 class Project:
     """A project on disk, and the real command in it."""
