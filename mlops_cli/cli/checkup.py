@@ -17,6 +17,7 @@ from mlops_cli import __version__
 from mlops_cli.cli.extras import EXTRAS
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
+from mlops_cli.store import chunks
 from mlops_cli.vcs import drivers
 from mlops_cli.vcs.repo import Git
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 OLDEST_GIT = (2, 30)
 PATIENCE = 5.0  # seconds to wait for a remote
-CORE = ("typer", "rich", "gitpython", "pyyaml", "fsspec", "pyarrow")
+CORE = ("typer", "rich", "gitpython", "pyyaml", "fsspec", "fastcdc", "pyarrow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ def versions() -> Iterator[Finding]:
         "pip install --force-reinstall mlops-cli" if gone else None,
         {"packages": found},
     )
+    able = chunks.available()
+    message = (
+        "large objects travel as chunks" if able else f"{chunks.NO_CUTTER}: large ones go whole"
+    )
+    mend = None if able else chunks.MEND
+    yield Finding("program", "chunks", "ok" if able else "note", message, mend)
 
 
 def extras() -> Iterator[Finding]:

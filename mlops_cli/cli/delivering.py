@@ -32,11 +32,13 @@ def deliver(ctx: Context, project: Project, updates: Sequence[Update], remote: s
     rows = outstanding(project.cache, wanted, index, indexes).rows
     due = [row.tracked for row in rows if row.tracked.push and row.pushed is not True]
     for route in routes(project.settings, due) if due else ():
+        from mlops_cli.cli.transfers import warn_uncut
         from mlops_cli.workspace import sync
         from mlops_cli.workspace.remotes import connect
 
         place = connect(route.remote, project.root)
         outgoing = sync.plan_push(project.cache, place, route.tracked, now=ctx.now())
+        warn_uncut(ctx, outgoing.plan)
         sync.push(outgoing, project.cache, place, progress=ctx.progress)
     if due:
         history.send(ctx, project.git)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.render import text
+from mlops_cli.store import chunks
 from mlops_cli.store.remote import Requests
 from mlops_cli.workspace.price import Cost
 from mlops_cli.workspace.remotes import Route
+
+if TYPE_CHECKING:
+    from mlops_cli.cli.context import Context
+    from mlops_cli.store.transfer import PushPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Done:
     bytes: int
     requests: Requests
     cost: Cost | None
+    at_most: bool = False  # only a transfer tells how much of it is on the other side
 
     @property
     def name(self) -> str:
@@ -31,8 +37,9 @@ class Done:
 
     @property
     def amount(self) -> str:
-        """Return "12 objects, 3.4 MiB"."""
-        return f"{text.count(self.objects, 'object')}, {text.size(self.bytes)}"
+        """Return "12 objects, 3.4 MiB", or the same with "at most"."""
+        bound = "at most " if self.at_most else ""
+        return f"{bound}{text.count(self.objects, 'object')}, {text.size(self.bytes)}"
 
     @property
     def asked(self) -> str:
@@ -42,6 +49,15 @@ class Done:
     def costs(self) -> list[str]:
         """Return the line that says what it costs, if there is a price list."""
         return [] if self.cost is None else [f"  costs {self.cost.words()}"]
+
+
+def warn_uncut(ctx: Context, plan: PushPlan) -> None:
+    """Tell, once a command, that large objects travel whole and why."""
+    if plan.uncut:
+        ctx.warn(
+            "large objects go whole, and whole again after every change: "
+            f"{chunks.NO_CUTTER} [missing-cutter]; {chunks.MEND}"
+        )
 
 
 def plain(done: Sequence[Done]) -> dict[str, Any]:
@@ -61,6 +77,7 @@ def _one(one: Done) -> dict[str, Any]:
         "paths": [member.path for member in one.route.tracked],
         "objects": one.objects,
         "bytes": one.bytes,
+        "at_most": one.at_most,
         "requests": {
             "lists": one.requests.lists,
             "reads": one.requests.reads,

@@ -45,11 +45,7 @@ def fold(
     MissingExtra ("missing-cutter") where nothing can cut, OutsideWorld ("disk-full").
     """
     if not chunks.available():
-        raise MissingExtra(
-            "fastcdc, which cuts objects into chunks, is installed here without its compiled half",
-            code="missing-cutter",
-            hint="with a C compiler: pip install --force-reinstall --no-binary fastcdc fastcdc",
-        )
+        raise MissingExtra(chunks.NO_CUTTER, code="missing-cutter", hint=chunks.MEND)
     folded = Folded()
     with progress.task("folding", unit="B") as task, Slicer() as slicer:
         folder = _Folder(cache, slicer, compress)

@@ -50,12 +50,17 @@ class PushPlan:
         return sum(part.size for part in self.small) + sum(part.size for part in self.large)
 
     @property
+    def uncut(self) -> bool:
+        """Whether large objects would travel whole, as nothing here can cut them."""
+        return bool(self.large) and not chunks.available()
+
+    @property
     def requests(self) -> int:
         """How many writes that is about: one for each pack, and a few for what names them."""
         size = self.bytes
         if not self.objects:
             return 0
-        if self.large and not chunks.available():
+        if self.uncut:
             return -(-(size - self._large) // sending.PACK_BYTES) + 2 + len(self.large)
         names = -(-size // naming.AFTER_BYTES) + (2 if self.large else 0)
         return -(-size // sending.PACK_BYTES) + names
@@ -132,7 +137,7 @@ def push(
         raise damaged_error(plan.damaged)
     if plan.absent:
         raise absent_error(plan.absent, "is neither in the cache nor on the remote")
-    sliced, whole = (plan.large, ()) if chunks.available() else ((), plan.large)
+    sliced, whole = ((), plan.large) if plan.uncut else (plan.large, ())
     with progress.task("pushing", total=plan.bytes, unit="B") as task:
         namer = Namer(remote, index)
         sender = Sender(cache, remote, index, namer, task, plan.everything, compress)

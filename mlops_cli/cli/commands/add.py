@@ -86,6 +86,7 @@ def _straight(
 ) -> list[track.Added]:
     """Send the bytes from where they lie to the remote; the pointers are written when all are
     there."""
+    from mlops_cli.cli.transfers import warn_uncut
     from mlops_cli.workspace import sync
     from mlops_cli.workspace.onsite import OnSite
 
@@ -106,6 +107,7 @@ def _straight(
     for route in remotes.routes(project.settings, due, keeping.remote):
         place = remotes.connect(route.remote, project.root)
         outgoing = sync.plan_push(cache, place, route.tracked, now=ctx.now())
+        warn_uncut(ctx, outgoing.plan)
         sync.push(outgoing, cache, place, progress=ctx.progress)
     return [track.keep(project.root, one, keeping) for one in taken]
 

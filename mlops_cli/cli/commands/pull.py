@@ -116,9 +116,7 @@ def command(
             if dry_run and one.objects:
                 rows = [(member.path, text.size(member.size)) for member in one.route.tracked]
                 lines.append(text.table(rows, align="lr"))
-                lines.append(
-                    f"Would fetch at most {one.amount}, in about {one.asked} from {one.name}"
-                )
+                lines.append(f"Would fetch {one.amount}, in about {one.asked} from {one.name}")
                 lines += one.costs()
             elif one.objects:
                 lines.append(f"Fetched {one.amount}, from {one.name} in {one.asked}")
@@ -159,10 +157,13 @@ def _plan(route: Route) -> Done:
     size = sum(one.size for one in route.tracked)
     reads = (1 + len(route.tracked) + -(-size // PART)) if objects else 0
     url = absolute_url(route.remote.url, context.current().project().root)
-    return _done(route, url, objects, size, Requests(lists=1 if objects else 0, reads=reads))
+    requests = Requests(lists=1 if objects else 0, reads=reads)
+    return _done(route, url, objects, size, requests, at_most=True)
 
 
-def _done(route: Route, url: str, objects: int, size: int, requests: Requests) -> Done:
+def _done(
+    route: Route, url: str, objects: int, size: int, requests: Requests, *, at_most: bool = False
+) -> Done:
     price = price_of(route.remote.options)
     cost = cost_of_pull(price, size, reads=requests.reads, writes=requests.writes + requests.lists)
-    return Done(route, url, objects, size, requests, cost)
+    return Done(route, url, objects, size, requests, cost, at_most)

@@ -9,7 +9,7 @@ import typer
 from mlops_cli.cli import bundles, context, eviction, history, protecting
 from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
-from mlops_cli.cli.transfers import Done, plain
+from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
 from mlops_cli.store.remote import Requests
 from mlops_cli.store.transfer import PushPlan
@@ -85,6 +85,7 @@ def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
     place = remotes.connect(route.remote, project.root)
     outgoing = sync.plan_push(project.cache, place, route.tracked, now=ctx.now(), everything=force)
     plan, requests = outgoing.plan, place.requests
+    warn_uncut(ctx, plan)
     objects, size = plan.objects, plan.bytes
     if not dry_run:
         sent, _ = sync.push(outgoing, project.cache, place, progress=ctx.progress)
@@ -94,7 +95,8 @@ def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
         requests = Requests(requests.lists, requests.reads, writes)
     price = price_of(route.remote.options)
     cost = cost_of_push(price, size, reads=requests.reads, writes=requests.writes + requests.lists)
-    return plan, Done(route, place.url, objects, size, requests, cost)
+    at_most = dry_run and plan.at_most and not plan.uncut
+    return plan, Done(route, place.url, objects, size, requests, cost, at_most)
 
 
 def _page(
