@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from shared import once
 
 ARCHIVES = Path(__file__).parent / "formats/dvc"
 DVC = "dvc==3.67.*"
@@ -83,10 +84,9 @@ def real_dvc(request: pytest.FixtureRequest) -> Path:
     """The command `dvc`: MLOPS_TEST_DVC, or one in an environment of its own, made once."""
     if given := os.environ.get("MLOPS_TEST_DVC"):
         return Path(given)
-    folder = Path(request.config.cache.mkdir("dvc"))
-    command = folder / "bin/dvc"
-    if not (folder / "done").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([folder / "bin/pip", "install", "-q", DVC], check=True)
-        (folder / "done").touch()
-    return command
+    return once(Path(request.config.cache.mkdir("dvc")), _install) / "bin/dvc"
+
+
+def _install(folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/pip", "install", "-q", DVC], check=True)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from shared import once, session_folder
 
 PIPELINE = """\
 version: 1
@@ -106,7 +107,13 @@ def _write(root: Path) -> None:
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, console_script: str) -> Path:
     """The project, made one time for all tests; use `trained`, which is a copy."""
-    root = tmp_path_factory.mktemp("trained") / "storms"
+    return once(
+        session_folder(tmp_path_factory) / "trained/storms",
+        lambda folder: _train(folder, console_script),
+    )
+
+
+def _train(root: Path, console_script: str) -> None:
     _write(root)
     home = str(root.parent)
     environment = {
@@ -132,7 +139,6 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, console_script: str) 
     (root / "params.yaml").write_text("train: {epochs: 30}\n")
     run("git", "commit", "-q", "-am", "train longer")
     run(console_script, "run")
-    return root
 
 
 @pytest.fixture

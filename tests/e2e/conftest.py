@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import once, session_folder
 
 # February to July: two retrainings, whose models then serve
 MONTHS = 6
@@ -140,20 +139,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
     MLOPS_TEST_DEMO=FOLDER keeps it there and takes it from there: for work on these tests.
     """
-    base = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        base = base.parent  # the folder that all workers of this session share
-    base = Path(os.environ.get("MLOPS_TEST_DEMO", base))
-    home, root, said = _home(base / "demo-home"), base / "demo", base / "demo.json"
-    with (base / "demo.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if not said.exists():
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir()
-            words = ("mlops", "demo", str(root), "--months", str(MONTHS), "--json")
-            done = Project(root, home).run(*words, code=None)
-            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-            said.write_text(done.stdout)
+    base = Path(os.environ.get("MLOPS_TEST_DEMO", session_folder(tmp_path_factory)))
+    home, said = _home(base / "demo-home"), base / "demo.json"
+
+    def make(root: Path) -> None:
+        words = ("mlops", "demo", str(root), "--months", str(MONTHS), "--json")
+        done = Project(root, home).run(*words, code=None)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        said.write_text(done.stdout)
+
+    root = once(base / "demo", make)
     return Demo(root, home, json.loads(said.read_text())["data"])
 
 
