@@ -19,7 +19,15 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.ingest import fingerprint, ingest
 from mlops_cli.store.materialize import materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
-from mlops_cli.store.tree import HEADER, Entry, parse_tree, refusal, write_tree
+from mlops_cli.store.tree import (
+    FILES_AT_MOST,
+    HEADER,
+    SIZE_AT_MOST,
+    Entry,
+    parse_tree,
+    refusal,
+    write_tree,
+)
 
 names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12
@@ -32,8 +40,9 @@ entries = st.builds(
     names,
     st.sampled_from(["file", "exec", "link", "dir"]),
     contents,
-    st.integers(0, 2**62),
-    st.integers(0, 2**40),
+    # twenty of the largest are still what a disk takes
+    st.integers(0, SIZE_AT_MOST // 20),
+    st.integers(0, FILES_AT_MOST // 20),
 )
 
 
