@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 pytest_plugins = ["command", "dvc_world", "s3server", "sftpserver", "trained", "webserver"]
 
 NOW = "2013-03-01T00:00:00+00:00"
+
+
+def pytest_configure() -> None:
+    # a shell has its jobs in the background ignore ^C, and so would all that tests start
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def clean_environment(home: Path) -> dict[str, str]:
