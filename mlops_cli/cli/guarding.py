@@ -114,8 +114,9 @@ def _changed(
     for row in rows:
         path = row.tracked.path
         if path in old:
-            words = "git has moved on, the data is as it was before"
-            yield Objection(path, "changed", words, f"mlops checkout {path}", blocks=False)
+            words, mend = old[path]
+            edited = not mend.startswith("mlops checkout")
+            yield Objection(path, "changed", words, mend, blocks=blocks and edited)
         elif row.state == "modified":
             mend = f"mlops add {path}, or mlops checkout {path}"
             yield Objection(path, "changed", row.reason, mend, blocks=blocks)

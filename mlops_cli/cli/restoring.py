@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 
 def restore(ctx: Context, project: Project, wanted: Iterable[Tracked]) -> list[str]:
     """Bring `wanted` into the workspace, warn of what stays as it is, return what changed."""
+    from mlops_cli.workspace import footing
     from mlops_cli.workspace import restore as core
 
+    every = list(wanted)
     found = core.restore(
         project.root,
-        wanted,
+        every,
         cache=project.cache,
         stats=project.stats,
         link=project.settings.get("cache.link"),
         progress=ctx.progress,
     )
+    old = {one.path for one in every if footing.former(project.root, one) is not None}
+    edited = [path for path in found.unsaved if path not in old]
+    both = [path for path in found.unsaved if path in old]
+    alone = "left alone, for bytes in it are stored nowhere"
     for paths, why, mend in (
-        (found.unsaved, "left alone, for bytes in it are stored nowhere", "mlops add"),
+        (edited, alone, "mlops add"),
+        (both, f"{alone}, and git has moved on", "mlops merge"),
         (found.lacking, "not in the cache as a whole", "mlops pull"),
         (found.damaged, "damaged in the cache", "mlops verify --repair"),
     ):

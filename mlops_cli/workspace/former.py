@@ -8,16 +8,37 @@ from mlops_cli.errors import MlopsError
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import objects
 from mlops_cli.vcs.repo import Git
+from mlops_cli.workspace import footing
 from mlops_cli.workspace.pointer import parse_pointer
 from mlops_cli.workspace.state import Row
 
+MOVED = "git has moved on, the data is as it was before"
+EDITED = "edited, and git has moved on since"
 BACK = 20  # moves of HEAD that are looked back
 
 
-def behind(git: Git, rows: Iterable[Row]) -> set[str]:
-    """Return the paths of those of `rows` whose data is what a pointer said at one of the last
-    moves of HEAD: a merge, a switch or a pull brought another pointer, and not the data."""
+def behind(git: Git, rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
+    """Return path → reason and mend of those of `rows` to which git has brought another pointer.
+
+    Data that is what a pointer said at one of the last moves of HEAD, or on which pointer the
+    workspace stands, was not edited: a merge, a switch or a pull brought no data. Of other data
+    the footing tells.
+    """
     asked = [row for row in rows if row.state == "modified" and row.tracked.step is None]
+    found: dict[str, tuple[str, str]] = {}
+    unsure = []
+    for row in asked:
+        path, stand = row.tracked.path, footing.former(git.root, row.tracked)
+        if stand is not None and row.found is not None and row.found.digest != stand.digest:
+            found[path] = (EDITED, f"mlops merge {path}")
+        elif stand is not None:
+            found[path] = (MOVED, f"mlops checkout {path}")
+        else:
+            unsure.append(row)
+    return found | {path: (MOVED, f"mlops checkout {path}") for path in _as_before(git, unsure)}
+
+
+def _as_before(git: Git, asked: Sequence[Row]) -> set[str]:
     if not asked:
         return set()
     revisions = ["HEAD", *_moves(git)]

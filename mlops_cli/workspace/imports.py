@@ -13,7 +13,7 @@ from mlops_cli.store.materialize import LinkKind
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import admit, checkout
+from mlops_cli.workspace import admit, checkout, footing
 from mlops_cli.workspace.pin import GitPin, UrlPin, plain
 from mlops_cli.workspace.pointer import Pointer, write_pointer
 from mlops_cli.workspace.taking import Taken
@@ -75,6 +75,7 @@ def place(
             gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
             write_pointer(hand.root, pointer)
     checkout.carry_out(steps, link=hand.link, overwrite=overwrite, progress=hand.progress)
+    footing.settle(hand.root, wanted)
 
 
 def pointer(path: str, taken: Taken, pin: GitPin | UrlPin, *, push: bool = False) -> Pointer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_cli import fsio
@@ -18,7 +18,7 @@ from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs import index
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import destination, part, track
+from mlops_cli.workspace import destination, footing, part, track
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
 
@@ -95,12 +95,14 @@ def carry_out(
                 put[part.inner(one, move.new)] = move.entry
         made = part.rewrite(cache, shelf, one, put)
         stored = Stored(made.digest, "tree", made.size, made.files)
-        track.keep(root, track.Taken(path, stored, one))
+        track.keep(root, track.Taken(path, stored, one, tuple(put)))
     for move in moves:
         if move.target is None:
             name = move.new.rpartition("/")[2]
             gitignore.add_lines(root / gitignore.beside(move.new), [gitignore.escaped(name)])
             write_pointer(root, _pointer(move))
+            if move.source is None and (stand := footing.recall(root, move.one.source)):
+                footing.remember(root, replace(stand, path=move.new))
         if os.path.lexists(root / move.old):
             rename(root / move.old, root / move.new, stats=stats)
         if move.source is None:

@@ -13,7 +13,7 @@ from mlops_cli.store.ingest import Stored, fingerprint
 from mlops_cli.store.patch import Shelf, find
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import admit, part
+from mlops_cli.workspace import admit, footing, part
 from mlops_cli.workspace.tracked import Tracked
 
 
@@ -36,6 +36,7 @@ def probe(
     stats: StatCache,
     tracked: Sequence[Tracked],
     shelf: Shelf,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Probed]:
     """Return what lies at `paths` and whether `add` would change a pointer by it.
@@ -56,6 +57,8 @@ def probe(
             stored = fingerprint(
                 place, stats=stats, ignored=ignored, cache=cache, progress=progress
             )
+        if not force and (one := folder or known.get(path)):
+            footing.refuse(root, one, None if folder else stored.digest)
         if folder is None:
             former = known[path].digest if path in known else None
         else:

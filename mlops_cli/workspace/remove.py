@@ -174,7 +174,7 @@ def carry_out(
             put: dict[str, Entry | None] = {part.inner(one, path): None for path in removal.parts}
             made = part.rewrite(cache, shelf, one, put)
             stored = Stored(made.digest, "tree", made.size, made.files)
-            track.keep(root, track.Taken(one.path, stored, one))
+            track.keep(root, track.Taken(one.path, stored, one, tuple(removal.parts)))
             continue
         (root / one.source).unlink(missing_ok=True)
         name = one.path.rpartition("/")[2]

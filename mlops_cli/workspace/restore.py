@@ -11,6 +11,7 @@ from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.materialize import LinkKind
 from mlops_cli.store.statcache import StatCache
+from mlops_cli.workspace import footing
 from mlops_cli.workspace.checkout import carry_out, plan_checkout
 from mlops_cli.workspace.tracked import Tracked
 
@@ -43,6 +44,7 @@ def restore(
                 found.unsaved.append(one.path)
                 continue
             carry_out(steps, link=link, progress=progress)
+            footing.settle(root, [one])
         except NotFound:
             found.lacking.append(one.path)
         except IntegrityError:

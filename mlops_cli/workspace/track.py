@@ -19,7 +19,7 @@ from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import admit, completeness, ignore, part
+from mlops_cli.workspace import admit, completeness, footing, ignore, part
 from mlops_cli.workspace.part import Store
 from mlops_cli.workspace.pointer import SUFFIX, Pointer, is_pointer, write_pointer
 from mlops_cli.workspace.tracked import Tracked
@@ -112,16 +112,17 @@ def add(
     tracked: Iterable[Tracked],
     shelf: Shelf | None = None,
     keeping: Keeping = Keeping(),
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Added]:
     """Track each of `paths` (relative to `root`), or none of them where one is refused.
 
     A path inside a tracked folder is put into that folder, of which only the listings on the way
     are needed; `shelf` has them (the cache, if it is None). Other files of the folder stay in it
-    whether they are in the workspace or not.
+    whether they are in the workspace or not. `force` adds also what stands on an older pointer.
     Raises NotFound ("missing-path"), UsageError ("not-data"), StateRefused ("already-in-git",
-    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "ignored"), and what `ingest`
-    raises.
+    "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "ignored", "behind"), and what
+    `ingest` raises.
     """
     taken = take(
         root,
@@ -131,6 +132,7 @@ def add(
         stats=stats,
         tracked=tracked,
         shelf=shelf,
+        force=force,
         progress=progress,
     )
     added = [keep(root, one, keeping) for one in taken]
@@ -148,6 +150,7 @@ def take(
     tracked: Iterable[Tracked],
     shelf: Shelf | None = None,
     store: Store | None = None,
+    force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Taken]:
     """Store what lies at `paths` and return it, before any pointer says so; see `add`.
@@ -167,9 +170,13 @@ def take(
     parts: dict[str, list[str]] = {}
     for path in paths:
         if folder := part.around(known, path):
+            if not force:
+                footing.refuse(root, folder)
             parts.setdefault(folder.path, []).append(path)
         else:
             stored = store(root / path, ignore.ignored_in(root, path))
+            if path in former and not force:
+                footing.refuse(root, former[path], stored.digest)
             taken.append(Taken(path, stored, former.get(path)))
     for folder_path, inner in parts.items():
         one = former[folder_path]
@@ -193,28 +200,37 @@ def keep(root: Path, taken: Taken, keeping: Keeping = Keeping()) -> Added:
     Where the bytes are kept stays as it was unless `keeping` says otherwise; where they were
     imported from is true only of the bytes that came from there, and so is that they need no push.
     """
+    place, former = root / taken.path, taken.former
+    pointer = pointer_of(root, taken, keeping)
+    # before the pointer: a crash between the two must not leave data that `git add .` takes
+    gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
+    before = former.files if former else None
+    changed = write_pointer(root, pointer)
+    if not taken.parts or (former is not None and footing.holds(root, former)):
+        footing.remember(root, pointer)
+    return Added(pointer, changed, taken.parts, taken.kept, before)
+
+
+def pointer_of(root: Path, taken: Taken, keeping: Keeping = Keeping()) -> Pointer:
+    """Return the pointer for what is stored already; see `keep`."""
     path, stored, former = taken.path, taken.stored, taken.former
-    place = root / path
     own = former is not None and former.pin is not None and former.digest != stored.digest
     push = former.push if former is not None and not own else True
-    pointer = Pointer(
+    return Pointer(
         path,
         stored.digest,
         stored.kind,
         stored.size,
         stored.files,
-        executable=stored.kind == "file" and _executable(place),
+        executable=stored.kind == "file" and executable(root / path),
         remote=keeping.remote or (former.remote if former else None),
         push=keeping.push if keeping.push is not None else push,
         pin=former.pin if former is not None and not own else None,
     )
-    # before the pointer: a crash between the two must not leave data that `git add .` takes
-    gitignore.add_lines(place.parent / ".gitignore", [gitignore.escaped(place.name)])
-    before = former.files if former else None
-    return Added(pointer, write_pointer(root, pointer), taken.parts, taken.kept, before)
 
 
-def _executable(place: Path) -> bool:
+def executable(place: Path) -> bool:
+    """Tell whether a file can be executed by its owner."""
     try:
         mode = os.lstat(place).st_mode
     except FileNotFoundError:

@@ -30,6 +30,9 @@ def command(
         bool,
         typer.Option("--to-remote", help="Send the bytes now, and keep none in the cache."),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also over what git has brought since.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--plan", help="Say what would be tracked; store nothing.")
     ] = False,
@@ -37,7 +40,8 @@ def command(
     """Track data: bytes go to the cache, a small pointer beside them goes to git.
 
     Adding again what has changed makes a new version. A path inside a tracked folder is put into
-    that folder; the rest of it need not be there, and stays in it. With --to-remote the disk need
+    that folder; the rest of it need not be there, and stays in it. What was worked on before git
+    brought another pointer is refused: mlops merge keeps both. With --to-remote the disk need
     not hold the bytes twice. Nothing is committed: the pointers and the .gitignore are yours to
     commit.
     """
@@ -57,9 +61,9 @@ def command(
     keeping = track.Keeping(remote, True if to_remote else push)
     shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
     if dry_run:
-        return _tell(ctx, project, wanted, known, shelf)
+        return _tell(ctx, project, wanted, known, shelf, force=force)
     if to_remote:
-        added = _straight(ctx, project, wanted, known, shelf, keeping)
+        added = _straight(ctx, project, wanted, known, shelf, keeping, force=force)
     else:
         added = track.add(
             project.root,
@@ -70,6 +74,7 @@ def command(
             tracked=known,
             shelf=shelf,
             keeping=keeping,
+            force=force,
             progress=ctx.progress,
         )
     data = {"dry_run": False, "added": [_plain(one) for one in added]}
@@ -83,6 +88,8 @@ def _straight(
     known: list[Tracked],
     shelf: Listings,
     keeping: track.Keeping,
+    *,
+    force: bool,
 ) -> list[track.Added]:
     """Send the bytes from where they lie to the remote; the pointers are written when all are
     there."""
@@ -100,6 +107,7 @@ def _straight(
         tracked=known,
         shelf=shelf,
         store=site.store,
+        force=force,
         progress=ctx.progress,
     )
     cache = replace(project.cache, tiers=(*project.cache.tiers, site))
@@ -132,6 +140,8 @@ def _tell(
     wanted: list[str],
     known: list[Tracked],
     shelf: Listings,
+    *,
+    force: bool,
 ) -> int:
     """Say what `add` would track, one row for each path that was named."""
     found = probe(
@@ -142,6 +152,7 @@ def _tell(
         stats=project.stats,
         tracked=known,
         shelf=shelf,
+        force=force,
         progress=ctx.progress,
     )
     data = {

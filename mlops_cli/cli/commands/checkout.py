@@ -11,7 +11,7 @@ from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
 from mlops_cli.store.materialize import LinkKind
-from mlops_cli.workspace import checkout, track, tracked
+from mlops_cli.workspace import checkout, footing, track, tracked
 from mlops_cli.workspace.listings import Listings, listings
 from mlops_cli.workspace.target import Target, targets
 
@@ -68,6 +68,8 @@ def command(
         raise
     if not dry_run:
         checkout.carry_out(steps, link=kind, overwrite=force, progress=ctx.progress)
+        if to is None:
+            footing.settle(project.root, [one.tracked for one in wanted])
     data = {"dry_run": dry_run, "to": to, "paths": [plain(step) for step in steps]}
     return ctx.show(data, "mlops.checkout/1", lambda: page(steps, dry_run=dry_run))
 

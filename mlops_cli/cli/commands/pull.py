@@ -13,7 +13,7 @@ from mlops_cli.cli.transfers import Done
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound
 from mlops_cli.store.remote import PART, Requests
 from mlops_cli.store.remote_url import absolute_url
-from mlops_cli.workspace import checkout, part, remotes, sync, track, tracked
+from mlops_cli.workspace import checkout, footing, part, remotes, sync, track, tracked
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.price import cost_of_pull, price_of
 from mlops_cli.workspace.remotes import Route
@@ -97,6 +97,7 @@ def command(
         ready = [one for one in named if one.tracked.path not in still]
         steps = checkout.plan_targets(project.root, ready, cache=project.cache, stats=project.stats)
         checkout.carry_out(steps, link=kind, overwrite=force, progress=ctx.progress)
+        footing.settle(project.root, [one.tracked for one in ready])
     if failures:
         raise failures[0]
     data = {

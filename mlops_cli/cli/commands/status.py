@@ -192,8 +192,7 @@ def _differing(project: Project, looked: list[state.Row]) -> list[Row]:
     for row in looked:
         path, files = row.tracked.path, tuple((one.kind, one.path) for one in row.changed or ())
         if path in old:
-            words = "git has moved on, the data is as it was before"
-            rows.append(Row(path, "behind", words, f"mlops checkout {path}", files, row.more))
+            rows.append(Row(path, "behind", *old[path], files, row.more))
         else:
             rows.append(Row(path, row.state, row.reason, row.mend, files, row.more))
     return rows
