@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,9 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.statcache import StatCache
+from mlops_cli.store.tree import Entry
 from mlops_cli.workspace.state import look
+from mlops_cli.workspace.track import executable
 from mlops_cli.workspace.tracked import Tracked
 
 Kind = Literal["added", "modified", "deleted", "renamed"]
@@ -25,6 +27,7 @@ class Side:
 
     digest: Digest
     size: int
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,14 @@ def against_workspace(
     found: list[DataChange] = []
     for path in sorted(was.keys() | {one.path for one in now}):
         stored = look(root, path, cache=cache, stats=stats, progress=progress, trees=trees)
-        new = (
-            Tracked(path, stored.digest, stored.kind, stored.size, stored.files, path)
-            if stored is not None
-            else None
-        )
-        found += _change(path, was.get(path), new, cache, trees)
+        before, new = was.get(path), None
+        if stored is not None:
+            new = Tracked(path, stored.digest, stored.kind, stored.size, stored.files, path)
+            if before is not None and before.step is not None:
+                new = replace(new, executable=before.executable)  # of an output it is not known
+            elif stored.kind == "file":
+                new = replace(new, executable=executable(root / path))
+        found += _change(path, before, new, cache, trees)
     return found
 
 
@@ -97,7 +102,7 @@ def _change(
     cache: Cache,
     trees: dict[Digest, bytes],
 ) -> list[DataChange]:
-    if old == new or (old and new and (old.digest, old.kind) == (new.digest, new.kind)):
+    if old == new or (old and new and _looks(old) == _looks(new)):
         return []
     kind: Kind = "added" if old is None else "deleted" if new is None else "modified"
     return [DataChange(path, kind, _side(old), _side(new), _files(path, old, new, cache, trees))]
@@ -123,8 +128,7 @@ def _files(
         except (NotFound, IntegrityError):
             return None
         for change in differing:
-            left = Side(change.old.digest, change.old.size) if change.old else None
-            right = Side(change.new.digest, change.new.size) if change.new else None
+            left, right = _entry(change.old), _entry(change.new)
             found.append(FileChange(f"{path}/{change.path}", change.kind, left, right))
     return tuple(found)
 
@@ -134,4 +138,12 @@ def _tree(one: Tracked | None) -> Digest | None:
 
 
 def _side(one: Tracked | None) -> Side | None:
-    return Side(one.digest, one.size) if one is not None else None
+    return Side(one.digest, one.size, one.executable) if one is not None else None
+
+
+def _entry(one: Entry | None) -> Side | None:
+    return Side(one.digest, one.size, one.mode == "exec") if one is not None else None
+
+
+def _looks(one: Tracked) -> tuple[object, ...]:
+    return one.digest, one.kind, one.executable

@@ -181,3 +181,24 @@ def test_a_table_that_cannot_be_read_is_told_and_the_rest_is_shown(
 
     assert result.data["files"]["modified"] == 1
     assert result.json["warnings"][0].startswith("a.parquet: a.parquet cannot be read as a table")
+
+
+def test_an_executable_bit_alone_is_a_change(
+    history: Path, mlops: Any, git: Any, assert_valid: Any
+) -> None:
+    (history / "one.bin").chmod(0o755)
+    result = mlops("diff", "--json", code=0)
+    assert_valid(result.json)
+    (one,) = result.data["changes"]
+    assert (one["path"], one["kind"], one["old"]["digest"]) == (
+        "one.bin",
+        "modified",
+        one["new"]["digest"],
+    )
+    assert (one["old"]["executable"], one["new"]["executable"]) == (False, True)
+    assert "    executable\n" in mlops("diff", code=0).stdout
+    mlops("add", "one.bin", code=0)
+    git("commit", "-qam", "three")
+    assert mlops("diff", "--json", code=0).data["changes"] == []
+    assert "    executable\n" in mlops("diff", "HEAD~1", "HEAD", code=0).stdout
+    assert "no longer executable" in mlops("diff", "HEAD..HEAD~1", code=0).stdout

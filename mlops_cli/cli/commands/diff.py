@@ -13,7 +13,7 @@ from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
 from mlops_cli.workspace import compare, renames, track, tracked
-from mlops_cli.workspace.compare import DataChange, FileChange
+from mlops_cli.workspace.compare import DataChange, FileChange, Side
 
 
 def command(
@@ -126,13 +126,17 @@ def _plain(change: DataChange, tables: Mapping[str, TableChange]) -> dict[str, A
     }
 
 
+def _side(side: Side) -> dict[str, Any]:
+    return {"digest": side.digest, "size": side.size, "executable": side.executable}
+
+
 def _sides(change: DataChange | FileChange, tables: Mapping[str, TableChange]) -> dict[str, Any]:
     old, new = change.old, change.new
     told = {
         "path": change.path,
         "kind": change.kind,
-        "old": {"digest": old.digest, "size": old.size} if old else None,
-        "new": {"digest": new.digest, "size": new.size} if new else None,
+        "old": _side(old) if old else None,
+        "new": _side(new) if new else None,
     }
     if change.former is not None:
         told["former"] = change.former

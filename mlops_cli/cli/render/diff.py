@@ -167,10 +167,19 @@ def _value(value: Any) -> str:
 
 
 def _sizes(change: DataChange | FileChange) -> str:
-    if change.old and change.new and change.old != change.new:
-        return f"{text.size(change.old.size)} → {text.size(change.new.size)}"
-    one = change.new or change.old
-    return text.size(one.size) if one else ""
+    old, new = change.old, change.new
+    one = new or old
+    if old is None or new is None:
+        return text.size(one.size) if one else ""
+    words = (
+        []
+        if old.executable == new.executable
+        else ["executable" if new.executable else "no longer executable"]
+    )
+    if old.digest != new.digest or not words:
+        pair = f"{text.size(old.size)} → {text.size(new.size)}"
+        words.insert(0, pair if old.digest != new.digest else text.size(new.size))
+    return ", ".join(words)
 
 
 def _sum(changes: Sequence[DataChange]) -> str:
