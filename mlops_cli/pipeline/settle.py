@@ -1,7 +1,8 @@
 """Results into cache, locks and ledger, always in this order; quick steps share the writing.
 
 Objects → trees → locks → run cache → records, and only then is the marker of a step deleted. A
-crash in between leaves objects without a name, or a step that runs once more.
+crash in between leaves objects without a name, or a step that runs once more. From the first
+object to the last name gc is held off, so that it finds none of them without a name.
 """
 
 from __future__ import annotations
@@ -40,10 +41,13 @@ class Settling:
     _over: list[str] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _writer: BatchWriter | None = None
+    _lease: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _leased: bool = False
     _since: float = 0.0
 
     def store(self, path: str) -> Output:
         """Put what is at `path` on its way into the cache. Raises NotFound as `ingest` does."""
+        self._hold()
         target = self.root / path
         found = os.lstat(target) if os.path.lexists(target) else None
         if found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
@@ -58,6 +62,7 @@ class Settling:
 
     def put(self, data: bytes) -> str:
         """Put `data` on its way into the cache; it is there after `flush`."""
+        self._hold()
         if self._writer is None:
             self._writer = self._open.enter_context(self.cache.writer())
         return str(self._writer.put(data))
@@ -81,6 +86,11 @@ class Settling:
 
     def flush(self) -> None:
         """Write all that waits."""
+        self._leased = False
+        with self._lease.pop_all():
+            self._write()
+
+    def _write(self) -> None:
         if self._writer is not None:
             self._writer = None
             self._open.close()
@@ -94,3 +104,10 @@ class Settling:
         for step in self._over:
             marker.clear(self.root, step)
         self._results, self._records, self._over, self._since = [], [], [], 0.0
+
+    def _hold(self) -> None:
+        """Keep gc away until what is stored from here on has a name."""
+        if not self._leased:
+            self._lease.enter_context(self.cache.writing())
+            self._leased = True
+            self._since = self._since or time.monotonic()

@@ -1,8 +1,8 @@
 """Who may change a cache: writers together, or one sweep alone.
 
 A lock of the kernel on `gc.lock`, which a dead process never holds. It covers the moment between
-"is it here?" and "then it need not be stored"; what lies between storing and naming is covered by
-the grace period of `collect`.
+"is it here?" and "then it need not be stored", and, with those who hold it so long, as `add` and
+runs do, also what lies between storing and naming. Of others the grace period covers that.
 """
 
 from __future__ import annotations

@@ -93,9 +93,10 @@ def carry_out(
                 put[part.inner(one, move.old)] = None
             if move.target and move.target.path == path:
                 put[part.inner(one, move.new)] = move.entry
-        made = part.rewrite(cache, shelf, one, put)
-        stored = Stored(made.digest, "tree", made.size, made.files)
-        track.keep(root, track.Taken(path, stored, one, tuple(put)))
+        with cache.writing():  # until the pointer names it
+            made = part.rewrite(cache, shelf, one, put)
+            stored = Stored(made.digest, "tree", made.size, made.files)
+            track.keep(root, track.Taken(path, stored, one, tuple(put)))
     for move in moves:
         if move.target is None:
             name = move.new.rpartition("/")[2]

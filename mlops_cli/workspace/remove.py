@@ -172,9 +172,10 @@ def carry_out(
             materialize(plan, overwrite=overwrite, progress=progress)
         if removal.parts:
             put: dict[str, Entry | None] = {part.inner(one, path): None for path in removal.parts}
-            made = part.rewrite(cache, shelf, one, put)
-            stored = Stored(made.digest, "tree", made.size, made.files)
-            track.keep(root, track.Taken(one.path, stored, one, tuple(removal.parts)))
+            with cache.writing():  # until the pointer names it
+                made = part.rewrite(cache, shelf, one, put)
+                stored = Stored(made.digest, "tree", made.size, made.files)
+                track.keep(root, track.Taken(one.path, stored, one, tuple(removal.parts)))
             continue
         (root / one.source).unlink(missing_ok=True)
         name = one.path.rpartition("/")[2]

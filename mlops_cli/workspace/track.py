@@ -124,18 +124,19 @@ def add(
     "inside-tracked", "holds-tracked", "made-by-step", "is-a-link", "ignored", "behind"), and what
     `ingest` raises.
     """
-    taken = take(
-        root,
-        paths,
-        git=git,
-        cache=cache,
-        stats=stats,
-        tracked=tracked,
-        shelf=shelf,
-        force=force,
-        progress=progress,
-    )
-    added = [keep(root, one, keeping) for one in taken]
+    with cache.writing():  # until pointers name it, gc must leave it alone
+        taken = take(
+            root,
+            paths,
+            git=git,
+            cache=cache,
+            stats=stats,
+            tracked=tracked,
+            shelf=shelf,
+            force=force,
+            progress=progress,
+        )
+        added = [keep(root, one, keeping) for one in taken]
     completeness.learn(cache, [one.pointer.digest for one in added if not one.parts])
     return added
 

@@ -217,6 +217,7 @@ def test_deleted_here_and_changed_there_is_named_and_decided(pair: Any) -> None:
     assert one.pointer("data.mlops")["files"] == 6
     two.git("rm", "-q", "data.mlops")
     two.git("commit", "-qm", "no data", "--no-verify")
+    one.mlops("pull")
     one.write({"data/a": "again"})
     one.commit("data")
     meet(one, two, code=1)
