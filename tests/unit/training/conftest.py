@@ -1,6 +1,7 @@
 """A dataset folder as the dataset step leaves it, and user code that trains on it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_cli.pipeline.model import Step
-from mlops_cli.pipeline.runner import RunContext
+from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.training.train import TrainStep
 
 CODE = """
 import torch
@@ -66,10 +68,8 @@ def make_rows(count: int, seed: int) -> pa.Table:
     )
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Path:
-    """Return a project root with out/m/dataset and src/train.py."""
-    folder = tmp_path / "out/m/dataset"
+def _write(root: Path) -> None:
+    folder = root / "out/m/dataset"
     folder.mkdir(parents=True)
     for seed, (part, count) in enumerate({"train": 600, "validate": 200, "test": 300}.items()):
         pq.write_table(make_rows(count, seed), folder / f"{part}.parquet")
@@ -84,12 +84,18 @@ def world(tmp_path: Path) -> Path:
     }
     (folder / "dataset.json").write_text(json.dumps(facts))
     (folder / "profile.json").write_text('{"schema": "mlops.profile/1"}')
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src/train.py").write_text(CODE)
-    return tmp_path
+    (root / "src").mkdir()
+    (root / "src/train.py").write_text(CODE)
 
 
 @pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """Return a project root with out/m/dataset and src/train.py."""
+    _write(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
 def train_step() -> Step:
     return Step(
         "train.m",
@@ -113,5 +119,24 @@ def evaluate_step() -> Step:
 
 @pytest.fixture
 def context(world: Path) -> RunContext:
-    outs = {out: world / out for out in ("out/m/model", "out/m/evaluation")}
-    return RunContext(root=world, outs=outs, params={"lr": 0.1}, seed=5)
+    return _context(world)
+
+
+def _context(root: Path) -> RunContext:
+    outs = {out: root / out for out in ("out/m/model", "out/m/evaluation")}
+    return RunContext(root=root, outs=outs, params={"lr": 0.1}, seed=5)
+
+
+@pytest.fixture(scope="session")
+def _once(tmp_path_factory: pytest.TempPathFactory, train_step: Step) -> tuple[Path, Outcome]:
+    root = tmp_path_factory.mktemp("once")
+    _write(root)
+    return root, TrainStep().run(train_step, _context(root))
+
+
+@pytest.fixture
+def training(world: Path, _once: tuple[Path, Outcome]) -> Outcome:
+    """What the train step answers; `world` has the model that it wrote."""
+    root, answer = _once
+    shutil.copytree(root / "out/m/model", world / "out/m/model")
+    return answer

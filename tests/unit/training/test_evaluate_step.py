@@ -8,13 +8,11 @@ import pytest
 from mlops_cli.errors import NotFound, StepFailed
 from mlops_cli.training import metrics
 from mlops_cli.training.evaluate import EvaluateStep
-from mlops_cli.training.train import TrainStep
 
 
 def test_metrics_slices_scores_and_predictions_agree_with_each_other(
-    world, train_step, evaluate_step, context
+    world, training, evaluate_step, context
 ):
-    TrainStep().run(train_step, context)
     outcome = EvaluateStep().run(evaluate_step, context)
     out = world / "out/m/evaluation"
     predictions = pq.read_table(out / "predictions.parquet")
@@ -32,9 +30,8 @@ def test_metrics_slices_scores_and_predictions_agree_with_each_other(
 
 
 def test_a_metric_that_the_rows_do_not_define_is_null_and_not_recorded(
-    world, train_step, evaluate_step, context
+    world, training, evaluate_step, context
 ):
-    TrainStep().run(train_step, context)
     test = world / "out/m/dataset/test.parquet"
     table = pq.read_table(test)
     pq.write_table(table.filter([late == 0 for late in table["late"].to_pylist()]), test)
@@ -44,7 +41,7 @@ def test_a_metric_that_the_rows_do_not_define_is_null_and_not_recorded(
     assert report["metrics"]["roc_auc"] is None
 
 
-def test_no_test_rows_and_no_model_are_refused(world, train_step, evaluate_step, context):
+def test_no_test_rows_and_no_model_are_refused(world, evaluate_step, context):
     with pytest.raises(NotFound, match=r"model\.onnx is missing"):
         EvaluateStep().run(evaluate_step, context)
     test = world / "out/m/dataset/test.parquet"

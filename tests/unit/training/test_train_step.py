@@ -15,8 +15,7 @@ from mlops_cli.training import golden, score
 from mlops_cli.training.train import TrainStep
 
 
-def test_the_onnx_file_alone_answers_named_columns_as_the_network_did(world, train_step, context):
-    outcome = TrainStep().run(train_step, context)
+def test_the_onnx_file_alone_answers_named_columns_as_the_network_did(world, training):
     folder = world / "out/m/model"
     model = (folder / "model.onnx").read_bytes()
     session = score.open_model(model)
@@ -30,9 +29,9 @@ def test_the_onnx_file_alone_answers_named_columns_as_the_network_did(world, tra
     stored = (folder / "golden.arrow").read_bytes()
     found = golden.check(model, stored, allowed=1e-6)
     assert found.passed and found.rows > 50
-    assert outcome.facts["parity"]["passed"] and outcome.facts["parity"]["max_abs"] < 1e-6
-    assert outcome.facts["rows"] == {"train": 600, "validate": 200}
-    assert outcome.metrics["train.loss"] > 0
+    assert training.facts["parity"]["passed"] and training.facts["parity"]["max_abs"] < 1e-6
+    assert training.facts["rows"] == {"train": 600, "validate": 200}
+    assert training.metrics["train.loss"] > 0
     assert sorted(path.name for path in folder.iterdir()) == [
         "golden.arrow",
         "model.onnx",
@@ -42,10 +41,7 @@ def test_the_onnx_file_alone_answers_named_columns_as_the_network_did(world, tra
     ]
 
 
-def test_the_schema_tells_types_ranges_categories_and_what_may_be_missing(
-    world, train_step, context
-):
-    TrainStep().run(train_step, context)
+def test_the_schema_tells_types_ranges_categories_and_what_may_be_missing(world, training):
     schema = json.loads((world / "out/m/model/schema.json").read_text())
     assert schema["outputs"] == [{"name": "probability", "dtype": "FP32"}]
     columns = {item["name"]: item for item in schema["inputs"]}
@@ -56,8 +52,7 @@ def test_the_schema_tells_types_ranges_categories_and_what_may_be_missing(
     assert all(item["nullable"] for item in columns.values())
 
 
-def test_missing_and_unknown_values_get_a_number(world, train_step, context):
-    TrainStep().run(train_step, context)
+def test_missing_and_unknown_values_get_a_number(world, training):
     rows = pa.table(
         {
             "origin": pa.array(["JFK", None, "XXX"]),
@@ -70,8 +65,7 @@ def test_missing_and_unknown_values_get_a_number(world, train_step, context):
     assert np.isfinite(answer).all() and len(set(answer)) == 3
 
 
-def test_the_same_inputs_give_the_same_bytes_in_another_process(world, train_step, context):
-    TrainStep().run(train_step, context)
+def test_the_same_inputs_give_the_same_bytes_in_another_process(world, training):
     first = {path.name: path.read_bytes() for path in (world / "out/m/model").iterdir()}
     script = (
         "import sys; from pathlib import Path; from mlops_cli.pipeline.model import Step;"
