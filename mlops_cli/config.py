@@ -92,6 +92,13 @@ SETTINGS: tuple[Setting, ...] = (
         "what pre-commit does about stale steps and changed data",
         ("block", "warn", "ignore"),
     ),
+    Setting(
+        "trust.endpoint.*",
+        "string",
+        None,
+        "the address of an S3 service that may see your credentials where another repository "
+        "names it",
+    ),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
 )
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 def reach(ctx: Context, cache: Cache, start: Path) -> Reach:
     """Return how other places are reached; relative paths begin at `start`."""
     from mlops_cli.workspace.reach import Reach
+    from mlops_cli.workspace.trust import trust
 
     folder = config.user_cache(home=ctx.home, environment=ctx.environment)
-    return Reach(cache, start, folder / "git", ctx.home, ctx.now, ctx.progress)
+    trusted = trust(ctx.settings, ctx.environment)
+    return Reach(cache, start, folder / "git", ctx.home, ctx.now, trusted, ctx.progress)
 
 
 @contextlib.contextmanager

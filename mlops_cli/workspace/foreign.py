@@ -21,6 +21,7 @@ from mlops_cli.workspace import caches
 from mlops_cli.workspace.pointer import is_pointer
 from mlops_cli.workspace.supply import Supply
 from mlops_cli.workspace.tracked import Tracked, tracked, tracked_at
+from mlops_cli.workspace.trust import Trust
 
 SETTINGS = ".mlops/config.yaml"
 OURS = ".mlops/"
@@ -49,6 +50,7 @@ class Foreign:
         *,
         now: Callable[[], datetime],
         home: Path,
+        trust: Trust,
         progress: Progress = SILENT,
     ) -> Supply:
         """Return where its data is: beside it on this disk, then its own remotes."""
@@ -59,6 +61,7 @@ class Foreign:
             self.settings,
             root,
             now,
+            trust=trust,
             beside=_cache_of(root, home) if root is not None else None,
             progress=progress,
         )

@@ -21,6 +21,7 @@ from mlops_cli.workspace.pin import GitPin, UrlPin, pin_of
 from mlops_cli.workspace.supply import Supply
 from mlops_cli.workspace.taking import Taken, take
 from mlops_cli.workspace.tracked import Tracked
+from mlops_cli.workspace.trust import Trust
 
 DEEPEST = 5  # imports of imports that are followed
 NOWHERE = Path("/nonexistent")  # what relative paths of a repository behind a network begin at
@@ -35,6 +36,7 @@ class Reach:
     mirrors: Path
     home: Path
     now: Callable[[], datetime]
+    trust: Trust = field(default_factory=Trust)
     progress: Progress = SILENT
     depth: int = 0  # how many imports of imports led here
     _opened: dict[tuple[str, str | None], tuple[Foreign, Supply]] = field(
@@ -50,7 +52,9 @@ class Reach:
 
     def _open(self, where: Address, revision: str | None) -> tuple[Foreign, Supply]:
         found = foreign.open_foreign(where, revision, mirrors=self.mirrors)
-        supply = found.supply(self.cache, now=self.now, home=self.home, progress=self.progress)
+        supply = found.supply(
+            self.cache, now=self.now, home=self.home, trust=self.trust, progress=self.progress
+        )
         return found, supply
 
     def git(
@@ -109,6 +113,8 @@ class Reach:
                 if taken.digest != one.digest:
                     raise _changed(one, f"{pin.url} has other bytes at {pin}", None)
             case UrlPin() as pin:
+                if self.depth:  # the pointer is another repository's
+                    self.trust.refuse(one.path, pin.url, pin.options)
                 taken, found = self.url(pin.url, pin.options, pin.version)
                 if taken.digest != one.digest:
                     raise _changed(one, f"{pin.url} was {pin} and is {found} now", None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mlops_cli.store.remote import Remote
     from mlops_cli.store.remote_index import RemoteIndex
+    from mlops_cli.workspace.trust import Trust
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Supply:
     settings: Settings  # theirs, which name the remotes
     root: Path | None  # what a relative remote is relative to; None where that is not this disk
     now: Callable[[], datetime]
+    trust: Trust | None = None  # None: the settings are our own
     beside: Cache | None = None  # theirs, where it is on this disk
     progress: Progress = SILENT
     _open: dict[str | None, tuple[Remote, RemoteIndex]] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Supply:
         """Bring into our cache all below `roots` that it lacks.
 
         Raises NotFound ("missing-object", "no-remote"), IntegrityError ("damaged-object"),
-        OutsideWorld, all naming the repository.
+        StateRefused ("foreign-endpoint"), OutsideWorld, all naming the repository.
         """
         ignore.hide(self.cache.root)
         lacking = [root for root in roots if not self._whole(root)]
@@ -118,6 +120,8 @@ class Supply:
                 ) from exc
             if self.root is None and _relative(named.url):
                 raise _out_of_reach(self.owner, named.url)
+            if self.trust is not None:
+                self.trust.refuse(self.owner, named.url, named.options)
             remote = remotes.connect(named, self.root or Path("/"))
             check_format(remote, create=False)
             folder = memory(self.cache.root, remote.id)

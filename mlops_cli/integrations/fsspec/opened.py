@@ -32,6 +32,7 @@ def opened(
     from mlops_cli.workspace.browse import Browser
     from mlops_cli.workspace.reach import Reach
     from mlops_cli.workspace.supply import Supply
+    from mlops_cli.workspace.trust import trust
 
     folder = start / Path(repo or ".").expanduser()
     text = str(repo or "")
@@ -45,7 +46,9 @@ def opened(
     from mlops_cli.store.cache import open_cache
 
     kept = config.user_cache(home=home, environment=environment)
-    reach = Reach(open_cache(kept / "objects"), start, kept / "git", home, _now)
+    settings = config.load(config.find_root(start), environment=environment, home=home)
+    trusted = trust(settings, environment)
+    reach = Reach(open_cache(kept / "objects"), start, kept / "git", home, _now, trusted)
     found, supply = reach.open(text, revision)
     return Browser(found, supply)
 
