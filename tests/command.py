@@ -85,7 +85,7 @@ def mlops(environment: dict[str, str], request: pytest.FixtureRequest) -> Callab
         input: str | None = None,
         code: int | None = None,
     ) -> Result:
-        result = _here(arguments, cwd or _place(request), {**environment, **(env or {})}, input)
+        result = here(arguments, cwd or _place(request), {**environment, **(env or {})}, input)
         if code is not None:
             assert result.code == code, result
         return result
@@ -130,9 +130,10 @@ def _place(request: pytest.FixtureRequest) -> Path:
     return place
 
 
-def _here(
-    arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str], input: str | None
+def here(
+    arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str], input: str | None = None
 ) -> Result:
+    """Do in this process what `mlops ARGUMENTS` does in one of its own."""
     with _as_it_was(), _streams(input or "") as (stdout, stderr):
         os.chdir(cwd)
         os.environ.clear()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import here
 from shared import once, session_folder
 
 # February to July: two retrainings, whose models then serve
@@ -67,6 +68,12 @@ class Project:
         """Run `mlops … --json` and return the data, or the error of a command that failed."""
         document = json.loads(self.run("mlops", *words, "--json", code=code, **env).stdout)
         return document["data"] if document["ok"] else document["error"]
+
+    def here(self, *words: str, code: int | None = 0) -> Any:
+        """As `mlops`, in this process: for what only arranges or looks."""
+        result = here((*words, "--json"), self.root, self.environment())
+        assert code is None or result.code == code, result
+        return result.data if result.json["ok"] else result.error
 
     def git(self, *words: str) -> str:
         """Run git and return what it printed."""

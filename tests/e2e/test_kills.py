@@ -57,11 +57,15 @@ def kill_often(
     hit = 0
     for number in range(KILLS):
         spoil(number)
-        hit += killed(project, words, dice.uniform(0.1, 1.0) * usual)
+        begun = time.monotonic()
+        if killed(project, words, dice.uniform(0.1, 1.0) * usual):
+            hit += 1
+        else:  # the first was slower than it need be: this machine has other work too
+            usual = min(usual, time.monotonic() - begun)
         if sound is not None:
             sound()
     project.run(*words)
-    found = project.mlops("verify")
+    found = project.here("verify")
     assert found["clean"], found
     assert hit > KILLS / 4
 
@@ -70,7 +74,7 @@ def undamaged(project: Any) -> Callable[[], None]:
     """Return a look at every byte of the cache: something may be missing yet, nothing is wrong."""
 
     def sound() -> None:
-        found = project.mlops("verify", code=None)
+        found = project.here("verify", code=None)
         assert found["damaged"] == [], found
 
     return sound
@@ -107,13 +111,13 @@ def held(folder: Path) -> dict[str, bytes]:
 def test_add_that_is_killed_at_any_moment_leaves_a_sound_cache(heap: Any) -> None:
     kill_often(heap, ("mlops", "add", "raw"), lambda number: more(heap, number), 1, undamaged(heap))
     shutil.rmtree(heap.root / "raw")
-    heap.mlops("checkout", "raw")
+    heap.here("checkout", "raw")
     assert held(heap.root / "raw") == content(KILLS - 1)
 
 
 def test_checkout_that_is_killed_at_any_moment_shows_whole_files_or_none(heap: Any) -> None:
     more(heap, 0)
-    heap.mlops("add", "raw")
+    heap.here("add", "raw")
 
     def spoil(number: int) -> None:
         if number % 2:  # from nothing, and from a folder that lacks a part
@@ -135,14 +139,14 @@ def test_checkout_that_is_killed_at_any_moment_shows_whole_files_or_none(heap: A
 def test_push_that_is_killed_at_any_moment_leaves_a_sound_remote(
     heap: Any, clone: Any, tmp_path: Path
 ) -> None:
-    heap.mlops("remote", "add", "origin", f"file://{tmp_path}/remote")
+    heap.here("remote", "add", "origin", f"file://{tmp_path}/remote")
 
     def spoil(number: int) -> None:
         more(heap, number)
-        heap.mlops("add", "raw")
+        heap.here("add", "raw")
 
     def sound() -> None:
-        found = heap.mlops("verify", "--on", "origin", code=None)
+        found = heap.here("verify", "--on", "origin", code=None)
         assert found["damaged"] == [], found
 
     kill_often(heap, ("mlops", "push"), spoil, 2, sound)
@@ -154,10 +158,10 @@ def test_push_that_is_killed_at_any_moment_leaves_a_sound_remote(
 
 
 def test_pull_that_is_killed_at_any_moment_goes_on_where_it_was(heap: Any, tmp_path: Path) -> None:
-    heap.mlops("remote", "add", "origin", f"file://{tmp_path}/remote")
+    heap.here("remote", "add", "origin", f"file://{tmp_path}/remote")
     more(heap, 0)
-    heap.mlops("add", "raw")
-    heap.mlops("push")
+    heap.here("add", "raw")
+    heap.here("push")
 
     def spoil(number: int) -> None:
         shutil.rmtree(heap.root / "raw", ignore_errors=True)
@@ -171,7 +175,7 @@ def test_pull_that_is_killed_at_any_moment_goes_on_where_it_was(heap: Any, tmp_p
 def test_gc_that_is_killed_at_any_moment_removes_nothing_that_is_needed(heap: Any) -> None:
     def spoil(number: int) -> None:
         more(heap, number)
-        heap.mlops("add", "raw")
+        heap.here("add", "raw")
         heap.git("add", "raw.mlops", ".gitignore")
         if number == 0:
             heap.git("commit", "-qm", "a version that is needed")
@@ -182,34 +186,34 @@ def test_gc_that_is_killed_at_any_moment_removes_nothing_that_is_needed(heap: An
         if revision:
             heap.git("checkout", "-f", revision, "--", "raw.mlops")
         shutil.rmtree(heap.root / "raw")
-        heap.mlops("checkout", "raw")
+        heap.here("checkout", "raw")
         assert held(heap.root / "raw") == content(number)
 
 
 def test_verify_that_is_killed_at_any_moment_breaks_nothing(heap: Any) -> None:
     more(heap, 0)
-    heap.mlops("add", "raw")
+    heap.here("add", "raw")
     kill_often(heap, ("mlops", "verify"), lambda number: None, 7, undamaged(heap))
 
 
 def test_merge_that_is_killed_at_any_moment_is_completed_by_the_next(heap: Any) -> None:
     more(heap, 0)
-    heap.mlops("add", "raw")
+    heap.here("add", "raw")
     heap.commit("base")
     heap.git("switch", "-qc", "theirs")
     (heap.root / "raw/1").write_text("theirs")
-    heap.mlops("add", "raw")
+    heap.here("add", "raw")
     heap.commit("theirs")
     heap.git("switch", "-q", "main")
-    heap.mlops("checkout", "raw")
+    heap.here("checkout", "raw")
     (heap.root / "raw/2").write_text("ours")
-    heap.mlops("add", "raw")
+    heap.here("add", "raw")
     heap.commit("ours")
     start = heap.git("rev-parse", "HEAD")
 
     def spoil(number: int) -> None:
         heap.git("reset", "-q", "--hard", start)
-        heap.mlops("checkout", "raw")
+        heap.here("checkout", "raw")
         # a machine whose git does not know the driver
         heap.run("git", "-c", "merge.mlops.driver=false", "merge", "-q", "theirs", code=1)
 
