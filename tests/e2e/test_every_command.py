@@ -27,8 +27,8 @@ ls · du --history · verify · verify --level sizes · verify delay@v1 · dag
 explain train.delay · feature list · feature profile data/weather · feature validate weather
 feature get airport_now · feature history airport_now · feature test airport_now · runs list
 runs show · runs search step=train.delay · models list · models show delay@production
-models history delay · models card delay · deploy plan · deploy status · deploy logs · deploy history
-monitor report · lineage delay@production · run --dry-run · merge · hooks list
+models history delay · models card delay · deploy plan · deploy status · deploy logs
+deploy history · monitor report · lineage delay@production · run --dry-run · merge · hooks list
 merge-driver data/weather.mlops data/weather.mlops data/weather.mlops data/weather.mlops
 predict batch out/delay/dataset/test.parquet -o TMP/answers.parquet --model delay@production
 """
