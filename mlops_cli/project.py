@@ -34,18 +34,22 @@ def open_project(start: Path, settings: Settings) -> Project:
 
     The cache is at the setting `cache.shared` or `cache.dir`, relative to the root; what files
     look like is remembered per work tree, so a cache may be shared; it then learns of the project,
-    so that gc of one project asks the others. Raises StateRefused
-    ("not-a-git-repository").
+    so that gc of one project asks the others (the work trees of one clone are known to git).
+    Raises StateRefused ("not-a-git-repository").
     """
     root = find_root(start)
     if root is None:
         raise not_a_repository(start)
     cache = caches.place(root, settings)
-    state = root / ".mlops"
-    shared = not cache.is_relative_to(state)
-    stats = (state if shared else cache) / "stat.sqlite"
+    git, state = Git(root), root / ".mlops"
     if settings.get("cache.shared"):
         projects.found(cache)
-    if shared:
+    if cache.is_relative_to(state):
+        memory = cache
+    elif cache.is_relative_to(git.main_root / ".mlops"):
+        memory = git.git_dir / "mlops"  # which goes with the work tree
+    else:
+        memory = state
         projects.register(cache, root)
-    return Project(root, Git(root), settings, caches.cache_of(root, settings), StatCache(stats))
+    stats = StatCache(memory / "stat.sqlite")
+    return Project(root, git, settings, caches.cache_of(root, settings), stats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mlops_cli.project import Project
 from mlops_cli.registry import roots as registry
 from mlops_cli.store import projects
 from mlops_cli.store.collect import Named, Needs, names_in
+from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import roots as workspace
 
@@ -49,8 +51,14 @@ class Asker:
 
 
 def others(project: Project) -> list[Path]:
-    """Return the other projects that are registered in the cache."""
-    return [root for root in projects.registered(project.cache.root) if root != project.root]
+    """Return the other projects that are registered in the cache, and other work trees of this
+    clone, which may have the same."""
+    known = [*projects.registered(project.cache.root), *history.worktrees(project.git)]
+    return [root for root in dict.fromkeys(known) if not _same(root, project.root)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
 def _of_runs(cache_root: Path) -> Named:

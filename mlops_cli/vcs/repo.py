@@ -75,6 +75,15 @@ class Git:
         except OSError:
             return git_dir
 
+    @property
+    def main_root(self) -> Path:
+        """Return the main work tree of this clone: `root`, unless it was made by `git worktree`."""
+        if (self.root / ".git").is_file():  # a submodule's is a file too, but its own
+            common = self.common_dir
+            if common.name == ".git" and common != self.git_dir:
+                return common.parent
+        return self.root
+
     def call(
         self,
         *args: str,

@@ -13,6 +13,7 @@ from mlops_cli.cli.checkup import Finding
 from mlops_cli.cli.render import text
 from mlops_cli.errors import MlopsError
 from mlops_cli.vcs.repo import Git, find_root
+from mlops_cli.workspace import caches
 
 MARKS = {"ok": ("ok", "green"), "note": ("--", "yellow"), "problem": ("no", "red")}
 
@@ -36,7 +37,7 @@ def command(
         except MlopsError as error:
             findings.append(checkup.of_error("project", "settings", error))
             settings = config.Settings({})
-        cache = root / (settings.get("cache.shared") or settings.get("cache.dir"))
+        cache = caches.place(root, settings)
         findings += [*checkup_disk.disk(cache), *checkup_disk.quarantine(cache, ctx.now())]
         if not offline:
             findings += checkup.remotes(settings, root)
