@@ -164,7 +164,7 @@ def project(demo: Demo, tmp_path: Path) -> Iterator[Project]:
     """A copy of the demo's project that a test may change; its server is stopped at the end."""
     copy = _copy(demo, tmp_path / "project")
     yield copy
-    copy.run("mlops", "deploy", "stop", "prod", code=None)
+    copy.here("deploy", "stop", "prod", code=None)
 
 
 @pytest.fixture(scope="session")

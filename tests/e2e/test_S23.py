@@ -50,13 +50,13 @@ def test_a_version_never_stands_without_its_lineage(trained_project: Any, tmp_pa
             continue  # a call whose failure does not matter, or one that was not needed
         cut += 1
         if "mlops/storm/v2" in project.git("tag"):
-            nodes = project.mlops("verify", "storm@v2")["links"]
+            nodes = project.here("verify", "storm@v2")["links"]
             assert {"run", "dataset"} <= {node["kind"] for node in nodes}, at
-            assert project.mlops("models", "show", "storm@v2")["payload"]["run"]
-        again = project.mlops("register", "storm")
+            assert project.here("models", "show", "storm@v2")["payload"]["run"]
+        again = project.here("register", "storm")
         assert again["version"] == 2, "no number is lost, none is given twice"
-        assert project.mlops("verify", "storm@v2")["clean"], at
-        kinds = [n["kind"] for n in project.mlops("lineage", "storm@v2", "--up")["nodes"]]
+        assert project.here("verify", "storm@v2")["clean"], at
+        kinds = [n["kind"] for n in project.here("lineage", "storm@v2", "--up")["nodes"]]
         assert {"data", "run", "dataset", "model", "version"} <= set(kinds), at
         shutil.rmtree(project.root)
     assert cut >= calls / 2, (cut, calls)

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pyarrow.parquet as pq
 import pytest
+from command import here
 
 import mlops_cli.cli
 from mlops_cli.cli.catalog import COMMANDS
@@ -118,9 +119,11 @@ def test_commands_that_change_print_what_their_schema_says(project: Any, tmp_pat
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_a_wrong_option_is_answered_by_an_error_document(demo: Any, name: str) -> None:
-    document = asked(demo, [*name.split(), "--no-such-option"], demo.root)
-    assert not document["ok"] and document["error"]["exit_code"] == 2
-    assert document["error"]["code"] and document["error"]["message"]
+    words = (*name.split(), "--no-such-option", "--json")
+    done = here(words, demo.root, demo.environment())
+    check(done.json)
+    assert done.code == done.error["exit_code"] == 2
+    assert done.error["code"] and done.error["message"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["status"]])
