@@ -51,7 +51,9 @@ def command(
 
     Answers 0 when all are here and right, 40 when any is damaged or missing. Damaged bytes are
     set aside and never used; --repair brings good ones from the workspace and the remotes. With
-    --on a remote is read and hashed, and --repair sends it again what it has lost.
+    --on a remote is read and hashed, and --repair sends it again what it has lost. What only
+    cache.readonly or an attached DVC cache holds counts as here: its keeper verifies it, and each
+    read of it hashes it.
     Confirm every link of a lineage:  mlops verify delay@production
     """
     ctx = context.current()

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.errors import IntegrityError
+from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store import projects, used
 from mlops_cli.store.cache import open_cache
+from mlops_cli.store.closure import Root
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.fold import fold
 from mlops_cli.store.ingest import ingest
 from mlops_cli.store.materialize import materialize, plan_materialize
 from mlops_cli.store.reading import PROCESSES_FROM
+from mlops_cli.store.rounds import Extent
 from mlops_cli.store.tier import open_tier
+from mlops_cli.store.verify import verify
 
 GROUP = 61_000  # exists nowhere but in these tests
 ADA, BOB, EVE = 61_001, 61_002, 61_003
@@ -156,3 +159,20 @@ def test_wrong_bytes_in_a_tier_are_refused_and_left_where_they_are(tmp_path: Pat
         cache.copy_to(digest, tmp_path / "out")
     assert place.exists() and not (tmp_path / "out").exists()
     assert not (tmp_path / "shared/quarantine").exists()
+
+
+def test_what_only_a_tier_has_is_left_to_its_keeper_and_hashed_when_it_is_read(
+    tmp_path: Path,
+) -> None:
+    keeper = open_cache(tmp_path / "team")
+    (tmp_path / "big.bin").write_bytes(b"x" * (1 << 20))
+    stored = ingest(tmp_path / "big.bin", cache=keeper)
+    place = keeper.objects.path(stored.digest)
+    place.chmod(0o644)
+    place.write_bytes(b"y" * (1 << 20))
+    cache = open_cache(tmp_path / "own", (open_tier(keeper.root),))
+    root = Root("big.bin", stored.digest, stored.kind, stored.size, 1)
+    report = verify(cache, [root], extent=Extent())
+    assert (report.clean, report.checked) == (True, 0)
+    with pytest.raises((IntegrityError, NotFound)):
+        cache.read(stored.digest)
