@@ -193,9 +193,11 @@ def test_the_tool_pre_commit_runs_them_with_the_mlops_of_the_project(shell, hook
 
 
 def test_a_hook_with_nothing_to_do_is_quick(mlops, hooked, environment, console_script):
-    def cost(*words: str) -> float:
+    def cost(*words: str, told: bytes = b"") -> float:
         begun = os.times()
-        done = subprocess.run([console_script, *words], cwd=hooked, env=environment, check=True)
+        done = subprocess.run(
+            [console_script, *words], cwd=hooked, env=environment, input=told, check=True
+        )
         assert done.returncode == 0
         ended = os.times()
         return (
@@ -208,3 +210,7 @@ def test_a_hook_with_nothing_to_do_is_quick(mlops, hooked, environment, console_
     head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=hooked, text=True).strip()
     for words in (("pre-commit",), ("post-checkout", head, head, "1"), ("post-merge", "0")):
         assert min(cost("hooks", "run", *words) for _ in range(2)) < 0.3, words
+    mlops("remote", "add", "store", "../store", code=0)
+    told = f"refs/heads/other {head} refs/heads/other {'0' * 40}\n".encode()
+    mlops("hooks", "run", "pre-push", "origin", input=told.decode(), code=0)
+    assert min(cost("hooks", "run", "pre-push", "origin", told=told) for _ in range(2)) < 0.3
