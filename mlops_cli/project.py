@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_cli.config import Settings
-from mlops_cli.store import projects
 from mlops_cli.store.cache import Cache
+from mlops_cli.store.space import projects
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.repo import Git, find_root, not_a_repository
 from mlops_cli.workspace import caches

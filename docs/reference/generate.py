@@ -17,7 +17,7 @@ from mlops_cli.cli.group import load
 from mlops_cli.cli.options import HELP
 from mlops_cli.cli.render.help import SECTIONS
 from mlops_cli.config import SETTINGS
-from mlops_cli.store import remote_words
+from mlops_cli.store.remotes import remote_words
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/reference/generate.py; edit the code and run it again. -->\n"

@@ -181,7 +181,7 @@ def remotes(settings: Settings, root: Path) -> Iterator[Finding]:
 
 
 def _ask(named: Named, root: Path, answers: dict[str, Finding]) -> None:
-    from mlops_cli.store.remote_layout import FORMAT_AT_MOST, FORMAT_FILE
+    from mlops_cli.store.remotes.layout import FORMAT_AT_MOST, FORMAT_FILE
     from mlops_cli.workspace.remotes import connect
 
     try:

@@ -39,8 +39,8 @@ def disk(cache: Path) -> Iterator[Finding]:
 
 def quarantine(cache: Path, now: datetime) -> Iterator[Finding]:
     """Were damaged bytes set aside?"""
-    from mlops_cli.store import quarantine as asides
     from mlops_cli.store.cache import open_cache
+    from mlops_cli.store.care import quarantine as asides
 
     found = asides.quarantine(open_cache(cache))
     if not found:

@@ -9,10 +9,10 @@ from mlops_cli.cli.context import Context
 from mlops_cli.cli.needs import Asker, others
 from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
 from mlops_cli.project import Project
-from mlops_cli.store import evict, removal
-from mlops_cli.store.collect import Named
-from mlops_cli.store.evict import Eviction
-from mlops_cli.store.mark import Marked, mark
+from mlops_cli.store.space import evict, removal
+from mlops_cli.store.space.collect import Named
+from mlops_cli.store.space.evict import Eviction
+from mlops_cli.store.space.mark import Marked, mark
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import copies, remotes, roots
 from mlops_cli.workspace.copies import Copies

@@ -11,8 +11,8 @@ from mlops_cli.errors import MlopsError
 from mlops_cli.ledger import roots as ledger
 from mlops_cli.project import Project
 from mlops_cli.registry import roots as registry
-from mlops_cli.store import projects
-from mlops_cli.store.collect import Named, Needs, names_in
+from mlops_cli.store.space import projects
+from mlops_cli.store.space.collect import Named, Needs, names_in
 from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import roots as workspace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_cli.store import edited, linked
+from mlops_cli.store.files import edited, linked
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context

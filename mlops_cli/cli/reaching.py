@@ -62,7 +62,7 @@ def portable(url: str, cwd: Path, root: Path) -> str:
 
 def portable_path(url: str, cwd: Path, root: Path) -> str:
     """Return a plain URL, or the path of a file, as it should stand in a pointer."""
-    from mlops_cli.store.source import spell
+    from mlops_cli.store.sources.source import spell
 
     spelled = spell(url, start=cwd)
     if "://" in url or url.startswith(("/", "~")):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.render import text
 from mlops_cli.store import chunks
-from mlops_cli.store.remote import Requests
+from mlops_cli.store.remotes.remote import Requests
 from mlops_cli.workspace.price import Cost
 from mlops_cli.workspace.remotes import Route
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
-    from mlops_cli.store.transfer import PushPlan
+    from mlops_cli.store.transfer.transfer import PushPlan
 
 
 @dataclass(frozen=True, slots=True)

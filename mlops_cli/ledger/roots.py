@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlops_cli.errors import OutsideWorld
 from mlops_cli.ledger.append import SPOOL
-from mlops_cli.store.collect import Named, names_in
+from mlops_cli.store.space.collect import Named, names_in
 from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 

@@ -23,9 +23,9 @@ def detailed(reason: Reason, root: Path, cache: Cache, stats: StatCache | None) 
         return reason
     if not (root / reason.path).is_dir():
         return reason
-    from mlops_cli.store.compare import changes
     from mlops_cli.store.digest import Digest
-    from mlops_cli.store.ingest import fingerprint
+    from mlops_cli.store.files.compare import changes
+    from mlops_cli.store.files.ingest import fingerprint
     from mlops_cli.workspace.ignore import ignored_in
 
     trees: dict[Digest, bytes] = {}

@@ -68,7 +68,7 @@ def digest_at(root: Path, path: str, *, stats: StatCache | None, store: Cache | 
     if stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
         with open(target, "rb") as file:
             return "sha256:" + hashlib.sha256(file.read()).hexdigest()
-    from mlops_cli.store.ingest import fingerprint
+    from mlops_cli.store.files.ingest import fingerprint
     from mlops_cli.workspace.ignore import ignored_in
 
     ignored = ignored_in(root, path) if stat.S_ISDIR(found.st_mode) else None

@@ -23,7 +23,7 @@ def keep(
         return None
     if digest.startswith("sha256:") and cache.has(Digest(digest)):
         return None
-    from mlops_cli.store.ingest import ingest
+    from mlops_cli.store.files.ingest import ingest
     from mlops_cli.workspace.ignore import ignored_in
 
     ignored = ignored_in(root, path) if (root / path).is_dir() else None
@@ -79,8 +79,8 @@ def _place(root: Path, path: str, out: Output, cache: Cache, stats: StatCache | 
     digest = Digest(out.digest)
     target.parent.mkdir(parents=True, exist_ok=True)
     if out.kind == "tree":
-        from mlops_cli.store.arrange import plan_materialize
-        from mlops_cli.store.materialize import materialize
+        from mlops_cli.store.files.arrange import plan_materialize
+        from mlops_cli.store.files.materialize import materialize
         from mlops_cli.workspace.ignore import ignored_in
 
         if not target.is_dir() or target.is_symlink():

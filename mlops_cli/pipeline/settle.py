@@ -53,7 +53,7 @@ class Settling:
         if found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
             data = target.read_bytes()
             return Output(self.put(data), "file", len(data), 1)
-        from mlops_cli.store.ingest import ingest
+        from mlops_cli.store.files.ingest import ingest
         from mlops_cli.workspace.ignore import ignored_in
 
         ignored = ignored_in(self.root, path) if target.is_dir() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_cli.store.collect import Named, names_in
+from mlops_cli.store.space.collect import Named, names_in
 from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 

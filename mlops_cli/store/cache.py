@@ -18,13 +18,15 @@ from mlops_cli.store import hashing, lease
 from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.cold import ColdStore, open_cold
 from mlops_cli.store.condemned import Condemned
+from mlops_cli.store.damage import damaged, damaged_there
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.hashing import Tick
 from mlops_cli.store.objects import ObjectStore, listing
 from mlops_cli.store.packs import PACK_BELOW, PackStore, Place
+from mlops_cli.store.streams import Pieces, ToTheEnd, Verified
 from mlops_cli.store.tier import Tier, pieces
 
-__all__ = ["PACK_BELOW", "BatchWriter", "Cache", "damaged", "open_cache"]
+__all__ = ["PACK_BELOW", "BatchWriter", "Cache", "open_cache"]
 
 _ABANDONED_AFTER = 3600.0  # seconds since anything was written to it
 _COPIES = 16  # of one object in different packs; concurrent writers may leave a few
@@ -126,8 +128,8 @@ class Cache:
         try:
             stream = io.FileIO(self.objects.path(digest))
         except (FileNotFoundError, NotADirectoryError):
-            return cast(BinaryIO, _ToTheEnd(_Pieces(self.unfolded(digest)), 1 << 20))
-        return cast(BinaryIO, _ToTheEnd(_Verified(stream, digest, self.objects), 1 << 20))
+            return cast(BinaryIO, ToTheEnd(Pieces(self.unfolded(digest)), 1 << 20))
+        return cast(BinaryIO, ToTheEnd(Verified(stream, digest, self.objects), 1 << 20))
 
     def stream(self, digest: Digest) -> BinaryIO:
         """Return a stream over the object as it lies here: whoever reads it hashes it himself, and
@@ -138,7 +140,7 @@ class Cache:
         try:
             return cast(BinaryIO, io.FileIO(self.objects.path(digest)))
         except (FileNotFoundError, NotADirectoryError):
-            return cast(BinaryIO, _Pieces(self.unfolded(digest)))
+            return cast(BinaryIO, Pieces(self.unfolded(digest)))
 
     def unfolded(self, digest: Digest) -> Iterator[bytes | memoryview]:
         """Yield the bytes of an object kept as chunks or in a tier; raise at their end as `read`
@@ -327,70 +329,6 @@ class Cache:
             return None
 
 
-class _ToTheEnd(io.BufferedReader):
-    """A stream of which some was read has been verified as a whole once it is closed."""
-
-    def close(self) -> None:
-        try:
-            if not self.closed and cast(_Verified | _Pieces, self.raw).doubtful:
-                while self.read(1 << 20):
-                    pass
-        finally:
-            super().close()
-
-
-class _Verified(io.RawIOBase):
-    """A file that knows at its end whether it was the right one."""
-
-    def __init__(
-        self, stream: io.RawIOBase | io.FileIO, digest: Digest, store: ObjectStore
-    ) -> None:
-        self._stream, self._digest, self._store = stream, digest, store
-        self._state = hashlib.sha256()
-        self.doubtful = False  # some was read, and the end was not reached
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        got = self._stream.readinto(view) or 0
-        self.doubtful = got > 0
-        if got:
-            self._state.update(view[:got])
-        elif len(view) and self._state.digest() != self._digest.raw:
-            self._store.quarantine(self._digest)
-            raise damaged(self._digest)
-        return got
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as one stream."""
-
-    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
-        self._pieces = pieces
-        self._left = memoryview(b"")
-        self.doubtful = False  # some was read, and the end was not reached
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        self.doubtful = False
-        if not self._left:
-            self._left = memoryview(next(self._pieces, b""))
-        self.doubtful = len(self._left) > 0
-        got = min(len(view), len(self._left))
-        view[:got] = self._left[:got]
-        self._left = self._left[got:]
-        return got
-
-
 def open_cache(root: Path, tiers: tuple[Tier, ...] = ()) -> Cache:
     """Return the cache under `root`; folders are made when something is first stored."""
     return Cache(root, ObjectStore(root), PackStore(root), open_cold(root), tiers)
@@ -414,23 +352,3 @@ def _clone(objects: ObjectStore, path: Path, target: int, digest: Digest, tick: 
     if found != digest:
         raise damaged_there(digest)
     return size
-
-
-def damaged(digest: Digest) -> IntegrityError:
-    """Return the error for an object whose bytes are not what its name says."""
-    return IntegrityError(
-        f"the object {digest} is damaged; its bytes were set aside and are not used",
-        code="damaged-object",
-        hint="mlops verify --repair",
-        details={"digest": digest},
-    )
-
-
-def damaged_there(digest: Digest) -> IntegrityError:
-    """Return the error for an object whose bytes in a read-only tier are not what it says."""
-    return IntegrityError(
-        f"the object {digest} is damaged in a read-only tier; its bytes are not used",
-        code="damaged-object",
-        hint="mlops pull brings a good copy into this cache; tell whoever keeps the tier",
-        details={"digest": digest},
-    )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_cli import encode, fsio
-from mlops_cli.store import packs
-from mlops_cli.store.packs import Index
+from mlops_cli.store import pack_index
+from mlops_cli.store.pack_index import Index
 
 NAME = "gc/condemned.idx"
 SPARED = "gc/spared"
@@ -73,14 +73,14 @@ def load(root: Path) -> dict[bytes, int]:
     index = _open(root)
     if index is None:
         return {}
-    return {raw: since for raw, since, _ in packs.index_rows(index.rows)}
+    return {raw: since for raw, since, _ in pack_index.index_rows(index.rows)}
 
 
 def save(root: Path, since: Mapping[bytes, int], sizes: Mapping[bytes, int]) -> None:
     """Remember what is condemned; the sizes are for people who look."""
     rows = {raw: (moment, sizes.get(raw, 0)) for raw, moment in since.items()}
     if rows or (root / NAME).exists():
-        fsio.write_atomic(root / NAME, packs.write_index(rows))
+        fsio.write_atomic(root / NAME, pack_index.write_index(rows))
 
 
 def looked(root: Path, since: Mapping[bytes, int], sizes: Mapping[bytes, int], now: Moment) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mlops_cli import fsio
-from mlops_cli.store import hashing, packs
+from mlops_cli.store import hashing, pack_index, packs
 
 _FLUSH_BYTES = 1 << 20
 _FLUSH_PIECES = 1000  # what the kernel takes at a time is 1024
@@ -54,8 +54,8 @@ class Packer:
         """
         if self._path is None:
             return None
-        index = packs.write_index(self._rows)
-        target = self._root / "packs" / f"{packs.index_name(index)}.pack"
+        index = pack_index.write_index(self._rows)
+        target = self._root / "packs" / f"{pack_index.index_name(index)}.pack"
         try:
             self._flush()
             with fsio.translated(target):

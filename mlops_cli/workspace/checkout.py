@@ -11,10 +11,10 @@ from pathlib import Path
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import used
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import closure
-from mlops_cli.store.materialize import LinkKind, Plan, materialize, plan_materialize
+from mlops_cli.store.files.materialize import LinkKind, Plan, materialize, plan_materialize
+from mlops_cli.store.space import used
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.target import NAMED_AT_MOST, Target, not_here, whole

@@ -10,8 +10,8 @@ from typing import Literal
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.files.compare import changes
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.workspace.state import look

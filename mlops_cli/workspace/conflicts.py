@@ -8,7 +8,7 @@ from typing import Literal
 
 from mlops_cli import encode
 from mlops_cli.errors import MlopsError
-from mlops_cli.store.compare import changes
+from mlops_cli.store.files.compare import changes
 from mlops_cli.store.patch import Shelf
 from mlops_cli.vcs.repo import Git
 from mlops_cli.vcs.unmerged import Stages, unmerged

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from mlops_cli.errors import ConfigError, MissingExtra, OutsideWorld
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import verified
+from mlops_cli.store.care import verified
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.remote_index import RemoteIndex, memory, parts, refresh
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, parts, refresh
 from mlops_cli.workspace import remotes
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Remote
+    from mlops_cli.store.remotes.remote import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Copies:
         What was never verified is verified now, one index file and all that it names at a time,
         and remembered.
         """
-        from mlops_cli.store.verify_remote import examine  # brings threads
+        from mlops_cli.store.care.verify_remote import examine  # brings threads
 
         wanted = {Digest.from_raw(raw) for raw in raws}
         found: set[Digest] = set()
@@ -61,7 +61,7 @@ class Copies:
 
 def ask(known: Sequence[remotes.Named], root: Path, cache_root: Path, *, now: datetime) -> Copies:
     """Ask each of the remotes `known` what it holds, packs and objects listed one by one."""
-    from mlops_cli.store.remote_layout import check_format
+    from mlops_cli.store.remotes.layout import check_format
 
     heard, unheard = [], []
     for named in known:

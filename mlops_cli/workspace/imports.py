@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_cli.errors import StateRefused
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.materialize import LinkKind
+from mlops_cli.store.files.materialize import LinkKind
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.vcs.repo import Git

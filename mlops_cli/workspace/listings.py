@@ -14,8 +14,8 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Remote
-    from mlops_cli.store.remote_index import RemoteIndex
+    from mlops_cli.store.remotes.remote import Remote
+    from mlops_cli.store.transfer.remote_index import RemoteIndex
 
 Fetch = Callable[[Digest], None]
 
@@ -49,8 +49,8 @@ def listings(cache: Cache, settings: Settings, root: Path, *, now: datetime) -> 
 
     def fetch(digest: Digest) -> None:
         from mlops_cli.store.closure import Reached
-        from mlops_cli.store.fetch import fetch_objects
-        from mlops_cli.store.remote_index import memory, refresh
+        from mlops_cli.store.transfer.fetch import fetch_objects
+        from mlops_cli.store.transfer.remote_index import memory, refresh
         from mlops_cli.workspace import ignore
         from mlops_cli.workspace.remotes import connect
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from mlops_cli import fsio
 from mlops_cli.errors import MlopsError
 from mlops_cli.store.cache import PACK_BELOW, Cache
+from mlops_cli.store.care.repair import Source
 from mlops_cli.store.closure import Reached
-from mlops_cli.store.compare import Surveyed
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fetch import fetch_objects
-from mlops_cli.store.ingest import survey
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import memory, refresh
-from mlops_cli.store.remote_layout import check_format
-from mlops_cli.store.repair import Source
-from mlops_cli.store.scan import Scan
+from mlops_cli.store.files.compare import Surveyed
+from mlops_cli.store.files.ingest import survey
+from mlops_cli.store.files.scan import Scan
+from mlops_cli.store.remotes.layout import check_format
+from mlops_cli.store.remotes.remote import Remote
+from mlops_cli.store.transfer.fetch import fetch_objects
+from mlops_cli.store.transfer.remote_index import memory, refresh
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked, related
 

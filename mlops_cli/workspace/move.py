@@ -11,7 +11,7 @@ from mlops_cli import fsio
 from mlops_cli.errors import NotFound, StateRefused, UsageError
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.ingest import Stored
 from mlops_cli.store.patch import Shelf
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry

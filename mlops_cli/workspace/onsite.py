@@ -10,8 +10,8 @@ from typing import BinaryIO
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, rows, survey
-from mlops_cli.store.scan import Ignored
+from mlops_cli.store.files.ingest import Stored, rows, survey
+from mlops_cli.store.files.scan import Ignored
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import write_rows
 

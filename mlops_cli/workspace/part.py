@@ -8,11 +8,11 @@ from pathlib import Path
 
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.compare import changes
+from mlops_cli.store.files.ingest import Stored
+from mlops_cli.store.files.scan import Ignored, mode_of
 from mlops_cli.store.patch import Patched, Shelf, find, find_all, patch
-from mlops_cli.store.scan import Ignored, mode_of
 from mlops_cli.store.tree import Entry
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked

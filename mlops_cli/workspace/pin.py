@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.source import Version
+from mlops_cli.store.sources.source import Version
 from mlops_cli.workspace.tracked import Tracked
 
 

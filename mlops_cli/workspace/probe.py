@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, fingerprint
+from mlops_cli.store.files.ingest import Stored, fingerprint
 from mlops_cli.store.patch import Shelf, find
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.repo import Git

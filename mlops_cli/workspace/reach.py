@@ -11,8 +11,8 @@ from typing import Any
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.download import download
-from mlops_cli.store.source import Version, spell
+from mlops_cli.store.sources.download import download
+from mlops_cli.store.sources.source import Version, spell
 from mlops_cli.vcs import address
 from mlops_cli.vcs.address import Address
 from mlops_cli.workspace import foreign, ignore

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.config import Settings
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.store.remote_index import RemoteIndex, memory, remembered
-from mlops_cli.store.remote_url import absolute_url, remote_id
+from mlops_cli.store.remotes.url import absolute_url, remote_id
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, remembered
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Remote
+    from mlops_cli.store.remotes.remote import Remote
     from mlops_cli.workspace.tracked import Tracked
 
 
@@ -100,7 +100,7 @@ def routes(settings: Settings, tracked: Sequence[Tracked], name: str | None = No
 
 def connect(named: Named, root: Path) -> Remote:
     """Return the open remote; it is not asked anything yet."""
-    from mlops_cli.store.remote_kinds import open_remote
+    from mlops_cli.store.remotes.kinds import open_remote
 
     return open_remote(named.url, named.options, root=root)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from mlops_cli import fsio
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store.arrange import Plan, plan_clear
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.ingest import Stored
-from mlops_cli.store.materialize import materialize
+from mlops_cli.store.files.arrange import Plan, plan_clear
+from mlops_cli.store.files.ingest import Stored
+from mlops_cli.store.files.materialize import materialize
 from mlops_cli.store.patch import Shelf
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlops_cli.store.collect import Named, Needs, names_in
+from mlops_cli.store.space.collect import Named, Needs, names_in
 from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import is_pointer

@@ -11,10 +11,10 @@ from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.compare import Change, Surveyed, changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, fingerprint, survey
-from mlops_cli.store.scan import mode_of
+from mlops_cli.store.files.compare import Change, Surveyed, changes
+from mlops_cli.store.files.ingest import Stored, fingerprint, survey
+from mlops_cli.store.files.scan import mode_of
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked

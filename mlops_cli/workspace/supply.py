@@ -18,8 +18,8 @@ from mlops_cli.workspace import ignore
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mlops_cli.store.remote import Remote
-    from mlops_cli.store.remote_index import RemoteIndex
+    from mlops_cli.store.remotes.remote import Remote
+    from mlops_cli.store.transfer.remote_index import RemoteIndex
     from mlops_cli.workspace.trust import Trust
 
 
@@ -56,7 +56,7 @@ class Supply:
             lacking = [root for root in lacking if not self._whole(root)]
         if not lacking:
             return
-        from mlops_cli.store.fetch import fetch
+        from mlops_cli.store.transfer.fetch import fetch
 
         place, index = self._place(remote, lacking[0].path)
         try:
@@ -84,7 +84,7 @@ class Supply:
             else:
                 self.cache.put(data)
                 return data
-        from mlops_cli.store.fetch import fetch_objects
+        from mlops_cli.store.transfer.fetch import fetch_objects
 
         place, index = self._place(remote, path)
         fetch_objects(self.cache, place, index, [Reached(digest, 0, path, True)])
@@ -104,8 +104,8 @@ class Supply:
 
     def _place(self, name: str | None, path: str) -> tuple[Remote, RemoteIndex]:
         if name not in self._open:
-            from mlops_cli.store.remote_index import memory, refresh
-            from mlops_cli.store.remote_layout import check_format
+            from mlops_cli.store.remotes.layout import check_format
+            from mlops_cli.store.transfer.remote_index import memory, refresh
             from mlops_cli.workspace import remotes
 
             try:

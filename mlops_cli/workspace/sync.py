@@ -9,18 +9,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import remote_index
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import digests
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.store.transfer import remote_index
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, refresh
 from mlops_cli.workspace import completeness, ignore
 from mlops_cli.workspace.tracked import Tracked
 
 if TYPE_CHECKING:  # `status` asks what is outstanding and has no time for threads
-    from mlops_cli.store.fetch import Fetched
-    from mlops_cli.store.remote import Remote
-    from mlops_cli.store.transfer import PushPlan, Sent
+    from mlops_cli.store.remotes.remote import Remote
+    from mlops_cli.store.transfer.fetch import Fetched
+    from mlops_cli.store.transfer.transfer import PushPlan, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def plan_push(
     everything: bool = False,
 ) -> Outgoing:
     """Ask the remote what it has and return what a push would send; sends nothing."""
-    from mlops_cli.store import transfer
-    from mlops_cli.store.remote_layout import check_format
+    from mlops_cli.store.remotes.layout import check_format
+    from mlops_cli.store.transfer import transfer
 
     layout = check_format(remote, required=False)
     index = refresh(remote, memory(cache.root, remote.id), now=now, thorough=True)
@@ -112,8 +112,8 @@ def push(
     outgoing: Outgoing, cache: Cache, remote: Remote, *, progress: Progress = SILENT
 ) -> tuple[Sent, RemoteIndex]:
     """Send what was planned, and raise before the first byte of it where nobody may write."""
-    from mlops_cli.store import transfer
-    from mlops_cli.store.remote_layout import leave_listing, start
+    from mlops_cli.store.remotes.layout import leave_listing, start
+    from mlops_cli.store.transfer import transfer
 
     sending = outgoing.plan.objects and not (outgoing.plan.absent or outgoing.plan.damaged)
     if sending:
@@ -140,8 +140,8 @@ def fetch(
     progress: Progress = SILENT,
 ) -> Fetched:
     """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
-    from mlops_cli.store import fetch as fetching
-    from mlops_cli.store.remote_layout import check_format
+    from mlops_cli.store.remotes.layout import check_format
+    from mlops_cli.store.transfer import fetch as fetching
 
     ignore.hide(cache.root)
     check_format(remote)

@@ -12,9 +12,9 @@ from mlops_cli import fsio
 from mlops_cli.errors import NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.ingest import Stored, ingest
+from mlops_cli.store.files.ingest import Stored, ingest
+from mlops_cli.store.files.scan import Ignored
 from mlops_cli.store.patch import Shelf
-from mlops_cli.store.scan import Ignored
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.vcs import ignore as gitignore

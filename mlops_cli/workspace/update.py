@@ -8,8 +8,8 @@ from typing import Literal
 
 from mlops_cli.errors import NotFound, OutsideWorld, StateRefused
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.download import look
-from mlops_cli.store.source import spell
+from mlops_cli.store.sources.download import look
+from mlops_cli.store.sources.source import spell
 from mlops_cli.workspace import imports
 from mlops_cli.workspace.imports import Hand
 from mlops_cli.workspace.pin import GitPin, UrlPin, pin_of, plain

@@ -11,7 +11,7 @@ from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import Reached, Root, closure
-from mlops_cli.store.scan import scan
+from mlops_cli.store.files.scan import scan
 from mlops_cli.vcs.repo import Git
 from mlops_cli.vcs.versions import versions
 from mlops_cli.workspace import ignore

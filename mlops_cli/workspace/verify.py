@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from mlops_cli.errors import ConfigError, MissingExtra, OutsideWorld
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.store import repair, verify
 from mlops_cli.store.cache import Cache
+from mlops_cli.store.care import repair, verify
+from mlops_cli.store.care.repair import Source
+from mlops_cli.store.care.rounds import Extent
+from mlops_cli.store.care.verify import Finding, Report
 from mlops_cli.store.closure import Reached, Root
-from mlops_cli.store.repair import Source
-from mlops_cli.store.rounds import Extent
-from mlops_cli.store.verify import Finding, Report
 from mlops_cli.workspace import mend, remotes, sync
 from mlops_cli.workspace.tracked import Tracked
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Remote
+    from mlops_cli.store.remotes.remote import Remote
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ def there(
     With `mending`, what is wrong or missing there and right here is sent again.
     Raises OutsideWorld, ConfigError ("remote-format-unknown").
     """
-    from mlops_cli.store import mend_remote, transfer
-    from mlops_cli.store.remote_index import memory, refresh
-    from mlops_cli.store.remote_layout import check_format
-    from mlops_cli.store.verify_remote import promised, verify_remote
+    from mlops_cli.store.care import mend_remote
+    from mlops_cli.store.care.verify_remote import promised, verify_remote
+    from mlops_cli.store.remotes.layout import check_format
+    from mlops_cli.store.transfer import transfer
+    from mlops_cli.store.transfer.remote_index import memory, refresh
 
     layout = check_format(remote)
     folder = memory(cache.root, remote.id)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
 from mlops_cli.workspace.pointer import Pointer, write_pointer
 
 LATER = {"MLOPS_NOW": "2013-03-03T00:00:00+00:00"}  # two days after NOW

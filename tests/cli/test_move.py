@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace.move import rename
 

@@ -20,12 +20,12 @@ import pytest
 from faultproxy import faulty
 
 from mlops_cli.errors import ConfigError, MissingExtra, OutsideWorld
-from mlops_cli.store import packs
+from mlops_cli.store import pack_index
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.closure import Root, closure
-from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.remote import Remote
 from mlops_cli.workspace import sync
 from mlops_cli.workspace.tracked import Tracked
 
@@ -139,7 +139,7 @@ def test_a_web_server_in_front_of_a_remote_is_enough_to_read_it(
 
 
 def test_a_stranger_who_lists_names_that_climb_out_writes_nothing(tmp_path: Path) -> None:
-    data = packs.write_index({bytes(32): (0, 1)})
+    data = pack_index.write_index({bytes(32): (0, 1)})
     digest = hashlib.sha256(data).hexdigest()
     names = [f"index/../../../{digest}.idx", f"index//{tmp_path}/{digest}.idx"]
     (tmp_path / "remote/index").mkdir(parents=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import OutsideWorld, StateRefused
-from mlops_cli.store import collect, removal
 from mlops_cli.store.cache import Cache, open_cache
-from mlops_cli.store.collect import Named, Needs
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import fold
+from mlops_cli.store.space import collect, removal
+from mlops_cli.store.space.collect import Named, Needs
+from mlops_cli.store.space.fold import fold
 
 ROUNDS = int(os.environ.get("MLOPS_KILLS", "15"))
 NOW = Moment(1_700_000_000)

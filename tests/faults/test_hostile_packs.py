@@ -14,23 +14,23 @@ import pyarrow as pa
 import pytest
 
 from mlops_cli.errors import IntegrityError, MlopsError
-from mlops_cli.store import packs
+from mlops_cli.store import pack_index, packs
 from mlops_cli.store.cache import open_cache
+from mlops_cli.store.care.rounds import Extent
+from mlops_cli.store.care.verify import verify as verify_cache
 from mlops_cli.store.chunks import Chunk
 from mlops_cli.store.closure import Root
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fetch import fetch
-from mlops_cli.store.ingest import fingerprint, ingest
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 from mlops_cli.store.recipes import recipe_of, write_recipe
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import memory, refresh
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import check_format, start
-from mlops_cli.store.rounds import Extent
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import check_format, start
+from mlops_cli.store.remotes.remote import Remote
 from mlops_cli.store.statcache import COARSE_TICK, TICK, StatCache, is_racy
-from mlops_cli.store.transfer import plan_push, push
-from mlops_cli.store.verify import verify as verify_cache
+from mlops_cli.store.transfer.fetch import fetch
+from mlops_cli.store.transfer.remote_index import memory, refresh
+from mlops_cli.store.transfer.transfer import plan_push, push
 from mlops_cli.workspace import verify
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)
@@ -61,8 +61,8 @@ LIES = {
 def local(base: Path, index: bytes, pack: bytes) -> Path:
     folder = base / "cache/packs"
     folder.mkdir(parents=True)
-    (folder / f"{packs.index_name(index)}.pack").write_bytes(pack)
-    (folder / f"{packs.index_name(index)}.idx").write_bytes(index)
+    (folder / f"{pack_index.index_name(index)}.pack").write_bytes(pack)
+    (folder / f"{pack_index.index_name(index)}.idx").write_bytes(index)
     return base / "cache"
 
 
@@ -78,7 +78,7 @@ def remote_with(base: Path, name: str, index: bytes, files: dict[str, bytes]) ->
 
 @pytest.mark.parametrize("lie", LIES)
 def test_an_index_that_lies_costs_only_the_objects_it_lies_about(tmp_path: Path, lie: str) -> None:
-    cache = open_cache(local(tmp_path, packs.write_index(LIES[lie]), body()))
+    cache = open_cache(local(tmp_path, pack_index.write_index(LIES[lie]), body()))
     with pytest.raises(IntegrityError):
         cache.read(B)
     assert cache.read(A) == GOOD
@@ -89,7 +89,7 @@ def test_an_index_that_lies_costs_only_the_objects_it_lies_about(tmp_path: Path,
 @pytest.mark.parametrize("level", ["metadata", "sizes", "bytes"])
 @pytest.mark.parametrize("lie", LIES)
 def test_verify_names_the_lie(tmp_path: Path, lie: str, level: str) -> None:
-    cache = open_cache(local(tmp_path, packs.write_index(LIES[lie]), body()))
+    cache = open_cache(local(tmp_path, pack_index.write_index(LIES[lie]), body()))
     roots = [Root("b", B, "file", len(OTHER), 1), Root("a", A, "file", len(GOOD), 1)]
     report = verify_cache(cache, roots, extent=Extent(level))  # type: ignore[arg-type]
     assert report.flaws
@@ -108,17 +108,17 @@ def test_verify_names_the_lie(tmp_path: Path, lie: str, level: str) -> None:
     ],
 )
 def test_an_index_without_the_shape_of_one_is_passed_over(tmp_path: Path, forge) -> None:  # type: ignore[no-untyped-def]
-    good = packs.write_index({A.raw: (HEAD, len(GOOD)), B.raw: (SECOND, len(OTHER))})
+    good = pack_index.write_index({A.raw: (HEAD, len(GOOD)), B.raw: (SECOND, len(OTHER))})
     cache = open_cache(local(tmp_path, forge(good), body()))
     assert not cache.has(A) and list(cache.iterate()) == []
-    remote = remote_with(tmp_path, f"{packs.index_name(forge(good))}.idx", forge(good), {})
+    remote = remote_with(tmp_path, f"{pack_index.index_name(forge(good))}.idx", forge(good), {})
     assert refresh(remote, memory(cache.root, remote.id), now=NOW).names == frozenset()
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_remote_whose_index_lies_is_refused_object_by_object(tmp_path: Path, lie: str) -> None:
-    index = packs.write_index(LIES[lie])
-    stem = packs.index_name(index)
+    index = pack_index.write_index(LIES[lie])
+    stem = pack_index.index_name(index)
     remote = remote_with(tmp_path, f"{stem}.idx", index, {f"packs/{stem}.pack": body()})
     cache = open_cache(tmp_path / "cache")
     roots = [Root("a", A, "file", len(GOOD), 1), Root("b", B, "file", len(OTHER), 1)]
@@ -146,10 +146,10 @@ def test_a_chunk_that_would_fill_the_memory_is_not_opened(tmp_path: Path) -> Non
     frame = bomb(size)
     chunk, whole = Digest.of(b"chunk"), Digest.of(b"whole")
     pack = packs.PACK_MAGIC + packs.RECORD.pack(chunk.raw, len(frame)) + frame
-    index = packs.write_index({chunk.raw: (HEAD, len(frame))})
+    index = pack_index.write_index({chunk.raw: (HEAD, len(frame))})
     recipe = write_recipe(recipe_of([Chunk(chunk.raw, 1 << 20)] * 2))
-    listed = packs.write_index({whole.raw: (HEAD, len(recipe))})
-    stem, other = packs.index_name(index), packs.index_name(listed)
+    listed = pack_index.write_index({whole.raw: (HEAD, len(recipe))})
+    stem, other = pack_index.index_name(index), pack_index.index_name(listed)
     held = packs.PACK_MAGIC + packs.RECORD.pack(whole.raw, len(recipe)) + recipe
     remote = remote_with(
         tmp_path, f"{stem}.idx", index,

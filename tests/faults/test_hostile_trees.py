@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, StateRefused
-from mlops_cli.store import packs
+from mlops_cli.store import pack_index, packs
 from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.care.verify import verify
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import fingerprint
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files.ingest import fingerprint
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import HEADER
-from mlops_cli.store.verify import verify
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import tracked
 from mlops_cli.workspace.checkout import carry_out, plan_checkout
@@ -156,11 +156,11 @@ def test_a_tree_cannot_be_made_to_hold_itself(tmp_path: Path) -> None:
     body = packs.PACK_MAGIC + packs.RECORD.pack(Digest.of(outer).raw, len(outer)) + outer
     at = len(packs.PACK_MAGIC) + packs.RECORD.size
     rows = {one.raw: (at, len(outer)) for one in (Digest.of(inner), Digest.of(outer))}
-    index = packs.write_index(rows)
+    index = pack_index.write_index(rows)
     folder = cache.packs.folder
     folder.mkdir(parents=True)
-    (folder / f"{packs.index_name(index)}.pack").write_bytes(body)
-    (folder / f"{packs.index_name(index)}.idx").write_bytes(index)
+    (folder / f"{pack_index.index_name(index)}.pack").write_bytes(body)
+    (folder / f"{pack_index.index_name(index)}.idx").write_bytes(index)
 
     with pytest.raises(IntegrityError) as refused:
         plan_materialize(cache, Digest.of(outer), "tree", tmp_path / "project/data")

@@ -14,9 +14,9 @@ from faultproxy import ALWAYS, FaultProxy, faulty
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
-from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.remote import Remote
 from mlops_cli.workspace import sync
 from mlops_cli.workspace.tracked import Tracked
 

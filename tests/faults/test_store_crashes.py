@@ -16,15 +16,15 @@ from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store import lease
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import fingerprint, ingest
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import parse_tree
 
 INGEST = """
 import sys
 from pathlib import Path
-from mlops_cli.store import ingest as ingesting, reading
+from mlops_cli.store.files import ingest as ingesting, reading
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.statcache import StatCache
 reading.PROCESSES_FROM = int(sys.argv[2])
@@ -40,7 +40,7 @@ import sys
 from pathlib import Path
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 {arrange}
 base = Path(sys.argv[1])
 print("go", flush=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.closure import Root
-from mlops_cli.store.fold import fold
 from mlops_cli.store.recipes import parse_recipe
-from mlops_cli.store.remote_index import memory, refresh
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import check_format
-from mlops_cli.store.transfer import plan_push, push
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import check_format
+from mlops_cli.store.space.fold import fold
+from mlops_cli.store.transfer.remote_index import memory, refresh
+from mlops_cli.store.transfer.transfer import plan_push, push
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/chunks.md").read_text()
 

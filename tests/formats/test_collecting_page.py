@@ -6,9 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from mlops_cli.store import condemned, packs, projects
+from mlops_cli.store import condemned, pack_index
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.space import projects
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/collecting.md").read_text()
 SINCE = 1_700_000_000
@@ -21,7 +22,7 @@ def test_the_page_shows_what_is_condemned(tmp_path: Path) -> None:
     assert f"{len(data):,} bytes with the SHA-256 `{hashlib.sha256(data).hexdigest()}`" in PAGE
     shown = re.findall(r"^([0-9a-f]{16,64}) ", PAGE, re.MULTILINE)
     assert data.endswith(bytes.fromhex("".join(shown))) and len(shown) == 3
-    assert data.startswith(packs.INDEX_MAGIC)
+    assert data.startswith(pack_index.INDEX_MAGIC)
     clock = (tmp_path / "gc/clock.json").read_text()
     assert all(f'"{name}"' in clock for name in ("calendar", "running", "boot"))
 

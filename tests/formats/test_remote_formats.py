@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlops_cli.store import packs
+from mlops_cli.store import pack_index
 
 PAGES = Path(__file__).parent.parent.parent / "docs/formats"
 
@@ -44,6 +44,7 @@ def test_the_remote_of_the_page_is_written(example: Path) -> None:
 
     (index,) = (remote / "index").iterdir()
     rows = [
-        (raw.hex(), str(at), str(size)) for raw, at, size in packs.index_rows(index.read_bytes())
+        (raw.hex(), str(at), str(size))
+        for raw, at, size in pack_index.index_rows(index.read_bytes())
     ]
     assert re.findall(r"^([0-9a-f]{64}) +(\d+) +(\d+) ", page, re.M) == rows

@@ -8,10 +8,10 @@ import re
 import struct
 from pathlib import Path
 
-from mlops_cli.store import packs, statcache
+from mlops_cli.store import pack_index, statcache
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
 from mlops_cli.store.packer import Packer
 from mlops_cli.store.tree import Entry, write_tree
 
@@ -102,7 +102,7 @@ def test_a_reader_written_from_the_page_alone_finds_every_object(tmp_path: Path)
         raw, length = struct.unpack_from(">32sQ", pack, at)
         again[raw] = (at + 40, length)
         at += 40 + length
-    assert packs.write_index(again) == rows
+    assert pack_index.write_index(again) == rows
 
 
 def test_the_page_of_the_stat_cache_gives_every_byte(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_cli import encode
-from mlops_cli.store import course, linked, verified
-from mlops_cli.store.course import Course
+from mlops_cli.store.care import course, verified
+from mlops_cli.store.care.course import Course
+from mlops_cli.store.files import linked
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/verification.md").read_text()
 ROUND, VERIFIED = re.findall(r"```json\n(.*?)```", PAGE, re.S)

@@ -10,11 +10,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_cli.store import collect, removal
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.space import collect, removal
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import Pointer, write_pointer
 from mlops_cli.workspace.roots import roots

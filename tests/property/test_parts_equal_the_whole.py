@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.ingest import fingerprint, ingest
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.scan import mode_of
 from mlops_cli.store.patch import find, patch
-from mlops_cli.store.scan import mode_of
 from mlops_cli.store.tree import Entry
 
 World = dict[str, Any]

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.store import packs
+from mlops_cli.store import pack_index
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import fingerprint, ingest
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files.compare import changes
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import (
     FILES_AT_MOST,
@@ -93,7 +93,7 @@ def test_a_pack_gives_back_what_it_was_given_and_nothing_else(
             Digest.of(data) for data in others if data not in given_
         }
         for index in (Path(folder) / "packs").glob("*.idx"):
-            assert packs.well_formed(index.read_bytes())
+            assert pack_index.well_formed(index.read_bytes())
 
 
 Folder = dict[str, Any]

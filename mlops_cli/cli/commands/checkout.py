@@ -10,7 +10,7 @@ from mlops_cli.cli import context, protecting, revisions
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
-from mlops_cli.store.materialize import LinkKind
+from mlops_cli.store.files.materialize import LinkKind
 from mlops_cli.workspace import checkout, footing, track, tracked
 from mlops_cli.workspace.listings import Listings, listings
 from mlops_cli.workspace.target import Target, targets

@@ -16,11 +16,11 @@ from mlops_cli.cli.needs import Asker
 from mlops_cli.cli.render import gc as page
 from mlops_cli.errors import UsageError
 from mlops_cli.project import Project
-from mlops_cli.store import collect, removal
 from mlops_cli.store.chunks import CHUNKED_FROM
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import Folded, fold
+from mlops_cli.store.space import collect, removal
+from mlops_cli.store.space.fold import Folded, fold
 from mlops_cli.workspace import copies, remotes
 
 

@@ -71,7 +71,7 @@ def command(
 
 
 def _put(cache: Cache, taken: Taken, target: Path, ctx: context.Context) -> None:
-    from mlops_cli.store.materialize import materialize, plan_materialize
+    from mlops_cli.store.files.materialize import materialize, plan_materialize
 
     mode: Mode | None = "exec" if taken.executable else None if taken.kind == "tree" else "file"
     plan = plan_materialize(cache, taken.digest, taken.kind, target, mode=mode)

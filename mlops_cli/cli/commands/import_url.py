@@ -33,7 +33,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
-    from mlops_cli.store.source import name_of
+    from mlops_cli.store.sources.source import name_of
 
     shown = reaching.portable_path(url, ctx.cwd, project.root)
     given = {"endpoint": endpoint, "region": region, "profile": profile}

@@ -11,8 +11,8 @@ from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound
-from mlops_cli.store.remote import PART, Requests
-from mlops_cli.store.remote_url import absolute_url
+from mlops_cli.store.remotes.remote import PART, Requests
+from mlops_cli.store.remotes.url import absolute_url
 from mlops_cli.workspace import checkout, footing, part, remotes, sync, track, tracked
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.price import cost_of_pull, price_of

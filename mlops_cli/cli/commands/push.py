@@ -11,8 +11,8 @@ from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
-from mlops_cli.store.remote import Requests
-from mlops_cli.store.transfer import PushPlan
+from mlops_cli.store.remotes.remote import Requests
+from mlops_cli.store.transfer.transfer import PushPlan
 from mlops_cli.workspace import remotes, sync, track, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of
 from mlops_cli.workspace.remotes import Route

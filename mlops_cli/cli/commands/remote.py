@@ -12,7 +12,7 @@ from mlops_cli import config
 from mlops_cli.cli import context, settings_file
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, StateRefused, UsageError
-from mlops_cli.store.remote_url import absolute_url, refuse_credentials
+from mlops_cli.store.remotes.url import absolute_url, refuse_credentials
 from mlops_cli.workspace import remotes
 
 app = typer.Typer(help="Add, list and remove the places that keep data besides this disk.")

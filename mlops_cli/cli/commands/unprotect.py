@@ -8,7 +8,7 @@ import typer
 
 from mlops_cli.cli import context, protecting
 from mlops_cli.cli.render import text
-from mlops_cli.store import linked
+from mlops_cli.store.files import linked
 from mlops_cli.workspace import track, tracked
 
 

@@ -11,9 +11,9 @@ from mlops_cli.cli import bundles, context, protecting, reaching
 from mlops_cli.cli.render import text
 from mlops_cli.cli.render import verify as render
 from mlops_cli.errors import UsageError
-from mlops_cli.store.course import LEVELS
-from mlops_cli.store.quarantine import quarantine
-from mlops_cli.store.rounds import Extent
+from mlops_cli.store.care.course import LEVELS
+from mlops_cli.store.care.quarantine import quarantine
+from mlops_cli.store.care.rounds import Extent
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import remotes, tracked, verify
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
-from mlops_cli.store.collect import Outlook
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import Folded
+from mlops_cli.store.space.collect import Outlook
+from mlops_cli.store.space.fold import Folded
 
 _NAMED = 100  # refused objects that are named one by one
 _WORDS = {

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from mlops_cli.cli.render import text
-from mlops_cli.store.quarantine import Aside
-from mlops_cli.store.verify import Finding, Report
+from mlops_cli.store.care.quarantine import Aside
+from mlops_cli.store.care.verify import Finding, Report
 
 
 def plain(finding: Finding) -> dict[str, Any]:

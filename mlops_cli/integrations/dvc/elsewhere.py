@@ -14,10 +14,10 @@ from mlops_cli.integrations.dvc.outs import Sum
 from mlops_cli.integrations.dvc.repository import DvcRemote
 from mlops_cli.integrations.dvc.shelf import LISTING_AT_MOST, Wanted
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.remote import PART
+from mlops_cli.store.remotes.remote import PART
 
 if TYPE_CHECKING:
-    from mlops_cli.store.remote import Remote
+    from mlops_cli.store.remotes.remote import Remote
 
 # what DVC calls a setting, and what mlops does
 OPTIONS = {"endpointurl": "endpoint", "region": "region", "profile": "profile"}
@@ -89,7 +89,7 @@ class Elsewhere:
 
 def open_elsewhere(remote: DvcRemote, project: Path) -> Elsewhere:
     """Return the remote; nothing is asked yet. Raises ConfigError, MissingExtra."""
-    from mlops_cli.store.remote_kinds import open_remote
+    from mlops_cli.store.remotes.kinds import open_remote
 
     return Elsewhere(remote.url, open_remote(remote.url, options(remote), root=project))
 

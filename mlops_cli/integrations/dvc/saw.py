@@ -11,7 +11,7 @@ from mlops_cli.integrations.dvc.context import read_values
 from mlops_cli.integrations.dvc.lock import Locked
 from mlops_cli.integrations.dvc.lower import Lowered
 from mlops_cli.integrations.dvc.outs import Out, Refused, place, read_sum
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.ingest import Stored
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.plan import World

@@ -19,7 +19,7 @@ from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.pipeline.key import digest_of, key
 from mlops_cli.pipeline.lock import Lock, Output, write_lock
 from mlops_cli.pipeline.look import look
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.ingest import Stored
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.graph import Graph

@@ -20,7 +20,7 @@ from mlops_cli.integrations.dvc.trees import is_executable, plant
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.alias import open_aliases
 from mlops_cli.store.cache import BatchWriter, Cache
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.ingest import Stored
 from mlops_cli.vcs import ignore as gitignore
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.pointer import Pointer, write_pointer

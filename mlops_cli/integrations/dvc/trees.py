@@ -10,7 +10,7 @@ from mlops_cli.integrations.dvc.brought import Got
 from mlops_cli.integrations.dvc.outs import Listed
 from mlops_cli.store.batch import BatchWriter
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored
+from mlops_cli.store.files.ingest import Stored
 from mlops_cli.store.tree import Mode, Row, write_rows
 
 

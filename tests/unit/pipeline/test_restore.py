@@ -3,7 +3,7 @@ from pathlib import Path
 from mlops_cli.pipeline.lock import Output
 from mlops_cli.pipeline.restore import restore
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
 
 
 def test_a_restored_folder_keeps_the_files_that_are_ignored(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.batch import LOOSE_UP_TO
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import fold
+from mlops_cli.store.space.fold import fold
 
 
 def many(cache: Cache, count: int = 100) -> list[Digest]:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.store import collect, condemned, lease, projects, removal
+from mlops_cli.store import condemned, lease
 from mlops_cli.store.cache import Cache, open_cache
-from mlops_cli.store.collect import Named, Needs, Outlook
 from mlops_cli.store.condemned import Moment
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import ingest
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.space import collect, projects, removal
+from mlops_cli.store.space.collect import Named, Needs, Outlook
 from mlops_cli.store.tree import Entry, write_tree
 
 DAY = 86_400

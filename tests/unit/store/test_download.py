@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
-from mlops_cli.store import source
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.download import Downloaded, download, look
-from mlops_cli.store.source import Version
+from mlops_cli.store.sources import source
+from mlops_cli.store.sources.download import Downloaded, download, look
+from mlops_cli.store.sources.source import Version
 from mlops_cli.store.tree import parse_tree
 
 

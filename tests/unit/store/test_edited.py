@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.store import linked
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.edited import settle
-from mlops_cli.store.ingest import fingerprint, ingest
-from mlops_cli.store.materialize import LinkKind, materialize, plan_materialize
+from mlops_cli.store.files import linked
+from mlops_cli.store.files.edited import settle
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.materialize import LinkKind, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 
 LINKS: tuple[LinkKind, ...] = ("hardlink", "symlink")

@@ -6,11 +6,11 @@ import os
 from collections.abc import Set
 from pathlib import Path
 
-from mlops_cli.store import evict, removal, used
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.evict import Eviction
-from mlops_cli.store.fold import fold
+from mlops_cli.store.space import evict, removal, used
+from mlops_cli.store.space.evict import Eviction
+from mlops_cli.store.space.fold import fold
 from mlops_cli.store.tree import Entry, write_tree
 
 NOW = 1_700_000_000

@@ -11,8 +11,8 @@ from mlops_cli.errors import IntegrityError, MissingExtra
 from mlops_cli.store import chunks
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import fold
 from mlops_cli.store.packer import Packer
+from mlops_cli.store.space.fold import fold
 
 
 def noise(size: int, seed: int = 1) -> bytes:

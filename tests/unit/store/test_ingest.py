@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.store import reading
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import fingerprint, ingest
+from mlops_cli.store.files import reading
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.worker import Reader
 from mlops_cli.store.statcache import TICK, StatCache
 from mlops_cli.store.tree import parse_tree
-from mlops_cli.store.worker import Reader
 
 
 def small_world(folder: Path) -> Path:

@@ -12,10 +12,10 @@ import pytest
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.store import links
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache
-from mlops_cli.store.compare import changes
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, fingerprint, ingest
-from mlops_cli.store.materialize import LinkKind, materialize, plan_materialize
+from mlops_cli.store.files.compare import changes
+from mlops_cli.store.files.ingest import Stored, fingerprint, ingest
+from mlops_cli.store.files.materialize import LinkKind, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry, write_tree
 

@@ -9,8 +9,9 @@ import pytest
 from mlops_cli.store import packs
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.pack_index import index_name, index_rows, well_formed, write_index
 from mlops_cli.store.packer import Packer
-from mlops_cli.store.packs import PackStore, index_name, index_rows, well_formed, write_index
+from mlops_cli.store.packs import PackStore
 
 
 def sealed(root: Path, contents: list[bytes]) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.progress import Task
-from mlops_cli.store import hashing, reading
+from mlops_cli.store import hashing
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.ingest import fingerprint, ingest
-from mlops_cli.store.materialize import materialize, plan_materialize
+from mlops_cli.store.files import reading
+from mlops_cli.store.files.ingest import fingerprint, ingest
+from mlops_cli.store.files.materialize import materialize, plan_materialize
 
 
 class Told:

@@ -10,11 +10,11 @@ import pytest
 from faultproxy import ALWAYS, faulty
 
 from mlops_cli.errors import ConfigError, OutsideWorld
-from mlops_cli.store.patience import Patience
-from mlops_cli.store.pieces import Pieces
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import leave_listing, start
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import leave_listing, start
+from mlops_cli.store.remotes.patience import Patience
+from mlops_cli.store.remotes.pieces import Pieces
+from mlops_cli.store.remotes.remote import Remote
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.store import projects, used
 from mlops_cli.store.cache import open_cache
+from mlops_cli.store.care.rounds import Extent
+from mlops_cli.store.care.verify import verify
 from mlops_cli.store.closure import Root
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fold import fold
-from mlops_cli.store.ingest import ingest
-from mlops_cli.store.materialize import materialize, plan_materialize
-from mlops_cli.store.reading import PROCESSES_FROM
-from mlops_cli.store.rounds import Extent
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.files.materialize import materialize, plan_materialize
+from mlops_cli.store.files.reading import PROCESSES_FROM
+from mlops_cli.store.space import projects, used
+from mlops_cli.store.space.fold import fold
 from mlops_cli.store.tier import open_tier
-from mlops_cli.store.verify import verify
 
 GROUP = 61_000  # exists nowhere but in these tests
 ADA, BOB, EVE = 61_001, 61_002, 61_003

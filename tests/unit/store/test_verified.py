@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mlops_cli.store import packs, remote_index, verified
+from mlops_cli.store import pack_index
+from mlops_cli.store.care import verified
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.remote_index import RemoteIndex
+from mlops_cli.store.transfer import remote_index
+from mlops_cli.store.transfer.remote_index import RemoteIndex
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 A, B = Digest.of(b"a"), Digest.of(b"b")
 
 
 def an_index(folder: Path, *digests: Digest) -> str:
-    data = packs.write_index({digest.raw: (0, 1) for digest in digests})
-    name = packs.index_name(data) + ".whole"
+    data = pack_index.write_index({digest.raw: (0, 1) for digest in digests})
+    name = pack_index.index_name(data) + ".whole"
     (folder / "index").mkdir(parents=True, exist_ok=True)
     (folder / "index" / name).write_bytes(data)
     return name

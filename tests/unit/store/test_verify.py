@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.store import packs, rounds
+from mlops_cli.store import pack_index
 from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.care import rounds
+from mlops_cli.store.care.course import LEVELS, Outcome, Unit
+from mlops_cli.store.care.repair import repair
+from mlops_cli.store.care.rounds import Extent, walk
+from mlops_cli.store.care.verify import verify
 from mlops_cli.store.closure import Root
-from mlops_cli.store.course import LEVELS, Outcome, Unit
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.ingest import Stored, ingest
-from mlops_cli.store.repair import repair
-from mlops_cli.store.rounds import Extent, walk
+from mlops_cli.store.files.ingest import Stored, ingest
 from mlops_cli.store.tree import Entry, write_tree
-from mlops_cli.store.verify import verify
 
 
 def world(base: Path, large: int = 2) -> tuple[Cache, Stored]:
@@ -103,7 +104,7 @@ def test_an_index_that_is_lost_or_wrong_is_made_again_from_its_pack(tmp_path: Pa
         if harm == "shape":
             flip(whole, 3)
         elif harm == "row":
-            flip(whole, packs.INDEX_START + 5)
+            flip(whole, pack_index.INDEX_START + 5)
         else:
             whole.unlink()
         cache = open_cache(tmp_path / "cache")

@@ -18,21 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
-from mlops_cli.store import chunks, frames, packs
+from mlops_cli.store import chunks, frames, pack_index, packs
 from mlops_cli.store.cache import Cache, open_cache
-from mlops_cli.store.chunk_table import chunk_table
 from mlops_cli.store.chunks import MOST, Chunk
 from mlops_cli.store.closure import Root
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fetch import Fetched, fetch
-from mlops_cli.store.fold import fold
-from mlops_cli.store.follower import Follower
 from mlops_cli.store.recipes import parse_recipe, recipe_of, write_recipe
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import RemoteIndex, memory, recipes_name, refresh
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import check_format
-from mlops_cli.store.transfer import PushPlan, Sent, plan_push, push
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import check_format
+from mlops_cli.store.remotes.remote import Remote
+from mlops_cli.store.space.fold import fold
+from mlops_cli.store.transfer.chunk_table import chunk_table
+from mlops_cli.store.transfer.fetch import Fetched, fetch
+from mlops_cli.store.transfer.follower import Follower
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, recipes_name, refresh
+from mlops_cli.store.transfer.transfer import PushPlan, Sent, plan_push, push
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)
 MIB = 1 << 20
@@ -265,8 +265,8 @@ def test_an_object_whose_pack_is_lost_is_sent_again(tmp_path: Path) -> None:
 def recipe_on(remote: Remote, root: Root, data: bytes) -> None:
     """Put `data` as the recipe of `root`, as somebody may who can write there."""
     head = len(packs.PACK_MAGIC) + packs.RECORD.size
-    index = packs.write_index({root.digest.raw: (head, len(data))})
-    stem = packs.index_name(index)
+    index = pack_index.write_index({root.digest.raw: (head, len(data))})
+    stem = pack_index.index_name(index)
     record = packs.PACK_MAGIC + packs.RECORD.pack(root.digest.raw, len(data)) + data
     remote.write(recipes_name(stem), record)
     remote.write(f"index/{stem}.rcp", index)
@@ -274,8 +274,8 @@ def recipe_on(remote: Remote, root: Root, data: bytes) -> None:
 
 def chunk_on(remote: Remote, raw: bytes, stored: bytes, length: int | None = None) -> None:
     head = len(packs.PACK_MAGIC) + packs.RECORD.size
-    index = packs.write_index({raw: (head, len(stored) if length is None else length)})
-    stem = packs.index_name(index)
+    index = pack_index.write_index({raw: (head, len(stored) if length is None else length)})
+    stem = pack_index.index_name(index)
     remote.write(f"packs/{stem}.pack", packs.PACK_MAGIC + packs.RECORD.pack(raw, 0) + stored)
     remote.write(f"index/{stem}.idx", index)
 

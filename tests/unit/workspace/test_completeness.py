@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from mlops_cli.store import evict, removal
 from mlops_cli.store.cache import open_cache
-from mlops_cli.store.fold import fold
+from mlops_cli.store.space import evict, removal
+from mlops_cli.store.space.fold import fold
 from mlops_cli.store.tier import open_tier
 from mlops_cli.workspace import completeness
 

@@ -10,7 +10,7 @@ import pytest
 
 from mlops_cli.errors import StateRefused
 from mlops_cli.store.cache import Cache, open_cache
-from mlops_cli.store.ingest import fingerprint
+from mlops_cli.store.files.ingest import fingerprint
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import ignore, track, tracked

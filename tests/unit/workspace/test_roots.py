@@ -9,8 +9,8 @@ import pytest
 
 from mlops_cli.errors import NotFound, OutsideWorld
 from mlops_cli.ledger import roots as ledger
-from mlops_cli.store.collect import Named
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.space.collect import Named
 from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.pointer import Pointer, write_pointer

@@ -13,10 +13,10 @@ import pytest
 
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.store.cache import Cache, open_cache
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import memory, remembered
-from mlops_cli.store.remote_kinds import open_remote
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.remote import Remote
 from mlops_cli.store.statcache import StatCache
+from mlops_cli.store.transfer.remote_index import memory, remembered
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import sync, track
 from mlops_cli.workspace.state import state

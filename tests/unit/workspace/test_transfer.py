@@ -16,13 +16,13 @@ from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.fetch import fetch
-from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import check_format
-from mlops_cli.store.transfer import Sent, plan_push, push
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import check_format
+from mlops_cli.store.remotes.remote import Remote
+from mlops_cli.store.transfer.fetch import fetch
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.store.transfer.transfer import Sent, plan_push, push
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)
 
@@ -234,8 +234,8 @@ def test_what_the_remote_lost_is_sent_again(tmp_path: Path, remote: Remote) -> N
 def test_a_push_cut_short_goes_on_where_it_ended(
     tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlops_cli.store.sending.PACK_BYTES", 50_000)
-    monkeypatch.setattr("mlops_cli.store.naming.AFTER_BYTES", 100_000)
+    monkeypatch.setattr("mlops_cli.store.transfer.sending.PACK_BYTES", 50_000)
+    monkeypatch.setattr("mlops_cli.store.transfer.naming.AFTER_BYTES", 100_000)
     some_data(tmp_path / "data", files=300)
     here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
     root = stored(tmp_path / "data", here)

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.store.cache import Cache, open_cache
+from mlops_cli.store.care.rounds import Extent
+from mlops_cli.store.care.verified import verified
+from mlops_cli.store.care.verify_remote import examine
 from mlops_cli.store.closure import Root, closure
-from mlops_cli.store.fetch import fetch
-from mlops_cli.store.ingest import ingest
-from mlops_cli.store.remote import Remote
-from mlops_cli.store.remote_index import RemoteIndex, memory, refresh
-from mlops_cli.store.remote_kinds import open_remote
-from mlops_cli.store.remote_layout import check_format, start
-from mlops_cli.store.rounds import Extent
-from mlops_cli.store.transfer import plan_push, push
-from mlops_cli.store.verified import verified
-from mlops_cli.store.verify_remote import examine
+from mlops_cli.store.files.ingest import ingest
+from mlops_cli.store.remotes.kinds import open_remote
+from mlops_cli.store.remotes.layout import check_format, start
+from mlops_cli.store.remotes.remote import Remote
+from mlops_cli.store.transfer.fetch import fetch
+from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, refresh
+from mlops_cli.store.transfer.transfer import plan_push, push
 from mlops_cli.workspace import verify
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)

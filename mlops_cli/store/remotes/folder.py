@@ -1,0 +1,114 @@
+"""A remote that is a folder on this machine's disks: mounted, synced, or carried about."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops_cli.store.remotes.remote import Parts, Requests
+
+TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Files below `base`; each appears under its name only when its bytes are on the disk."""
+
+    base: Path
+    requests: Requests
+    lanes: int = 2  # a disk gains nothing from many
+
+    @property
+    def writable(self) -> bool:
+        """Whether a file could be created there now: tried, because only the kernel knows."""
+        place = self.base if self.base.exists() else self.base.parent
+        probe = place / f"{TEMPORARY}{secrets.token_hex(6)}"
+        try:
+            probe.touch()
+            probe.unlink()
+        except PermissionError:
+            return False
+        except OSError as exc:
+            return exc.errno != errno.EROFS
+        return True
+
+    def list(self, folder: str) -> dict[str, int]:
+        """Return name → size of all files below `folder`."""
+        self.requests.add("lists")
+        found: dict[str, int] = {}
+        top = self.base / folder
+        pending = [""]
+        while pending:
+            inner = pending.pop()
+            try:
+                entries = os.scandir(top / inner)
+            except FileNotFoundError:
+                continue
+            with entries:
+                for entry in entries:
+                    name = f"{inner}/{entry.name}" if inner else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(name)
+                    elif entry.is_file():
+                        with contextlib.suppress(FileNotFoundError):  # a temporary that is gone
+                            found[name] = entry.stat().st_size
+        return found
+
+    def read(self, name: str, start: int, end: int) -> bytes | None:
+        """Return a part of a file."""
+        self.requests.add("reads")
+        try:
+            with (self.base / name).open("rb", buffering=0) as source:
+                size = os.fstat(source.fileno()).st_size
+                wanted = max(0, min(end, size) - start)
+                parts = []
+                while wanted and (part := os.pread(source.fileno(), wanted, start)):
+                    parts.append(part)
+                    start += len(part)
+                    wanted -= len(part)
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def write(self, name: str, parts: Parts, *, replace: bool) -> None:
+        """Write beside, flush, rename; the bytes are on the disk before their name."""
+        size = sum(map(len, parts))
+        if not replace and self._holds(self.base / name, size):
+            self.requests.add("writes")
+            return
+        with self.writing(name, size) as sink:
+            for part in parts:
+                view = memoryview(part)
+                while view:
+                    view = view[sink.write(view) :]
+
+    @contextlib.contextmanager
+    def writing(self, name: str, size: int) -> Iterator[Any]:
+        """Offer a file to stream to; an error in the block leaves nothing behind."""
+        self.requests.add("writes")
+        target = self.base / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f"{TEMPORARY}{secrets.token_hex(6)}-{target.name[:16]}"
+        try:
+            with temporary.open("xb", buffering=0) as sink:
+                yield sink
+                os.fsync(sink.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+    @staticmethod
+    def _holds(target: Path, size: int) -> bool:
+        try:
+            return target.stat().st_size == size
+        except OSError:
+            return False
