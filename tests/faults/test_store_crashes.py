@@ -103,7 +103,7 @@ PROCESSES, ALONE = "1", "100000"  # files from which on processes are started
         ("os", "replace", 2, ALONE),
         ("os", "fsync", 2, ALONE),
         ("mlops_cli.store.tree", "write_rows", 1, PROCESSES),
-        ("mlops_cli.store.packs", "write_index", 1, ALONE),
+        ("mlops_cli.store.pack_index", "write_index", 1, ALONE),
     ],
 )
 def test_ingest_killed_between_two_writes_leaves_nothing_wrong(
