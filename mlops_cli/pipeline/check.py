@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import check_serving
+from mlops_cli.pipeline import check_running, check_serving
 from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, fitting_metric, known, near_miss
@@ -32,6 +32,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _features(pipeline, at)
     _steps(pipeline, at)
     _train(pipeline, at)
+    check_running.check(pipeline, at, root)
     check_serving.check(pipeline, at)
     _triggers(pipeline, at)
 

@@ -197,6 +197,7 @@ def _revision() -> str:
     here = Path(__file__).parent
     files = (
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
+        *("check_running.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)

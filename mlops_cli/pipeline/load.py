@@ -17,9 +17,11 @@ from mlops_cli.pipeline.document import Node, Place, meant, plain, read, refuse
 from mlops_cli.pipeline.model import SPELLED, Pipeline, duration, size
 
 FILE = "pipeline.yaml"
-DURATIONS = frozenset({"ttl", "fresh_within", "over", "max_delay", "cooldown", "per", "timeout"})
+DURATIONS = frozenset(
+    {"ttl", "fresh_within", "over", "max_delay", "cooldown", "per", "timeout", "backoff"}
+)
 DURATION_FIELDS = {("DatasetDef", "window"), ("MonitorWindow", "size")}
-SIZES = {("ServingLimits", "body")}
+SIZES = {("ServingLimits", "body"), ("Resources", "mem")}
 # written under `checks:` beside the columns, because that is where a person looks for them
 HOISTED = {"Source": ("rows", "fresh_within"), "FeatureView": ("on_fail",)}
 _TYPE_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

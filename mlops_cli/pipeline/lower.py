@@ -13,6 +13,7 @@ from mlops_cli.pipeline.step import Step
 _VALIDATED = ("owner",)
 _READ = ("owner", "checks", "rows", "fresh_within")
 _VIEW = ("owner", "description", "online")
+_ENDURANCE = ("timeout", "retries", "resources", "checkpoint")
 
 
 def lower(pipeline: Pipeline) -> tuple[Step, ...]:
@@ -142,6 +143,7 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
         frozen=definition.frozen,
         always=definition.always,
         owner=definition.owner,
+        **_endurance(definition),
     )
 
 
@@ -178,10 +180,12 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
         code=(train.code.partition(":")[0],),
         config={
             "name": name,
-            "train": _without(train, ("owner", "metrics", "slices", "params")),
+            "train": _without(train, ("owner", "metrics", "slices", "params", *_ENDURANCE)),
             "task": task,
         },
+        timeout=train.timeout,
         owner=train.owner,
+        **_endurance(train),
     )
     judge = Step(
         f"evaluate.{name}",
@@ -197,6 +201,22 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
         owner=train.owner,
     )
     return [prepare, fit, judge]
+
+
+def _endurance(definition: StepDef | Train) -> dict[str, Any]:
+    """Return what a step needs and endures; in no key, as it changes no byte of an output."""
+    found: dict[str, Any] = {}
+    if definition.retries:
+        found["retries"] = {
+            "times": definition.retries.times,
+            "on": list(definition.retries.on),
+            "backoff": definition.retries.backoff,
+        }
+    if definition.resources:
+        found["resources"] = to_plain(definition.resources)
+    if definition.checkpoint:
+        found["checkpoint"] = clean(definition.checkpoint)
+    return found
 
 
 def _without(value: Any, leave_out: tuple[str, ...]) -> dict[str, Any]:

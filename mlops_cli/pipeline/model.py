@@ -111,6 +111,26 @@ class FeatureView:
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a step is tried again, and after which failures: "exit 75", "exit" (any status),
+    "signal", "memory", "timeout". The pause doubles with each try."""
+
+    times: int = 2
+    on: tuple[str, ...] = ("exit 75", "signal", "memory")
+    backoff: str = "1s"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a step needs while it runs; steps that name the same mutex never run together."""
+
+    cpus: int | None = None
+    gpus: int | None = None
+    mem: str | None = None
+    mutex: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StepDef:
     """A generic step: a command with inputs and outputs."""
 
@@ -126,6 +146,9 @@ class StepDef:
     frozen: bool = False
     always: bool = False
     owner: str | None = None
+    retries: Retries | None = None
+    resources: Resources | None = None
+    checkpoint: str | None = None  # a folder that outlives a killed or failed attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +188,10 @@ class Train:
     backend: Mapping[str, Any] = field(default_factory=lambda: {"kind": "local"})
     export: Export = field(default_factory=Export)
     owner: str | None = None
+    timeout: str | None = None
+    retries: Retries | None = None
+    resources: Resources | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Step:
     frozen: bool = False
     always: bool = False
     owner: str | None = None
+    retries: Mapping[str, Any] = field(default_factory=dict)  # of model.Retries; {}: none
+    resources: Mapping[str, Any] = field(default_factory=dict)  # of model.Resources
+    checkpoint: str | None = None
 
 
 _LISTED = ("deps", "outs", "params", "code", "needs", "cmd", "metrics", "variables")

@@ -1,0 +1,71 @@
+"""What a step says about how it is run: retries, resources, checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlops_cli.pipeline.document import refuse
+from mlops_cli.pipeline.model import Pipeline, StepDef, Train
+from mlops_cli.pipeline.names import Where
+from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.retry import known_failure
+
+
+def check(pipeline: Pipeline, at: Where, root: Path) -> None:
+    """Raise ConfigError for the first of these words that means nothing."""
+    outs = [clean(out) for step in pipeline.steps.values() for out in step.outs]
+    for name, step in pipeline.steps.items():
+        _one(step, ("steps", name), at, root, outs)
+    for name, train in pipeline.train.items():
+        _one(train, ("train", name), at, root, outs)
+
+
+def _one(
+    step: StepDef | Train, here: tuple[str, str], at: Where, root: Path, outs: list[str]
+) -> None:
+    from mlops_cli.pipeline.check import project_path
+
+    if step.retries:
+        if step.retries.times < 0:
+            raise refuse(
+                at(*here, "retries", "times"),
+                "a step cannot be tried less than once",
+                code="wrong-value",
+                hint="times: 2 tries it up to three times",
+            )
+        for n, word in enumerate(step.retries.on):
+            if not known_failure(word):
+                raise refuse(
+                    at(*here, "retries", "on", n),
+                    f"{word!r} is no class of failures",
+                    code="wrong-value",
+                    hint="known: exit, exit 75 (or another status), signal, memory, timeout",
+                )
+    if step.resources:
+        for word in ("cpus", "gpus"):
+            amount = getattr(step.resources, word)
+            if amount is not None and amount < 0:
+                raise refuse(
+                    at(*here, "resources", word), f"{word} cannot be {amount}", code="wrong-value"
+                )
+        for n, mutex in enumerate(step.resources.mutex):
+            if not mutex or not mutex.replace("-", "").replace("_", "").isalnum():
+                raise refuse(
+                    at(*here, "resources", "mutex", n),
+                    f"{mutex!r} cannot be the name of a mutex",
+                    code="wrong-value",
+                    hint="use letters, digits, - and _",
+                )
+    if step.checkpoint:
+        place = at(*here, "checkpoint")
+        project_path(step.checkpoint, place, root, written=True)
+        path = clean(step.checkpoint)
+        for out in outs:
+            if under(path, out) or under(out, path):
+                raise refuse(
+                    place,
+                    f"the checkpoint {path} and the output {out} share a place",
+                    code="wrong-value",
+                    hint="keep the checkpoint elsewhere: it goes when the step is done",
+                    path=path,
+                )
