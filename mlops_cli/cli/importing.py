@@ -42,8 +42,9 @@ def bring(
     force: bool,
 ) -> int:
     """Call `take`, which fetches, between the checks and the writing of the pointer."""
-    from mlops_cli.workspace import imports, track, tracked
+    from mlops_cli.workspace import imports, tracked
     from mlops_cli.workspace.pin import plain
+    from mlops_cli.workspace.words import relative
 
     project = ctx.project()
     if out is None and name in ("", "..", "/"):
@@ -52,7 +53,7 @@ def bring(
             code="missing-argument",
             hint="name the place: -o data/raw",
         )
-    place = track.relative(project.root, ctx.cwd, str(reaching.target(out, name, ctx.cwd)))
+    place = relative(project.root, ctx.cwd, str(reaching.target(out, name, ctx.cwd)))
     known = tracked.tracked(project.root, project.git)
     imports.check(project.root, place, git=project.git, tracked=known, force=force)
     taken, pin = take()

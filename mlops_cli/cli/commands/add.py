@@ -16,6 +16,7 @@ from mlops_cli.workspace.listings import Listings, listings
 from mlops_cli.workspace.pointer import Pointer
 from mlops_cli.workspace.probe import probe
 from mlops_cli.workspace.tracked import Tracked
+from mlops_cli.workspace.words import expand
 
 
 def command(
@@ -56,7 +57,7 @@ def command(
             code="bad-value",
             hint="give one of them",
         )
-    wanted = track.expand(project.root, ctx.cwd, paths)
+    wanted = expand(project.root, ctx.cwd, paths)
     known = tracked.tracked(project.root, project.git)
     keeping = track.Keeping(remote, True if to_remote else push)
     shelf = listings(project.cache, project.settings, project.root, now=ctx.now())

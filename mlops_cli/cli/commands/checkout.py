@@ -11,9 +11,10 @@ from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
 from mlops_cli.store.files.materialize import LinkKind
-from mlops_cli.workspace import checkout, footing, track, tracked
+from mlops_cli.workspace import checkout, footing, tracked
 from mlops_cli.workspace.listings import Listings, listings
 from mlops_cli.workspace.target import Target, targets
+from mlops_cli.workspace.words import relative
 
 LINKS = ("auto", "copy", "hardlink", "symlink")
 
@@ -99,7 +100,7 @@ def _targets(
         shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
     found: list[Target] = []
     for at in dict.fromkeys(at for _, at in named):
-        paths = [track.relative(project.root, ctx.cwd, path) for path, rev in named if rev == at]
+        paths = [relative(project.root, ctx.cwd, path) for path, rev in named if rev == at]
         every = (
             tracked.tracked_at(project.git, at)
             if at

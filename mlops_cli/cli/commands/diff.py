@@ -12,8 +12,9 @@ from mlops_cli.cli.render import diff as pages
 from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.project import Project
-from mlops_cli.workspace import compare, renames, track, tracked
+from mlops_cli.workspace import compare, renames, tracked
 from mlops_cli.workspace.compare import DataChange, FileChange, Side
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -51,7 +52,7 @@ def command(
     project = ctx.project()
     protecting.settle(ctx, project)
     revisions, paths = _sort(project, words or [])
-    paths = [track.relative(project.root, ctx.cwd, path) for path in paths]
+    paths = [relative(project.root, ctx.cwd, path) for path in paths]
     start = revisions[0] if revisions else _head(project)
     old = _chosen(tracked.tracked_at(project.git, start) if start else [], paths)
     if len(revisions) == 2:

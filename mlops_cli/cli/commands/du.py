@@ -8,8 +8,9 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
-from mlops_cli.workspace import track, tracked
+from mlops_cli.workspace import tracked
 from mlops_cli.workspace.usage import Sum, Usage, usage
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -25,7 +26,7 @@ def command(
     ctx = context.current()
     project = ctx.project()
     every = tracked.tracked(project.root, project.git)
-    words = [track.relative(project.root, ctx.cwd, path) for path in paths or []]
+    words = [relative(project.root, ctx.cwd, path) for path in paths or []]
     rows, total = usage(
         project.root,
         every,

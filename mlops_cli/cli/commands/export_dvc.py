@@ -17,7 +17,8 @@ from mlops_cli.integrations.dvc.give import Given, Giver
 from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.store.alias import open_aliases
-from mlops_cli.workspace import ignore, track, tracked
+from mlops_cli.workspace import ignore, tracked
+from mlops_cli.workspace.words import relative
 
 if TYPE_CHECKING:
     from mlops_cli.project import Project
@@ -46,7 +47,7 @@ def command(
         )
     ctx = context.current()
     project = ctx.project()
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
+    words = [relative(project.root, ctx.cwd, word) for word in paths or []]
     wanted = tracked.select(tracked.tracked(project.root, project.git), words)
     wanted, refused = export.apart(project.root, wanted)
     where = export.repository_for(project.root, create=bool(wanted) and not dry_run)

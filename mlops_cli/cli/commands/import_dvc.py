@@ -15,7 +15,8 @@ from mlops_cli.integrations.dvc import intake, parcels, repository, steps, surve
 from mlops_cli.integrations.dvc.large import Link
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.store.alias import attached
-from mlops_cli.workspace import remotes, track, tracked
+from mlops_cli.workspace import remotes, tracked
+from mlops_cli.workspace.words import relative
 
 LINKS = ("auto", "hardlink", "copy")
 LOST = ("missing", "corrupt")
@@ -48,7 +49,7 @@ def command(
         )
     ctx = context.current()
     project = ctx.project()
-    where = repository.open_repository(project.root, track.relative(project.root, ctx.cwd, path))
+    where = repository.open_repository(project.root, relative(project.root, ctx.cwd, path))
     found = survey.survey(project.root, project.git, where)
     known = tracked.tracked(project.root, project.git)
     names = [one.name for one in remotes.remotes(ctx.settings)]

@@ -9,7 +9,7 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.integrations import lfs
-from mlops_cli.workspace import track
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -27,7 +27,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
+    words = [relative(project.root, ctx.cwd, word) for word in paths or []]
     found = lfs.find(project.git, project.root, [] if "." in words else words)
     if not dry_run:
         found = lfs.take(

@@ -9,9 +9,10 @@ import typer
 from mlops_cli.cli import context, reaching
 from mlops_cli.cli.render import text
 from mlops_cli.config import find_root
-from mlops_cli.workspace import listing, track, tracked
+from mlops_cli.workspace import listing, tracked
 from mlops_cli.workspace.listing import Listed
 from mlops_cli.workspace.listings import listings
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -44,7 +45,7 @@ def command(
     project = ctx.project()
     git = project.git
     every = tracked.tracked_at(git, revision) if revision else tracked.tracked(project.root, git)
-    where = track.relative(project.root, ctx.cwd, path) if path else ""
+    where = relative(project.root, ctx.cwd, path) if path else ""
     shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
     found = listing.listing(every, where, shelf=shelf, recursive=recursive)
     data = {"entries": [_plain(one) for one in found]}

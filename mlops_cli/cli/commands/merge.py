@@ -10,11 +10,12 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
-from mlops_cli.workspace import footing, track, tracked
+from mlops_cli.workspace import footing, tracked
 from mlops_cli.workspace.conflicts import Conflict, conflicts, reason
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.merge_shelf import MergeShelf
 from mlops_cli.workspace.resolve import Choice, Decided, again, carry_out, choose
+from mlops_cli.workspace.words import relative
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
@@ -50,7 +51,7 @@ def command(
     shelf = MergeShelf(
         project.cache, listings(project.cache, project.settings, project.root, now=ctx.now())
     )
-    typed = {word: track.relative(project.root, ctx.cwd, word) for word in paths or []}
+    typed = {word: relative(project.root, ctx.cwd, word) for word in paths or []}
     stands = _edited(project, typed.values()) if choice is None else {}
     carried = [] if dry_run else _carry(ctx, project, stands, shelf)
     found = conflicts(project.root, project.git)

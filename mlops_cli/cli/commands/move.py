@@ -9,9 +9,10 @@ import typer
 from mlops_cli.cli import context, dependents
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.workspace import move, track, tracked
+from mlops_cli.workspace import move, tracked
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.pointer import SUFFIX
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -39,8 +40,8 @@ def command(
     shelf = listings(project.cache, project.settings, root, now=ctx.now())
     moves = move.plan_move(
         root,
-        [track.relative(root, ctx.cwd, old).removesuffix(SUFFIX) for old in olds],
-        track.relative(root, ctx.cwd, to),
+        [relative(root, ctx.cwd, old).removesuffix(SUFFIX) for old in olds],
+        relative(root, ctx.cwd, to),
         into=to.endswith("/"),
         git=project.git,
         tracked=tracked.tracked(root, project.git),

@@ -13,11 +13,12 @@ from mlops_cli.cli.transfers import Done
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound
 from mlops_cli.store.remotes.remote import PART, Requests
 from mlops_cli.store.remotes.url import absolute_url
-from mlops_cli.workspace import checkout, footing, part, remotes, sync, track, tracked
+from mlops_cli.workspace import checkout, footing, part, remotes, sync, tracked
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.price import cost_of_pull, price_of
 from mlops_cli.workspace.remotes import Route
 from mlops_cli.workspace.target import Target, targets
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -57,7 +58,7 @@ def command(
     came = None if dry_run or paths else history.receive(ctx, project.git)
     kind = link_kind(link or str(project.settings.get("cache.link")))
     typed, models = bundles.split(paths or [], ctx.cwd)
-    words = [track.relative(project.root, ctx.cwd, word) for word in typed]
+    words = [relative(project.root, ctx.cwd, word) for word in typed]
     named = list[Target]()
     if words or not models:
         shelf = listings(project.cache, project.settings, project.root, now=ctx.now())

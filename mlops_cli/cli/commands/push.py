@@ -13,9 +13,10 @@ from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
 from mlops_cli.store.remotes.remote import Requests
 from mlops_cli.store.transfer.transfer import PushPlan
-from mlops_cli.workspace import remotes, sync, track, tracked
+from mlops_cli.workspace import remotes, sync, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of
 from mlops_cli.workspace.remotes import Route
+from mlops_cli.workspace.words import relative
 
 AROUND = 4  # to begin, and at the end to leave a listing and look whether it still holds
 
@@ -45,7 +46,7 @@ def command(
     project = ctx.project()
     protecting.settle(ctx, project)
     typed, models = bundles.split(paths or [], ctx.cwd)
-    words = [track.relative(project.root, ctx.cwd, word) for word in typed]
+    words = [relative(project.root, ctx.cwd, word) for word in typed]
     named = bundles.named(project.git, models)
     if words or not models:
         named += tracked.select(tracked.tracked(project.root, project.git), words)

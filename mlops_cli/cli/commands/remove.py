@@ -10,9 +10,10 @@ from mlops_cli.cli import context, dependents
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused
 from mlops_cli.project import Project
-from mlops_cli.workspace import remove, track, tracked
+from mlops_cli.workspace import remove, tracked
 from mlops_cli.workspace.listings import listings
 from mlops_cli.workspace.remove import Removal
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -42,7 +43,7 @@ def command(
     project = ctx.project()
     known = tracked.tracked(project.root, project.git)
     shelf = listings(project.cache, project.settings, project.root, now=ctx.now())
-    words = [track.relative(project.root, ctx.cwd, path) for path in paths]
+    words = [relative(project.root, ctx.cwd, path) for path in paths]
     removals = remove.plan_remove(
         project.root,
         remove.expand(known, words, shelf),

@@ -9,7 +9,8 @@ import typer
 from mlops_cli.cli import context, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.store.files import linked
-from mlops_cli.workspace import track, tracked
+from mlops_cli.workspace import tracked
+from mlops_cli.workspace.words import relative
 
 
 def command(
@@ -27,7 +28,7 @@ def command(
     project = ctx.project()
     protecting.settle(ctx, project)
     root, file = project.root, linked.beside(project.stats)
-    words = [track.relative(root, ctx.cwd, path) for path in paths]
+    words = [relative(root, ctx.cwd, path) for path in paths]
     tracked.select(tracked.tracked(root, project.git), words)
     found = {
         link.path: link for word in words for link in linked.links(file, project.cache, root / word)

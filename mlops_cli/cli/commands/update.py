@@ -10,8 +10,9 @@ from mlops_cli.cli import context, reaching
 from mlops_cli.cli.commands.checkout import link_kind
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.workspace import imports, track, tracked, update
+from mlops_cli.workspace import imports, tracked, update
 from mlops_cli.workspace.pin import GitPin, pin_of
+from mlops_cli.workspace.words import relative
 
 _WORDS = {
     "current": "nothing new",
@@ -38,7 +39,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
-    words = [track.relative(project.root, ctx.cwd, word) for word in paths or []]
+    words = [relative(project.root, ctx.cwd, word) for word in paths or []]
     every = tracked.select(tracked.tracked(project.root, project.git), words)
     wanted = update.imported(every, named=bool(words))
     if revision is not None:
