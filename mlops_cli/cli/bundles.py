@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlops_cli.registry.registry import Holdings, Registry
-from mlops_cli.registry.version import Version
 from mlops_cli.store.cache import Cache
+from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace.tracked import Tracked
+
+if TYPE_CHECKING:
+    from mlops_cli.registry.holdings import Holdings
+    from mlops_cli.registry.version import Version
 
 
 def split(words: Sequence[str], cwd: Path) -> tuple[list[str], list[str]]:
@@ -21,6 +25,10 @@ def split(words: Sequence[str], cwd: Path) -> tuple[list[str], list[str]]:
 
 def named(git: Git, names: Sequence[str]) -> list[Tracked]:
     """Return the bundles of the versions that `names` mean. Raises NotFound."""
+    if not names:
+        return []
+    from mlops_cli.registry.registry import Registry
+
     registry = Registry(git)
     return [_bundle(registry.resolve(name)) for name in names]
 
@@ -29,7 +37,7 @@ def held(git: Git, cache: Cache) -> list[Tracked]:
     """Return the bundles of all versions that the cache holds."""
     every = [
         _bundle(version)
-        for holdings in Registry(git).holdings().values()
+        for holdings in _holdings(git)
         for version in holdings.versions
         if version.payload.get("bundle")
     ]
@@ -40,10 +48,19 @@ def current(git: Git) -> list[Tracked]:
     """Return the bundles of the versions that an alias stands for now."""
     return [
         _bundle(version)
-        for holdings in Registry(git).holdings().values()
+        for holdings in _holdings(git)
         for version in holdings.versions
         if version.number in _aliased(holdings) and version.payload.get("bundle")
     ]
+
+
+def _holdings(git: Git) -> list[Holdings]:
+    found = tags.listing(git, "mlops/")
+    if not found:  # most projects register no models, and need not know what one is
+        return []
+    from mlops_cli.registry.holdings import gathered
+
+    return list(gathered(found).values())
 
 
 def _aliased(holdings: Holdings) -> set[int | None]:

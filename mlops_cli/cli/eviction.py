@@ -61,9 +61,7 @@ def evict_now(
 
 
 def evict_after_push(ctx: Context, project: Project) -> Evicted | None:
-    """Evict where there is a budget; what keeps it from that is only told."""
-    if project.settings.get("cache.budget") is None:
-        return None
+    """Evict as `evict_now` does; what keeps it from that is only told."""
     try:
         with removal.alone(project.cache):
             return evict_now(ctx, project)

@@ -15,25 +15,13 @@ from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.formats import ALLOWED
 from mlops_cli.registry.gate import judge
+from mlops_cli.registry.holdings import Holdings, gathered
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 
 TRIES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """All that the tags of one model say: versions by number, events of each alias in order."""
-
-    model: str
-    versions: tuple[Version, ...]
-    aliases: Mapping[str, tuple[AliasEvent, ...]]
-
-    def current(self) -> dict[str, AliasEvent]:
-        """Return alias → its last event."""
-        return {name: events[-1] for name, events in self.aliases.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +33,7 @@ class Registry:
     def holdings(self, model: str | None = None) -> dict[str, Holdings]:
         """Return model → its holdings, for all models or the one named."""
         prefix = f"mlops/{check_name(model)}/" if model else "mlops/"
-        versions: dict[str, list[Version]] = {}
-        events: dict[str, dict[str, list[AliasEvent]]] = {}
-        for tag in tags.listing(self.git, prefix):
-            if version := version_tags.from_tag(tag):
-                versions.setdefault(version.model, []).append(version)
-            elif event := alias_tags.from_tag(tag):
-                named = events.setdefault(event.model, {})
-                named.setdefault(event.alias, []).append(event)
-        return {
-            name: Holdings(
-                name,
-                tuple(sorted(versions.get(name, ()), key=lambda version: version.number)),
-                {
-                    alias: tuple(sorted(items, key=lambda event: event.number))
-                    for alias, items in sorted(events.get(name, {}).items())
-                },
-            )
-            for name in sorted({*versions, *events})
-        }
+        return gathered(tags.listing(self.git, prefix))
 
     def of(self, model: str) -> Holdings:
         """Return the holdings of `model`, empty where it has none."""

@@ -18,7 +18,8 @@ from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import lineage, query
 from mlops_cli.ledger.graph import Graph, Node
 from mlops_cli.ledger.index import Index, open_index
-from mlops_cli.registry.registry import Holdings, Registry
+from mlops_cli.registry.holdings import Holdings
+from mlops_cli.registry.registry import Registry
 
 if TYPE_CHECKING:
     from mlops_cli.project import Project

@@ -11,7 +11,8 @@ from mlops_cli.cli.render import models as pages
 from mlops_cli.errors import NotFound
 from mlops_cli.registry.alias import AliasEvent, check_chain
 from mlops_cli.registry.card import card
-from mlops_cli.registry.registry import Holdings, Registry
+from mlops_cli.registry.holdings import Holdings
+from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 
 app = typer.Typer(help="List models, versions and the history of aliases.")

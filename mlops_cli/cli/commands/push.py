@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, eviction, history, protecting
-from mlops_cli.cli.eviction import Evicted
+from mlops_cli.cli import bundles, context, history, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
 from mlops_cli.store.remotes.remote import Requests
-from mlops_cli.store.transfer.transfer import PushPlan
 from mlops_cli.workspace import remotes, sync, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of
 from mlops_cli.workspace.remotes import Route
 from mlops_cli.workspace.words import relative
+
+if TYPE_CHECKING:
+    from mlops_cli.cli.eviction import Evicted
+    from mlops_cli.project import Project
+    from mlops_cli.store.transfer.transfer import PushPlan
 
 AROUND = 4  # to begin, and at the end to leave a listing and look whether it still holds
 
@@ -64,7 +67,7 @@ def command(
             failure = failure or exc  # told at the end: the other remotes get theirs
     if failure is not None:
         raise failure
-    evicted = None if dry_run else eviction.evict_after_push(ctx, project)
+    evicted = None if dry_run else _evict(ctx, project)
     data = {
         "history": None if dry_run or paths else history.send(ctx, project.git),
         "evicted": evicted and {"objects": evicted.objects, "bytes": evicted.bytes},
@@ -78,6 +81,14 @@ def command(
         **plain([one for _, one in done]),
     }
     return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, evicted, dry_run=dry_run))
+
+
+def _evict(ctx: context.Context, project: Project) -> Evicted | None:
+    if project.settings.get("cache.budget") is None:
+        return None
+    from mlops_cli.cli.eviction import evict_after_push  # brings all that gc needs
+
+    return evict_after_push(ctx, project)
 
 
 def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
