@@ -44,12 +44,7 @@ class Cache:
 
     def has(self, digest: Digest) -> bool:
         """Return whether an object of that name is here."""
-        return (
-            self.packs.find(digest.raw) is not None
-            or self.objects.size(digest) is not None
-            or self.cold.has(digest)
-            or any(tier.size(digest) is not None for tier in self.tiers)
-        )
+        return self.packs.find(digest.raw) is not None or self._unpacked(digest)
 
     def has_raw(self, raw: bytes) -> bool:
         """Return what `has` does, for the 32 bytes of a digest."""
@@ -63,7 +58,12 @@ class Cache:
         """Return those of `raws` that are not here; quicker than `has_raw` where there are many."""
         left = set(raws)
         self.packs.discard(left)
-        return {raw for raw in left if not self.has_raw(raw)}
+        asked = left
+        if left and not self.tiers:
+            # most shelves do not exist in a cache of small files, which spares asking
+            shelves = {*listing(self.root / "objects"), *listing(self.cold.recipes.folder)}
+            asked = {raw for raw in left if raw[:1].hex() in shelves}
+        return left - {raw for raw in asked if self._unpacked(Digest.from_raw(raw))}
 
     def size(self, digest: Digest) -> int:
         """Return how many bytes the object has. Raises as `read` does when it is not here."""
@@ -111,12 +111,19 @@ class Cache:
         Raises as `read` does, once all others have been read.
         """
         left = dict.fromkeys(range(len(raws)))
-        for at, data in self.packs.stretches(raws):
-            if hashlib.sha256(data).digest() == raws[at]:
-                del left[at]
-                yield at, data
+        for at, data in self.read_packed(raws):
+            del left[at]
+            yield at, data
         for at in left:  # whole, in a pack that has just come, or damaged
             yield at, self.read(Digest.from_raw(raws[at]))
+
+    def read_packed(self, raws: Sequence[bytes]) -> Iterator[tuple[int, memoryview]]:
+        """Yield (position in `raws`, bytes) of those that lie in packs and are right, neighbours
+        together; what is left out is for `read`.
+        """
+        for at, data in self.packs.stretches(raws):
+            if hashlib.sha256(data).digest() == raws[at]:
+                yield at, data
 
     def open(self, digest: Digest) -> BinaryIO:
         """Return a stream over the object; at its end, bytes that are not right raise as in `read`.
@@ -276,6 +283,14 @@ class Cache:
         """Return whether the object is here, and not only in a tier, which belongs to others."""
         here = self.packs.find(digest.raw) is not None or self.objects.size(digest) is not None
         return here or self.cold.has(digest)
+
+    def _unpacked(self, digest: Digest) -> bool:
+        """Return whether the object is here or in a tier, but for the packs."""
+        return (
+            self.objects.size(digest) is not None
+            or self.cold.has(digest)
+            or any(tier.size(digest) is not None for tier in self.tiers)
+        )
 
     def _in_tier(self, digest: Digest) -> Path | None:
         """Return the file in a tier that is the object, unless it is here as chunks."""

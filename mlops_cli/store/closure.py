@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.store.digest import Digest
-from mlops_cli.store.tree import Entry, check_depth, parse_rows, parse_tree
+from mlops_cli.store.digest import PREFIX, Digest
+from mlops_cli.store.tree import check_depth, parse_rows
 
 Kind = Literal["file", "tree"]
 
@@ -81,13 +81,17 @@ def digests(cache: Readable, root: Root) -> tuple[set[bytes], set[bytes]]:
     return every, unopened
 
 
-def children(data: bytes, path: str) -> list[tuple[Entry, str]]:
-    """Return the entries of the tree `data`, each with its path below `path`.
+def children(data: bytes, path: str) -> list[Reached]:
+    """Return what the tree `data` names, each with its path below `path`; the size of a folder is
+    the sum below it.
 
     Raises IntegrityError as `parse_tree` does, and for what is deeper than any disk takes.
     """
     check_depth(path)
-    return [(entry, f"{path}/{entry.name}") for entry in parse_tree(data)]
+    return [
+        Reached(Digest(PREFIX + digits), size, f"{path}/{name}", mode == "dir")
+        for name, mode, digits, size, _ in parse_rows(data)
+    ]
 
 
 def _open_tree(cache: Readable, digest: Digest, path: str, found: Closure) -> None:
@@ -106,10 +110,9 @@ def _open_tree(cache: Readable, digest: Digest, path: str, found: Closure) -> No
             continue
         found.objects[digest] = Reached(digest, len(data), path, True)
         below = []
-        for entry, inner in children(data, path):
-            if entry.mode == "dir":
-                below.append((entry.digest, inner))
-            elif entry.digest not in found.objects:
-                reached = Reached(entry.digest, entry.size, inner, False)
-                found.objects[entry.digest] = reached
+        for part in children(data, path):
+            if part.tree:
+                below.append((part.digest, part.path))
+            else:
+                found.objects.setdefault(part.digest, part)
         waiting += reversed(below)

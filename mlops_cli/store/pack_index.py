@@ -53,8 +53,7 @@ def indices(data: bytes) -> Iterator[tuple[int, int]]:
 
 def index_rows(index: bytes | mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
     """Yield (raw digest, offset, length) for each object of an index, sorted by digest."""
-    for position in range(INDEX_START, len(index), ROW.size):
-        yield ROW.unpack_from(index, position)
+    return ROW.iter_unpack(memoryview(index)[INDEX_START:])
 
 
 def well_formed(index: bytes | mmap.mmap) -> bool:

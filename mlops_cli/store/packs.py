@@ -89,9 +89,11 @@ class PackStore:
         Not in the order of `raws`; whatever is not found, or went away meanwhile, is left out.
         """
         by_pack: dict[Path, list[tuple[int, int, int]]] = {}
+        found = self._find_many(set(raws))
         for at, raw in enumerate(raws):
-            if place := self.find(raw, again=False):
-                by_pack.setdefault(place.pack, []).append((place.offset, place.length, at))
+            if place := found.get(raw):
+                pack, offset, length = place
+                by_pack.setdefault(pack, []).append((offset, length, at))
         for pack, rows in by_pack.items():
             rows.sort()
             first = 0
@@ -120,6 +122,26 @@ class PackStore:
                     self._open = {name: index, **self._open}
                 return Place(index.pack, *found)
         return None
+
+    def _find_many(self, left: set[bytes]) -> dict[bytes, tuple[Path, int, int]]:
+        """Return where those of `left` lie that are in packs, taking them out of the set."""
+        if self._seen == _NEVER:
+            self.refresh()
+        found: dict[bytes, tuple[Path, int, int]] = {}
+        for name, index in self._open.items():
+            if not left:
+                break
+            pack = index.pack
+            if len(left) * _SWEPT > index.fanout[256]:
+                rows = index_rows(index.rows)
+                here = {raw: (pack, at, length) for raw, at, length in rows if raw in left}
+            else:
+                here = {raw: (pack, *place) for raw in left if (place := index.find(raw))}
+            if here:
+                found.update(here)
+                left.difference_update(here)
+                self._open = {name: index, **self._open}  # as in `_find`
+        return found
 
     def refresh(self) -> None:
         """Look at the folder again if it changed."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlops_cli.store.remotes.remote import Parts, Requests
 
 TEMPORARY = ".tmp-"
+PIECES = 1024  # that the kernel takes with one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,13 @@ class Folder:
             self.requests.add("writes")
             return
         with self.writing(name, size) as sink:
-            for part in parts:
-                view = memoryview(part)
-                while view:
-                    view = view[sink.write(view) :]
+            for start in range(0, len(parts), PIECES):
+                some = parts[start : start + PIECES]
+                written = os.writev(sink.fileno(), some)
+                if written < sum(map(len, some)):
+                    rest = memoryview(b"".join(some))[written:]
+                    while rest:
+                        rest = rest[sink.write(rest) :]
 
     @contextlib.contextmanager
     def writing(self, name: str, size: int) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from mlops_cli.store.transfer.lanes import in_parallel
 from mlops_cli.store.transfer.nearby import Nearby
 from mlops_cli.store.transfer.receiving import Fetched, Receiver
 from mlops_cli.store.transfer.recipes_there import read_recipes
-from mlops_cli.store.transfer.remote_index import RemoteIndex
+from mlops_cli.store.transfer.remote_index import RemoteIndex, Spot
 from mlops_cli.store.transfer.transfer import absent_error
 
 __all__ = ["Fetched", "fetch", "fetch_objects"]
@@ -84,36 +84,41 @@ def _trees(
     for root in roots:
         if root.kind == "tree":
             level.setdefault(root.digest, root.path)
-        elif not cache.has(root.digest):
+        else:
             files.setdefault(root.digest, Reached(root.digest, root.size, root.path, False))
+    files = _lacking(cache, files)
     seen = set(level)
     while level:
-        wanted = {
-            digest: Reached(digest, 0, path, True)
-            for digest, path in level.items()
-            if not cache.has(digest)
-        }
+        trees = {digest: Reached(digest, 0, path, True) for digest, path in level.items()}
+        wanted = _lacking(cache, trees)
         _bring(cache, remote, index, wanted, fetched, task)
         below: dict[Digest, str] = {}
+        named: dict[Digest, Reached] = {}
         for digest, path in level.items():
             try:
                 data = cache.read(digest)
             except (NotFound, IntegrityError):
                 if digest not in wanted:  # it was here and turned out damaged: once more
-                    part = {digest: Reached(digest, 0, path, True)}
-                    _bring(cache, remote, index, part, fetched, task)
+                    _bring(cache, remote, index, {digest: trees[digest]}, fetched, task)
                 if not cache.has(digest):
                     continue
                 data = cache.read(digest)
-            for entry, inner in children(data, path):
-                if entry.mode == "dir":
-                    if entry.digest not in seen:
-                        seen.add(entry.digest)
-                        below[entry.digest] = inner
-                elif entry.digest not in files and not cache.has(entry.digest):
-                    files[entry.digest] = Reached(entry.digest, entry.size, inner, False)
+            for part in children(data, path):
+                if not part.tree:
+                    named.setdefault(part.digest, part)
+                elif part.digest not in seen:
+                    seen.add(part.digest)
+                    below[part.digest] = part.path
+        for digest, part in _lacking(cache, named).items():
+            files.setdefault(digest, part)
         level = below
     return files
+
+
+def _lacking(cache: Cache, parts: dict[Digest, Reached]) -> dict[Digest, Reached]:
+    raws = {digest.raw: part for digest, part in parts.items()}
+    lacking = cache.lacking(set(raws))
+    return {part.digest: part for raw, part in raws.items() if raw in lacking}
 
 
 def _bring(
@@ -128,13 +133,14 @@ def _bring(
     fetched.absent += [part for digest, part in wanted.items() if digest not in spots]
     lanes = min(remote.lanes, LANES)
     while spots:
-        first = {digest: found[0] for digest, found in spots.items()}
+        whole, cut = dict[Digest, Spot](), dict[Digest, Spot]()
+        for digest, found in spots.items():
+            (cut if found[0].recipe else whole)[digest] = found[0]
         with cache.writer() as writer:
             receiver = Receiver(cache, remote, writer, fetched, task)
-            whole = {digest: spot for digest, spot in first.items() if not spot.recipe}
             in_parallel(receiver.jobs(whole), lanes=lanes)
         wrong, lost = receiver.wrong, set[Digest]()
-        if cut := {digest: spot for digest, spot in first.items() if spot.recipe}:
+        if cut:
             recipes = read_recipes(remote, cut, wanted, fetched)
             nearby = Nearby(cache, recipes.values())
             assembler = Assembler(cache, remote, chunk_table(index), nearby, fetched, task)

@@ -55,18 +55,19 @@ class Receiver:
         name, start, end = bounds(stretch)
         data = self._read(name, start, end)
         view = memoryview(data)
-        good: list[tuple[Digest, bytes]] = []
+        good: list[tuple[bytes, bytes | memoryview]] = []
         for spot, digest in stretch:
-            stored = view[spot.offset - start : spot.offset - start + spot.length]
+            raw, at = digest.raw, spot.offset - start
+            stored = view[at : at + spot.length]
             # what is longer came whole from an older version, and is not compressed
-            found = frames.plain(digest.raw, stored, at_most=CHUNKED_FROM)
+            found = frames.plain(raw, stored, at_most=CHUNKED_FROM)
             if found is not None:
-                good.append((digest, bytes(found)))
+                good.append((raw, found))
             else:
                 self._refuse(digest, bytes(stored))
         with self.lock:
-            for digest, whole in good:
-                self.writer.add(digest, whole)
+            for raw, whole in good:
+                self.writer.add_new(raw, whole)
             self.fetched.objects += len(good)
             self.fetched.bytes += len(data)
         self.task.advance(len(data))

@@ -56,8 +56,8 @@ class RemoteIndex:
         """Return where those of `wanted` that the remote holds lie; several places are possible,
         and where an object lies in one piece comes first.
         """
-        raws = {digest.raw: digest for digest in wanted}
         found: dict[Digest, list[Spot]] = {}
+        raws = {digest.raw: digest for digest in wanted} if self.names else {}
         if not raws:
             return found
         for name in sorted(self.names):
@@ -68,10 +68,16 @@ class RemoteIndex:
                     if raw in raws:
                         digest = raws[raw]
                         where = place or object_name(digest)
-                        if place or where not in self.gone:
-                            found.setdefault(digest, []).append(Spot(where, offset, length))
+                        if not place and where in self.gone:
+                            continue
+                        spot = Spot(where, offset, length)
+                        if digest in found:
+                            found[digest].append(spot)
+                        else:
+                            found[digest] = [spot]
         for spots in found.values():
-            spots.sort(key=lambda spot: spot.recipe)
+            if len(spots) > 1:
+                spots.sort(key=lambda spot: spot.recipe)
         return found
 
     def read(self, name: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from mlops_cli.store.transfer.naming import Items, Namer, pack_of
 from mlops_cli.store.transfer.remote_index import RemoteIndex
 
 PACK_BYTES = BLOCK  # a pack is built in memory, one for each lane, and sent as one
+AT_ONCE = 4096  # small objects looked for and read together
 
 
 @dataclass(slots=True)
@@ -58,14 +59,14 @@ class Sender:
         return chunk_table(self.index)
 
     def jobs(
-        self, small: Iterable[Reached], sliced: Iterable[Reached], whole: Iterable[Reached]
+        self, small: Sequence[Reached], sliced: Iterable[Reached], whole: Iterable[Reached]
     ) -> Iterator[Callable[[], None]]:
         """Yield the work: what goes as it is, what goes in chunks, and what goes alone.
 
         Packs are filled in this order: the same objects give the same packs again.
         """
-        for part in small:
-            yield from self._small(part)
+        for some in _together(small):
+            yield from self._small(some)
         with Slicer() as slicer:
             for part in sliced:
                 yield from self._sliced(slicer, part)
@@ -73,18 +74,36 @@ class Sender:
         for part in whole:
             yield lambda part=part: self._send_whole(part)  # type: ignore[misc]
 
-    def _small(self, part: Reached) -> Iterator[Callable[[], None]]:
-        try:
-            data = self.cache.read(part.digest)  # verified here, and never sent otherwise
-        except (IntegrityError, NotFound):
-            self.sent.damaged.append(part)
-            return
-        if part.digest.raw not in self._taken:
-            self._taken.add(part.digest.raw)
-            self._pend(part.digest.raw, data)
-        self.sent.objects += 1
-        self.task.advance(len(data))
-        yield from self._flush(at_least=PACK_BYTES)
+    def _small(self, parts: Sequence[Reached]) -> Iterator[Callable[[], None]]:
+        raws = [part.digest.raw for part in parts]
+        self._taken.update(raws)
+        ahead = self._packed(raws)
+        size = 0
+        for raw, part in zip(raws, parts, strict=True):
+            data = ahead.pop(raw, None)
+            if data is None:
+                try:
+                    data = self.cache.read(part.digest)  # verified, and never sent otherwise
+                except (IntegrityError, NotFound):
+                    self.sent.damaged.append(part)
+                    continue
+            self._pend(raw, data)
+            self.sent.objects += 1
+            size += len(data)
+            if self._pending_bytes >= PACK_BYTES:
+                yield from self._flush()
+        self.task.advance(size)
+
+    def _packed(self, raws: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return those that lie in packs, verified; not all, if they are more than they said."""
+        found: dict[bytes, bytes] = {}
+        size = 0
+        for at, data in self.cache.read_packed(raws):
+            found[raws[at]] = bytes(data)  # what it was read with may be much more
+            size += len(data)
+            if size > 2 * PACK_BYTES:
+                break
+        return found
 
     def _sliced(self, slicer: Slicer, part: Reached) -> Iterator[Callable[[], None]]:
         found: list[Digest] = []
@@ -170,3 +189,14 @@ class Sender:
         with self._lock:
             self.sent.bytes += part.size
         self.namer.whole(part)
+
+
+def _together(parts: Sequence[Reached]) -> Iterator[Sequence[Reached]]:
+    """Yield `parts` in groups that are read at once."""
+    start = size = 0
+    for at, part in enumerate(parts):
+        if size >= PACK_BYTES or at - start >= AT_ONCE:
+            yield parts[start:at]
+            start, size = at, 0
+        size += part.size
+    yield parts[start:]

@@ -82,19 +82,22 @@ def plan_push(
     reached = closure(cache, due)
     unopened = {part.digest: part for part in reached.absent}
     there = set() if everything else _there(cache, index, {*reached.objects, *unopened})
-    small: list[Reached] = []
+    trees: list[Reached] = []  # together, so that a fetch has them with few requests
+    files: list[Reached] = []
     large: list[Reached] = []
     absent = [part for part in reached.absent if part.digest not in there]
-    for part in reached.objects.values():
-        if part.digest in there:
-            continue
-        if not part.tree and not cache.has(part.digest):
+    due_parts = [part for digest, part in reached.objects.items() if digest not in there]
+    lost = cache.lacking({part.digest.raw for part in due_parts if not part.tree})
+    for part in due_parts:
+        if lost and part.digest.raw in lost:
             absent.append(part)
+        elif part.size >= chunks.CHUNKED_FROM:
+            large.append(part)
         else:
-            (small if part.size < chunks.CHUNKED_FROM else large).append(part)
+            (trees if part.tree else files).append(part)
     return PushPlan(
         roots=tuple(roots),
-        small=tuple(small),
+        small=(*trees, *files),
         large=tuple(large),
         held=len(there),
         absent=tuple(absent),

@@ -20,9 +20,11 @@ from mlops_cli.store.files.ingest import ingest
 from mlops_cli.store.remotes.kinds import open_remote
 from mlops_cli.store.remotes.layout import check_format
 from mlops_cli.store.remotes.remote import Remote
+from mlops_cli.store.transfer import sending
 from mlops_cli.store.transfer.fetch import fetch
 from mlops_cli.store.transfer.remote_index import RemoteIndex, memory, refresh
 from mlops_cli.store.transfer.transfer import Sent, plan_push, push
+from mlops_cli.store.tree import Entry, write_tree
 
 NOW = datetime(2013, 1, 31, tzinfo=UTC)
 
@@ -141,6 +143,41 @@ def test_a_fetch_brings_only_what_is_missing(tmp_path: Path, remote: Remote) -> 
     send(here, remote, newer)
 
     assert bring(there, remote, newer).objects == 3
+
+
+def test_the_listings_of_many_folders_come_together(tmp_path: Path, remote: Remote) -> None:
+    for number in range(400):  # 300 KiB in each folder: too far apart to be read in one go
+        place = tmp_path / f"data/{number // 10}/{number}.bin"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(random.Random(number).randbytes(30_000))
+    here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
+    root = stored(tmp_path / "data", here)
+    send(here, remote, root)
+    index = look(there, remote, thorough=False)
+    before = remote.requests.reads
+
+    assert fetch(there, remote, index, [root]).objects == 441
+    # the root, its folders, and the files, which lie in two packs
+    assert remote.requests.reads - before <= 4
+
+
+def test_objects_that_are_larger_than_a_tree_says_travel_all_the_same(
+    tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PACK_BYTES", 40_000)
+    here, there = open_cache(tmp_path / "here"), open_cache(tmp_path / "there")
+    whole = [random.Random(number).randbytes(9_000) for number in range(50)]
+    with here.writer() as writer:
+        named = [(f"{number:02d}", writer.put(data)) for number, data in enumerate(whole)]
+        tree = writer.put(write_tree(Entry(name, "file", digest, 1) for name, digest in named))
+    root = Root("data", tree, "tree")
+
+    sent = send(here, remote, root)
+    bring(there, remote, root)
+
+    assert sent.objects == 51
+    assert sent.packs == 10  # so that no lie fills the memory
+    assert [there.read(digest) for _, digest in named] == whole
 
 
 def test_two_pushers_do_not_disturb_each_other(tmp_path: Path, remote: Remote) -> None:
