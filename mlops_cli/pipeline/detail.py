@@ -11,7 +11,6 @@ from mlops_cli.pipeline.reasons import InputChanged, Reason
 
 if TYPE_CHECKING:
     from mlops_cli.store.cache import Cache
-    from mlops_cli.store.digest import Digest
     from mlops_cli.store.statcache import StatCache
 
 NAMED = 2  # so few files are told by name
@@ -24,20 +23,14 @@ def detailed(reason: Reason, root: Path, cache: Cache, stats: StatCache | None) 
     if not (root / reason.path).is_dir():
         return reason
     from mlops_cli.store.digest import Digest
-    from mlops_cli.store.files.compare import changes
-    from mlops_cli.store.files.ingest import fingerprint
+    from mlops_cli.store.files.compare import Surveyed, changes
+    from mlops_cli.store.files.ingest import survey, total
     from mlops_cli.workspace.ignore import ignored_in
 
-    trees: dict[Digest, bytes] = {}
+    ignored = ignored_in(root, reason.path)
     try:
-        now = fingerprint(
-            root / reason.path,
-            stats=stats,
-            ignored=ignored_in(root, reason.path),
-            cache=cache,
-            trees=trees,
-        )
-        found = changes(cache, Digest(reason.old), now.digest, trees=trees)
+        now = survey(root / reason.path, stats=stats, ignored=ignored, cache=cache)
+        found = changes(Surveyed.of(now, cache), Digest(reason.old), total(now).digest)
     except MlopsError:
         return reason  # the old listing is gone; that it changed is still true
     words: list[str] = []

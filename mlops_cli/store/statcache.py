@@ -17,6 +17,7 @@ FACTS = struct.Struct("<5q")  # size, mtime_ns, ctime_ns, inode, mode: any chang
 UNKNOWN = bytes(RAW_LENGTH)  # stands for a digest that is not known, or not to be trusted
 TICK = 20_000_000  # ns: kernels stamp files by a clock that moves every 1 to 10 ms
 COARSE_TICK = 2_000_000_000  # ns: some disks keep whole seconds, or two of them
+_SECOND = 1_000_000_000
 
 _VERSION = 1
 _TABLE = """CREATE TABLE IF NOT EXISTS folders(
@@ -216,17 +217,19 @@ def is_racy(mtime_ns: int, ctime_ns: int, stamp: int) -> bool:
     Git's rule: what changed within the clock's last tick before it was looked at may change once
     more within that tick. Such a file is not trusted until it is looked at again later.
     """
-    tick = TICK if ctime_ns % 1_000_000_000 else COARSE_TICK
+    tick = TICK if ctime_ns % _SECOND else COARSE_TICK
     # a modification time in the future was set by hand, and a change would take it away
     return ctime_ns > stamp - tick or stamp - tick < mtime_ns <= stamp + tick
 
 
 def settled(known: Known, stamp: int) -> Known:
     """Return `known` without the digests of files so young at `stamp` that they are racy."""
+    sure = stamp - TICK
     young = [
         at
         for at, (_, mtime, ctime, _, _) in enumerate(FACTS.iter_unpack(known.facts))
-        if is_racy(mtime, ctime, stamp)
+        # the first half says no to most without a call
+        if (ctime > sure or mtime > sure or ctime % _SECOND == 0) and is_racy(mtime, ctime, stamp)
     ]
     if not young:
         return known

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import lt
 from typing import Literal, NamedTuple, NoReturn
 
 from mlops_cli.errors import IntegrityError, StateRefused
-from mlops_cli.store.digest import PREFIX, Digest
+from mlops_cli.store.digest import PREFIX, RAW_LENGTH, Digest
 
 Mode = Literal["file", "exec", "link", "dir"]
 Row = tuple[str, Mode, str, int, int]  # an entry whose digest is only its digits
@@ -20,9 +19,8 @@ FILES_AT_MOST = 1 << 30
 FOLDERS_AT_MOST = 1 << 23  # without a file in them
 SIZE_AT_MOST = 1 << 60
 
-_ENTRY = re.compile(
-    r"(file|exec|link|dir) ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) (0|[1-9][0-9]{0,18}) ([^\0]*)\0"
-)
+_MODES = frozenset(("file", "exec", "link", "dir"))
+_TOO_MUCH = 10**19
 
 
 class Entry(NamedTuple):
@@ -82,29 +80,45 @@ def parse_rows(data: bytes) -> list[Row]:
         text = data[len(HEADER) :].decode()
     except UnicodeDecodeError:
         raise _malformed("a name is not UTF-8") from None
-    found = _ENTRY.findall(text)
-    lines = [
-        f"{mode} {digits} {size} {files} {name}\0" for mode, digits, size, files, name in found
-    ]
-    if "".join(lines) != text:
+    if not text:
+        return []
+    *lines, rest = text.split("\0")
+    parts = [line.split(" ", 4) for line in lines]
+    if rest or set(map(len, parts)) != {5}:
         raise _malformed("there are bytes between or after its entries")
-    names = [row[4] for row in found]
+    # column by column: matching each row by itself takes half as long again
+    modes, digits, sizes, counts, names = zip(*parts, strict=True)
+    if not (
+        _MODES.issuperset(modes)
+        and set(map(len, digits)) == {2 * RAW_LENGTH}
+        and not "".join(digits).encode().translate(None, b"0123456789abcdef")
+    ):
+        raise _malformed("an entry has another form")
     if not all(map(lt, names, names[1:])):
         raise _malformed("its names are not sorted, or one stands there twice")
     if any_refused(names):
         raise _hostile(next(name for name in names if refusal(name)))
-    if any(mode != "dir" and files != "1" for mode, _, _, files, _ in found):
-        raise _malformed("a file counts as one file")
-    rows: list[Row] = [
-        (name, mode, digits, int(size), int(files)) for mode, digits, size, files, name in found
-    ]
-    # a folder that holds another a thousand times, which does the same, needs few bytes
-    if (
-        sum([row[4] for row in rows]) > FILES_AT_MOST
-        or sum([row[3] for row in rows]) > SIZE_AT_MOST
+    if set(counts) != {"1"} and any(
+        mode != "dir" and files != "1" for mode, files in zip(modes, counts, strict=True)
     ):
+        raise _malformed("a file counts as one file")
+    below, files = _numbers(sizes), _numbers(counts)
+    # a folder that holds another a thousand times, which does the same, needs few bytes
+    if sum(files) > FILES_AT_MOST or sum(below) > SIZE_AT_MOST:
         raise trap("it speaks of more than any disk takes")
-    return rows
+    return list(zip(names, modes, digits, below, files, strict=True))
+
+
+def _numbers(written: Sequence[str]) -> list[int]:
+    """Return what is written, each in the one way in which `write_rows` does."""
+    try:
+        known = {word: int(word) for word in set(written)}
+    except ValueError:
+        raise _malformed("a number is none") from None
+    numbers = known.values()
+    if list(map(str, numbers)) != list(known) or min(numbers) < 0 or max(numbers) >= _TOO_MUCH:
+        raise _malformed("a number has another form")
+    return [known[word] for word in written]
 
 
 def check_depth(path: str) -> None:
@@ -122,7 +136,7 @@ def totals(entries: Iterable[Entry]) -> tuple[int, int]:
     return size, files
 
 
-def any_refused(names: list[str]) -> bool:
+def any_refused(names: Sequence[str]) -> bool:
     """Return whether `refusal` has something against any of `names`."""
     # asking once for all of them is twenty times quicker than once for each
     every = "\0".join(names)

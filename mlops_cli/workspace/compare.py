@@ -11,7 +11,9 @@ from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.files.compare import changes
+from mlops_cli.store.files.compare import Surveyed, changes
+from mlops_cli.store.files.ingest import total
+from mlops_cli.store.patch import Shelf
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry
 from mlops_cli.workspace.state import look
@@ -69,19 +71,19 @@ def against_workspace(
     Looked at are the paths that are tracked on either side; a path whose bytes are not in the
     workspace counts as deleted.
     """
-    trees: dict[Digest, bytes] = {}
     was = {one.path: one for one in old}
     found: list[DataChange] = []
     for path in sorted(was.keys() | {one.path for one in now}):
-        stored = look(root, path, cache=cache, stats=stats, progress=progress, trees=trees)
-        before, new = was.get(path), None
-        if stored is not None:
+        seen = look(root, path, cache=cache, stats=stats, progress=progress)
+        before, new, shelf = was.get(path), None, None
+        if seen is not None:
+            stored, shelf = total(seen), Surveyed.of(seen, cache)
             new = Tracked(path, stored.digest, stored.kind, stored.size, stored.files, path)
             if before is not None and before.step is not None:
                 new = replace(new, executable=before.executable)  # of an output it is not known
             elif stored.kind == "file":
                 new = replace(new, executable=executable(root / path))
-        found += _change(path, before, new, cache, trees)
+        found += _change(path, before, new, shelf or cache)
     return found
 
 
@@ -91,29 +93,19 @@ def between(old: Sequence[Tracked], new: Sequence[Tracked], *, cache: Cache) -> 
     now = {one.path: one for one in new}
     found: list[DataChange] = []
     for path in sorted(was.keys() | now.keys()):
-        found += _change(path, was.get(path), now.get(path), cache, {})
+        found += _change(path, was.get(path), now.get(path), cache)
     return found
 
 
-def _change(
-    path: str,
-    old: Tracked | None,
-    new: Tracked | None,
-    cache: Cache,
-    trees: dict[Digest, bytes],
-) -> list[DataChange]:
+def _change(path: str, old: Tracked | None, new: Tracked | None, shelf: Shelf) -> list[DataChange]:
     if old == new or (old and new and _looks(old) == _looks(new)):
         return []
     kind: Kind = "added" if old is None else "deleted" if new is None else "modified"
-    return [DataChange(path, kind, _side(old), _side(new), _files(path, old, new, cache, trees))]
+    return [DataChange(path, kind, _side(old), _side(new), _files(path, old, new, shelf))]
 
 
 def _files(
-    path: str,
-    old: Tracked | None,
-    new: Tracked | None,
-    cache: Cache,
-    trees: dict[Digest, bytes],
+    path: str, old: Tracked | None, new: Tracked | None, shelf: Shelf
 ) -> tuple[FileChange, ...] | None:
     was, now = _tree(old), _tree(new)
     found: list[FileChange] = []
@@ -124,7 +116,7 @@ def _files(
         found.append(FileChange(path, kind, before, after))
     if was or now:
         try:
-            differing = changes(cache, was, now, trees=trees)
+            differing = changes(shelf, was, now)
         except (NotFound, IntegrityError):
             return None
         for change in differing:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.files.ingest import Stored, rows, survey
+from mlops_cli.store.files.ingest import Stored, rows, survey, total
 from mlops_cli.store.files.scan import Ignored
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import write_rows
@@ -42,11 +42,7 @@ class OnSite:
                         self.files[raw] = (f"{folder.path}/{name}", size)
                 if found.kind == "tree":
                     writer.add_raw(folder.tree, write_rows(rows(folder)))
-        top = found.folders[0]
-        if found.kind == "tree":
-            return Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
-        ((size, *_),) = top.stats()
-        return Stored(Digest.from_raw(top.digests[0]), "file", size, 1)
+        return total(found)
 
     def size(self, digest: Digest) -> int | None:
         """Return how many bytes the object has, or None when it is not there."""

@@ -11,10 +11,9 @@ from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.digest import Digest
 from mlops_cli.store.files.compare import Change, Surveyed, changes
-from mlops_cli.store.files.ingest import Stored, fingerprint, survey
-from mlops_cli.store.files.scan import mode_of
+from mlops_cli.store.files.ingest import Stored, survey, total
+from mlops_cli.store.files.scan import Scan, mode_of
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.workspace import ignore
 from mlops_cli.workspace.tracked import Tracked
@@ -63,41 +62,28 @@ def look(
     cache: Cache,
     stats: StatCache | None,
     progress: Progress = SILENT,
-    trees: dict[Digest, bytes] | None = None,
-) -> Stored | None:
+) -> Scan | None:
     """Return what lies at `path` now, or None when nothing does."""
     place = fsio.inside(root, path, follow=False)
+    ignored = ignore.ignored_in(root, path)
     try:
-        return fingerprint(
-            place,
-            stats=stats,
-            ignored=ignore.ignored_in(root, path),
-            cache=cache,
-            progress=progress,
-            trees=trees,
-        )
+        return survey(place, stats=stats, ignored=ignored, cache=cache, progress=progress)
     except NotFound:
         return None
 
 
 def _row(root: Path, one: Tracked, *, cache: Cache, stats: StatCache, progress: Progress) -> Row:
-    place = fsio.inside(root, one.path, follow=False)
-    ignored = ignore.ignored_in(root, one.path)
-    try:
-        seen = survey(place, stats=stats, ignored=ignored, cache=cache, progress=progress)
-    except NotFound:
+    seen = look(root, one.path, cache=cache, stats=stats, progress=progress)
+    if seen is None:
         return Row(one, "missing", "not in the workspace", f"mlops checkout {one.path}", None)
-    top = seen.folders[0]
-    if seen.kind == "file":
-        ((size, *_, bits),) = top.stats()
-        found = Stored(Digest.from_raw(top.digests[0]), "file", size, 1)
-    else:
-        bits = 0
-        found = Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
+    found = total(seen)
     mend = f"mlops add {one.path}" if one.step is None else "mlops run"
     if found.digest == one.digest and found.kind == one.kind:
+        if one.step is not None or one.kind == "tree":
+            return Row(one, "clean", "as git says", "", found)
+        ((*_, bits),) = seen.folders[0].stats()
         executable = mode_of(bits) == "exec"
-        if one.step is not None or one.kind == "tree" or executable == one.executable:
+        if executable == one.executable:
             return Row(one, "clean", "as git says", "", found)
         reason = "can be executed now" if executable else "cannot be executed any more"
         return Row(one, "modified", reason, mend, found)

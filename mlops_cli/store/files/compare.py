@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mlops_cli.store.digest import Digest
+from mlops_cli.store.digest import PREFIX, Digest
 from mlops_cli.store.files.ingest import rows
 from mlops_cli.store.files.scan import Folder, Scan
 from mlops_cli.store.patch import Shelf
-from mlops_cli.store.tree import Entry, parse_tree, write_rows
+from mlops_cli.store.tree import Entry, Row, parse_rows, write_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +31,22 @@ def changes(
     old: Digest | None,
     new: Digest | None,
     *,
-    trees: Mapping[Digest, bytes] | None = None,
     limit: int | None = None,
 ) -> list[Change]:
     """Return what leads from the tree `old` to the tree `new` (None: no tree), sorted by path.
 
-    With `limit`, the walk ends when about so many were found. Listings in `trees` (as
-    `ingest.fingerprint` gives them) need not be on the shelf.
-    Raises as `shelf.read` and `tree.parse_tree` do.
+    With `limit`, the walk ends when about so many were found. `Surveyed` is a shelf on which what
+    lies in the workspace stands as well.
+    Raises as `shelf.read` and `tree.parse_rows` do.
     """
 
-    def entries(digest: Digest | None) -> dict[str, Entry]:
+    def rows_of(digest: Digest | None) -> dict[str, Row]:
         if digest is None:
             return {}
-        listing = trees.get(digest) if trees else None
-        found = parse_tree(shelf.read(digest) if listing is None else listing)
-        return {entry.name: entry for entry in found}
+        found = (
+            shelf.rows(digest) if isinstance(shelf, Surveyed) else parse_rows(shelf.read(digest))
+        )
+        return {row[0]: row for row in found}
 
     found: list[Change] = []
     waiting: list[tuple[str, Digest | None, Digest | None]] = [("", old, new)]
@@ -54,11 +54,11 @@ def changes(
         inside, left, right = waiting.pop()
         if left == right:
             continue
-        before, after = entries(left), entries(right)
+        before, after = rows_of(left), rows_of(right)
         for name in before.keys() | after.keys():
-            was, now = before.get(name), after.get(name)
-            if was == now:
+            if before.get(name) == after.get(name):
                 continue
+            was, now = _entry(before.get(name)), _entry(after.get(name))
             path = inside + name
             was_folder, is_folder = _tree_of(was), _tree_of(now)
             if was_folder or is_folder:
@@ -92,6 +92,18 @@ class Surveyed:
         """Return the listing called `digest`. Raises as the shelf behind does."""
         folder = self.folders.get(digest.raw)
         return self.behind.read(digest) if folder is None else write_rows(rows(folder))
+
+    def rows(self, digest: Digest) -> list[Row]:
+        """Return the rows of the listing called `digest`, of a folder in no order."""
+        folder = self.folders.get(digest.raw)
+        return parse_rows(self.behind.read(digest)) if folder is None else rows(folder)
+
+
+def _entry(row: Row | None) -> Entry | None:
+    if row is None:
+        return None
+    name, mode, digits, size, files = row
+    return Entry(name, mode, Digest(PREFIX + digits), size, files)
 
 
 def _tree_of(entry: Entry | None) -> Digest | None:

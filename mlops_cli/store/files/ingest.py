@@ -54,9 +54,9 @@ def ingest(
     with cache.writer() as writer:
         _forget_what_is_not_stored(found, cache, writer)
         read_unknown(found, writer=writer, progress=progress, jobs=jobs)
-        result = _assemble(found, writer=writer)
+        _assemble(found, writer=writer)
     _remember(found, unsettled, stats, stamp)
-    return result
+    return total(found)
 
 
 def fingerprint(
@@ -67,15 +67,13 @@ def fingerprint(
     cache: Cache | None = None,
     progress: Progress = SILENT,
     jobs: int = 0,
-    trees: dict[Digest, bytes] | None = None,
 ) -> Stored:
     """Return what `ingest` would return, storing nothing; it raises the same.
 
-    With `cache`, links into it count as the files they stand for. The listings of all folders are
-    put into `trees` when it is given, for `compare.changes`.
+    With `cache`, links into it count as the files they stand for.
     """
     found = survey(path, stats=stats, ignored=ignored, cache=cache, progress=progress, jobs=jobs)
-    return _assemble(found, trees=trees)
+    return total(found)
 
 
 def survey(
@@ -112,15 +110,21 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
             unsettled.append(folder)
             continue
         if folder.facts == former.facts and encoded(folder.names) == former.names:
-            folder.digests = digests = list(
-                unpack(f"{RAW_LENGTH}s" * len(folder.names), former.digests)
-            )
+            folder.digests = digests = _raws(former)
             if not folder.folders and former.tree:
                 folder.tree, folder.size, folder.files = former.tree, former.size, len(digests)
             elif UNKNOWN in digests:
                 unsettled.append(folder)
             continue
         unsettled.append(folder)
+        if encoded(folder.names) == former.names:
+            folder.digests = [
+                digest if now == was else UNKNOWN
+                for digest, now, was in zip(
+                    _raws(former), folder.stats(), FACTS.iter_unpack(former.facts), strict=True
+                )
+            ]
+            continue
         by_name = former.by_name()
         for at, name in enumerate(folder.names):
             facts, digest = by_name.get(name.encode(), (b"", UNKNOWN))
@@ -129,6 +133,10 @@ def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
     if found.kind == "file" and UNKNOWN not in found.folders[0].digests:
         return []
     return unsettled
+
+
+def _raws(known: Known) -> list[bytes]:
+    return list(unpack(f"{RAW_LENGTH}s" * (len(known.digests) // RAW_LENGTH), known.digests))
 
 
 def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -> None:
@@ -145,20 +153,21 @@ def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -
             folder.tree = b""
 
 
-def _assemble(
-    found: Scan,
-    *,
-    writer: BatchWriter | None = None,
-    trees: dict[Digest, bytes] | None = None,
-) -> Stored:
-    """Work out the listings from the innermost folder outwards; return what the whole is."""
+def total(found: Scan) -> Stored:
+    """Return what a survey found, as a whole."""
     top = found.folders[0]
     if found.kind == "file":
         (facts,) = top.stats()
         return Stored(Digest.from_raw(top.digests[0]), "file", facts[0], 1)
+    return Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
+
+
+def _assemble(found: Scan, *, writer: BatchWriter | None = None) -> None:
+    """Work out the listings from the innermost folder outwards."""
+    if found.kind == "file":
+        return
     for folder in reversed(found.folders):
-        stored = writer is None or (folder.tree != b"" and writer.has_raw(folder.tree))
-        if folder.tree and stored and trees is None:
+        if folder.tree and (writer is None or writer.has_raw(folder.tree)):
             continue
         listing = write_rows(rows(folder))
         folder.tree = sha256(listing).digest()
@@ -167,9 +176,6 @@ def _assemble(
         folder.files = len(folder.names) + sum(inner.files for _, inner in folder.folders)
         if writer is not None:
             writer.add_raw(folder.tree, listing)
-        if trees is not None:
-            trees[Digest.from_raw(folder.tree)] = listing
-    return Stored(Digest.from_raw(top.tree), "tree", top.size, top.files)
 
 
 def rows(folder: Folder) -> list[Row]:

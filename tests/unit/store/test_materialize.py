@@ -13,8 +13,8 @@ from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.store import links
 from mlops_cli.store.cache import PACK_BELOW, Cache, open_cache
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.files.compare import changes
-from mlops_cli.store.files.ingest import Stored, fingerprint, ingest
+from mlops_cli.store.files.compare import Surveyed, changes
+from mlops_cli.store.files.ingest import Stored, fingerprint, ingest, survey, total
 from mlops_cli.store.files.materialize import LinkKind, materialize, plan_materialize
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.store.tree import Entry, write_tree
@@ -354,9 +354,8 @@ def test_changes_are_found_by_walking_only_what_differs(tmp_path: Path) -> None:
     (data / "a/x").write_text("x")
     (data / "empty").rmdir()
     (data / "bare").mkdir()
-    trees: dict[Digest, bytes] = {}
-    after = fingerprint(data, trees=trees)
-    found = changes(cache, before.digest, after.digest, trees=trees)
+    now = survey(data, stats=None, ignored=None, cache=cache)
+    found = changes(Surveyed.of(now, cache), before.digest, total(now).digest)
     assert [(change.path, change.kind) for change in found] == [
         ("a", "deleted"),
         ("a/x", "added"),

@@ -51,7 +51,11 @@ def test_names_that_could_lead_elsewhere_are_refused_when_written(name: str) -> 
         listing(f"file {A.hex} 1 1 b", f"file {A.hex} 1 1 a"),  # not sorted
         listing(f"file {A.hex} 1 1 a", f"dir {A.hex} 1 1 a"),  # twice
         listing(f"file {A.hex} 01 1 a"),  # two ways to write a number
+        *(listing(f"file {A.hex} {n} 1 a") for n in ("+1", "-1", "1_0", "\u0661", "", "1" * 20)),
         listing(f"file {A.hex} 1 2 a"),  # a file is one file
+        listing(f"file {A.hex} 1 1"),
+        listing(f"file {A.hex[:-1]} 1 1 a"),
+        listing(f"file {A.hex[:-1]}g 1 1 a"),
         listing(f"file {A.hex.upper()} 1 1 a"),
         listing(f"socket {A.hex} 1 1 a"),
         listing(f"file {A.hex} 1 1 a") + b"tail",
