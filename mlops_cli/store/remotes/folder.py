@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ class Folder:
     def writable(self) -> bool:
         """Whether a file could be created there now: tried, because only the kernel knows."""
         place = self.base if self.base.exists() else self.base.parent
-        probe = place / f"{TEMPORARY}{secrets.token_hex(6)}"
+        probe = place / f"{TEMPORARY}{os.urandom(6).hex()}"
         try:
             probe.touch()
             probe.unlink()
@@ -99,7 +98,7 @@ class Folder:
         self.requests.add("writes")
         target = self.base / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f"{TEMPORARY}{secrets.token_hex(6)}-{target.name[:16]}"
+        temporary = target.parent / f"{TEMPORARY}{os.urandom(6).hex()}-{target.name[:16]}"
         try:
             with temporary.open("xb", buffering=0) as sink:
                 yield sink

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+
+
+def _between(least: float, most: float) -> float:
+    import random  # only for who was refused
+
+    return random.uniform(least, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Patience:
     first: float = 0.2
     longest: float = 20.0
     sleep: Callable[[float], None] = time.sleep
-    draw: Callable[[float, float], float] = random.uniform
+    draw: Callable[[float, float], float] = _between
 
     def ask(self, call: Callable[[], Answer], *, worth: Callable[[Exception], int]) -> Answer:
         """Return what `call` answers; `worth` says how many attempts an error deserves."""

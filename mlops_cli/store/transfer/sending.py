@@ -21,19 +21,10 @@ from mlops_cli.store.transfer import cuts, remote_index
 from mlops_cli.store.transfer.chunk_table import ChunkTable, chunk_table
 from mlops_cli.store.transfer.naming import Items, Namer, pack_of
 from mlops_cli.store.transfer.remote_index import RemoteIndex
+from mlops_cli.store.transfer.sent import Sent
 
 PACK_BYTES = BLOCK  # a pack is built in memory, one for each lane, and sent as one
 AT_ONCE = 4096  # small objects looked for and read together
-
-
-@dataclass(slots=True)
-class Sent:
-    """What a push did."""
-
-    objects: int = 0
-    bytes: int = 0
-    packs: int = 0
-    damaged: list[Reached] = field(default_factory=list)
 
 
 @dataclass

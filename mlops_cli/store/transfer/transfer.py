@@ -14,12 +14,9 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import Reached, Root, closure
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.remotes.remote import Remote
-from mlops_cli.store.transfer import cuts, naming, remote_index, sending
-from mlops_cli.store.transfer.chunk_table import chunk_table
-from mlops_cli.store.transfer.lanes import in_parallel
-from mlops_cli.store.transfer.naming import Namer
+from mlops_cli.store.transfer import remote_index
 from mlops_cli.store.transfer.remote_index import RemoteIndex
-from mlops_cli.store.transfer.sending import Sender, Sent
+from mlops_cli.store.transfer.sent import Sent
 
 __all__ = ["PushPlan", "Sent", "absent_error", "damaged_error", "plan_push", "push"]
 
@@ -58,9 +55,11 @@ class PushPlan:
     @property
     def requests(self) -> int:
         """How many writes that is about: one for each pack, and a few for what names them."""
-        size = self.bytes
         if not self.objects:
             return 0
+        from mlops_cli.store.transfer import naming, sending  # which bring threads
+
+        size = self.bytes
         if self.uncut:
             return -(-(size - self._large) // sending.PACK_BYTES) + 2 + len(self.large)
         names = -(-size // naming.AFTER_BYTES) + (2 if self.large else 0)
@@ -112,6 +111,9 @@ def _there(cache: Cache, index: RemoteIndex, wanted: set[Digest]) -> set[Digest]
     found = index.find(wanted)
     if not index.gone:
         return set(found)
+    from mlops_cli.store.transfer import cuts
+    from mlops_cli.store.transfer.chunk_table import chunk_table
+
     # a recipe may have lost chunks; where it is not known which it needs, the object is cut again
     table = chunk_table(index)
     there = set()
@@ -141,6 +143,15 @@ def push(
         raise damaged_error(plan.damaged)
     if plan.absent:
         raise absent_error(plan.absent, "is neither in the cache nor on the remote")
+    if not plan.objects:
+        index = index.with_complete(root.digest for root in plan.roots)
+        remote_index.save(index)
+        return Sent(), index
+    # what sends brings threads, and a push that has nothing to send is the most frequent one
+    from mlops_cli.store.transfer.lanes import in_parallel
+    from mlops_cli.store.transfer.naming import Namer
+    from mlops_cli.store.transfer.sending import Sender
+
     sliced, whole = ((), plan.large) if plan.uncut else (plan.large, ())
     with progress.task("pushing", total=plan.bytes, unit="B") as task:
         namer = Namer(remote, index)
