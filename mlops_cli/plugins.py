@@ -11,6 +11,7 @@ STEPS: dict[str, str] = {
     "validate": "mlops_cli.features.contract:ValidateStep",
     "feature": "mlops_cli.features.materialize:FeatureStep",
     "dataset": "mlops_cli.features.dataset:DatasetStep",
+    "parent": "mlops_cli.training.parent:ParentStep",
     "train": "mlops_cli.training.train:TrainStep",
     "evaluate": "mlops_cli.training.evaluate:EvaluateStep",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +60,15 @@ class DatasetStep:
         folder.mkdir(parents=True, exist_ok=True)
         facts = make(context.root, recipe, folder)
         sizes = {f"{side}.rows": float(facts["split"][side]["rows"]) for side in splits.SIDES}
-        kept = ("watermark", "split", "dropped", "source")
-        return Outcome(metrics=sizes, facts={name: facts[name] for name in kept})
+        kept = ("watermark", "split", "dropped", "source", "waived")
+        return Outcome(metrics=sizes, facts={name: facts[name] for name in kept if name in facts})
 
 
 def make(root: Path, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Write the dataset into `folder` and return what dataset.json says."""
     recipes.verify(recipe)
-    leak.refuse_declared(recipe.dataset, recipe.spine, recipe.views)
+    waive = recipe.dataset.waive
+    waived = leak.judge(leak.declared(recipe.dataset, recipe.spine, recipe.views), waive)
     source = _spine(root, recipe)
     chosen, dropped, watermark = _chosen(source, recipe)
     values = {name: root / "out" / "features" / name / "values.parquet" for name in recipe.views}
@@ -76,7 +77,6 @@ def make(root: Path, recipe: Recipe, folder: Path) -> dict[str, Any]:
         table.column_names.index(recipe.label), recipe.label, labels.column(table, recipe)
     )
     dtypes = recipes.dtypes(table, recipe)
-    leak.refuse_copies(table, list(dtypes), recipe.label)
     sides = splits.split(
         table,
         recipe.dataset.split,
@@ -84,6 +84,7 @@ def make(root: Path, recipe: Recipe, folder: Path) -> dict[str, Any]:
         time=recipe.spine.time,
         known_at=recipe.known_at,
     )
+    waived += leak.judge(_leaks(table, sides, list(dtypes), recipe), waive)
     kept = table.select([*recipe.identity, *recipe.extras, *dtypes, recipe.label])
     parts = {side: sides.part(kept, side) for side in splits.SIDES}
     labels.refuse_one_class(parts["train"], recipe)
@@ -115,8 +116,23 @@ def make(root: Path, recipe: Recipe, folder: Path) -> dict[str, Any]:
         "dropped": dropped | {f"unknown_at_boundary_{k}": n for k, n in sides.purged.items()},
         "source": {"path": recipe.spine.path, **_extent(source, recipe, labels=False)},
     }
+    if recipe.task == "multiclass":
+        facts["classes"] = sorted(kept.column(recipe.label).unique().to_pylist())
+    if waived:
+        facts["waived"] = waived
     fsio.write_atomic(folder / "dataset.json", readable_json(facts))
     return facts
+
+
+def _leaks(
+    table: pa.Table, sides: splits.Sides, features: list[str], recipe: Recipe
+) -> Iterator[leak.Leak]:
+    yield from leak.copies(table, features, recipe.label)
+    yield from leak.futures(table, recipe.dataset, recipe.spine)
+    split = recipe.dataset.split
+    if split.group is not None and split.by != "group":
+        yield from splits.shared_groups(table, split.group, sides)
+    yield from splits.late_labels(sides)
 
 
 def rows(
@@ -156,6 +172,7 @@ def view_values(root: Path, pipeline: Pipeline, train_name: str) -> dict[str, pa
 
 def _spine(root: Path, recipe: Recipe) -> pa.Table:
     known_at = [recipe.known_at] if recipe.known_at else []
+    known_at += [at for name, at in recipe.spine.known_at.items() if name in recipe.dataset.columns]
     wanted = [*recipe.identity, *recipe.extras, *recipe.dataset.columns, recipe.label, *known_at]
     return read.table(root, recipe.spine.path, list(dict.fromkeys(wanted)))
 

@@ -45,9 +45,10 @@ class Recipe:
 
     @property
     def extras(self) -> list[str]:
-        """Entities, slices and group: known at prediction time, for reports, not for the model."""
+        """Entities, slices, group, strata: known in advance, for reports, not for the model."""
         named = [part for spec in self.views.values() for part in spec.entity]
         group = [self.dataset.split.group] if self.dataset.split.group else []
+        group += self.dataset.split.strata
         used = {*self.identity, *self.dataset.columns, *self.made, self.label}
         return [name for name in dict.fromkeys([*named, *self.slices, *group]) if name not in used]
 

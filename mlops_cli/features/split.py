@@ -1,14 +1,15 @@
-"""Which rows train, validate and test: by time, at random by key, or by group."""
+"""Which rows train, validate and test: by time, at random by key, by group, or by strata."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops_cli.errors import ConfigError, MissingExtra, StepFailed
 from mlops_cli.features import instant
+from mlops_cli.features.leak import Leak
 from mlops_cli.pipeline.model import Split
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def split(
     By time: test are the newest rows, validate those before; rows of one instant never part. A
     row of train or validate whose label became known only after the next side began is dropped:
     whoever trained at that boundary could not have had it. Raises ConfigError
-    ("contradictory-split"), StepFailed ("too-few-rows", "leak").
+    ("contradictory-split"), StepFailed ("too-few-rows").
     """
     try:
         import numpy as np
@@ -61,9 +62,11 @@ def split(
         if spec.group is None:
             raise _contradiction("by: group needs `group`, the column that holds together")
         sides = Sides(_by_hash(table, [spec.group], spec), {})
+    elif not key:
+        raise _contradiction(f"by: {spec.by} needs the source to have a key")
+    elif spec.by == "strata":
+        sides = Sides(_by_strata(table, key, spec), {})
     else:
-        if not key:
-            raise _contradiction("by: random needs the source to have a key")
         sides = Sides(_by_hash(table, key, spec), {})
     wanted = {"train": 1.0, "validate": spec.validate, "test": spec.test}
     for number, side in enumerate(SIDES):
@@ -74,8 +77,6 @@ def split(
                 hint="use more data, a longer window, or other shares in `split`",
                 details={"rows": table.num_rows, "side": side},
             )
-    if spec.group is not None and spec.by != "group":
-        _apart(table, spec.group, sides)
     return sides
 
 
@@ -116,15 +117,41 @@ def _by_hash(table: pa.Table, columns: Sequence[str], spec: Split) -> npt.NDArra
     unique = coded.group_by(list(columns), use_threads=False).aggregate([])
     sides = {}
     for values in zip(*(unique.column(name).to_pylist() for name in columns), strict=True):
-        name = "\0".join(map(repr, (spec.seed, *values)))
-        drawn = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) / 2**64
+        drawn = _drawn(spec.seed, values)
         sides[values] = 2 if drawn < spec.test else 1 if drawn < spec.test + spec.validate else 0
     rows = zip(*(coded.column(name).to_pylist() for name in columns), strict=True)
     return np.fromiter((sides[values] for values in rows), dtype=np.int8, count=coded.num_rows)
 
 
-def _apart(table: pa.Table, group: str, sides: Sides) -> None:
-    """Raise StepFailed ("leak") where a group stands on two sides."""
+def _by_strata(table: pa.Table, key: Sequence[str], spec: Split) -> npt.NDArray[np.int8]:
+    """Deal the rows of each stratum, in an order drawn by key, in the shares of the split."""
+    import numpy as np
+
+    strata: dict[tuple[object, ...], list[int]] = {}
+    for row, values in enumerate(zip(*_lists(table, spec.strata), strict=True)):
+        strata.setdefault(values, []).append(row)
+    draws = [_drawn(spec.seed, values) for values in zip(*_lists(table, key), strict=True)]
+    of = np.zeros(table.num_rows, dtype=np.int8)
+    for rows in strata.values():
+        rows.sort(key=draws.__getitem__)
+        last = round(len(rows) * spec.test)
+        of[rows[:last]] = 2
+        of[rows[last : round(len(rows) * (spec.test + spec.validate))]] = 1
+    return of
+
+
+def _lists(table: pa.Table, columns: Sequence[str]) -> list[list[object]]:
+    return [table.column(name).to_pylist() for name in columns]
+
+
+def _drawn(seed: int, values: tuple[object, ...]) -> float:
+    """Return a number in [0, 1) that seed and values alone decide."""
+    name = "\0".join(map(repr, (seed, *values)))
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) / 2**64
+
+
+def shared_groups(table: pa.Table, group: str, sides: Sides) -> Iterator[Leak]:
+    """Yield the leak where a group stands on two sides."""
     import pyarrow as pa
 
     pairs = pa.table({"group": table.column(group), "side": pa.array(sides.of)})
@@ -133,14 +160,32 @@ def _apart(table: pa.Table, group: str, sides: Sides) -> None:
     shared = counted.filter(pa.array(counted.column("side_count_distinct").to_numpy() > 1))
     if shared.num_rows:
         example = shared.column("group")[0].as_py()
-        raise StepFailed(
+        yield Leak(
+            "shared-group",
             f"{shared.num_rows:,} groups of {group!r} stand on two sides of the split, "
             f"such as {example!r}",
-            code="leak",
-            hint="split by: group, so that the model is tested on groups it has not seen; or take "
-            "`group` out of the split",
-            details={"group": group, "groups": shared.num_rows},
+            "split by: group, so that the model is tested on groups it has not seen",
+            {"group": group, "groups": shared.num_rows},
         )
+
+
+def late_labels(sides: Sides) -> Iterator[Leak]:
+    """Yield the leak where most rows of a side have labels that came too late for it.
+
+    A few such rows are dropped without a word but in the counts; most of a side means that
+    nobody could have trained this model at that boundary.
+    """
+    for number, side in enumerate(SIDES[:2]):
+        late = sides.purged.get(side, 0)
+        kept = int((sides.of == number).sum())
+        if late > kept:
+            yield Leak(
+                "late-label",
+                f"of {late + kept:,} rows to {side} with, {late:,} have a label that became known "
+                "only after the next side began",
+                "split later rows off, use a longer window, or correct label.known_at",
+                {"side": side, "rows": late},
+            )
 
 
 def _contradiction(why: str) -> ConfigError:

@@ -6,11 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import check_running, check_serving
+from mlops_cli.pipeline import check_running, check_serving, check_training, check_triggers
 from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
-from mlops_cli.pipeline.names import Where, fitting_metric, known, near_miss
+from mlops_cli.pipeline.names import Where, known, near_miss
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
@@ -31,10 +30,10 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _data(pipeline, at)
     _features(pipeline, at)
     _steps(pipeline, at)
-    _train(pipeline, at)
+    check_training.check(pipeline, at)
     check_running.check(pipeline, at, root)
     check_serving.check(pipeline, at)
-    _triggers(pipeline, at)
+    check_triggers.check(pipeline, at)
 
 
 def project_path(path: str, place: Place, root: Path, *, written: bool = False) -> None:
@@ -86,7 +85,11 @@ def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
                 if path.removeprefix("data.") not in pipeline.data:
                     project_path(path, at("steps", name, key, n), root, written=key != "deps")
     for name, train in pipeline.train.items():
-        project_path(train.code.partition(":")[0], at("train", name, "code"), root)
+        for key in ("code", "network"):
+            if value := getattr(train, key):
+                project_path(value.partition(":")[0], at("train", name, key), root)
+        for n, path in enumerate(train.deps):
+            project_path(path, at("train", name, "deps", n), root)
     for name, model in pipeline.models.items():
         if model.card:
             project_path(model.card, at("models", name, "card"), root)
@@ -123,7 +126,7 @@ def _features(pipeline: Pipeline, at: Where) -> None:
                 hint="make a second view for the other",
             )
         if view.transform and ":" not in view.transform:
-            raise _no_function(view.transform, at("features", name, "transform"))
+            raise check_training.no_function(view.transform, at("features", name, "transform"))
         for key, window in view.windows.items():
             ways = [word for word in ("mean", "sum", "count") if getattr(window, word)]
             if len(ways) != 1:
@@ -132,15 +135,6 @@ def _features(pipeline: Pipeline, at: Where) -> None:
                     f"the window {key!r} needs exactly one of mean, sum, count",
                     code="wrong-value",
                 )
-
-
-def _no_function(code: str, place: Place) -> ConfigError:
-    return refuse(
-        place,
-        f"{code!r} does not say which function to call",
-        code="wrong-value",
-        hint=f"write {code}:name_of_the_function",
-    )
 
 
 def _steps(pipeline: Pipeline, at: Where) -> None:
@@ -157,50 +151,3 @@ def _steps(pipeline: Pipeline, at: Where) -> None:
 
 def _lines(cmd: str | tuple[str, ...]) -> tuple[str, ...]:
     return (cmd,) if isinstance(cmd, str) else cmd
-
-
-def _train(pipeline: Pipeline, at: Where) -> None:
-    if pipeline.project.kpi:
-        fitting_metric(pipeline, pipeline.project.kpi.metric, at("project", "kpi", "metric"))
-    for name, train in pipeline.train.items():
-        here = ("train", name)
-        spine = at(*here, "dataset", "spine")
-        source = known(train.dataset.spine, "data.", pipeline.data, spine, "the source")
-        for n, view in enumerate(train.dataset.features):
-            known(view, "", pipeline.features, at(*here, "dataset", "features", n), "the feature")
-        if pipeline.project.task != "other" and pipeline.data[source].label is None:
-            raise refuse(
-                spine,
-                f"data.{source} has no label, and the task {pipeline.project.task!r} needs one",
-                code="label-missing",
-                hint=f"add label: {{column: …, known_at: …}} to data.{source}",
-            )
-        split = train.dataset.split
-        if not (0 <= split.validate < 1 and 0 < split.test < 1 and split.validate + split.test < 1):
-            raise refuse(
-                at(*here, "dataset", "split"),
-                "validate and test must be shares that leave rows to train on",
-                code="wrong-value",
-                hint="for example validate: 15%, test: 15%",
-            )
-        if split.by == "group" and not split.group:
-            raise refuse(
-                at(*here, "dataset", "split"), "a split by group needs group:", code="missing-key"
-            )
-        if ":" not in train.code:
-            raise _no_function(train.code, at(*here, "code"))
-        for n, metric in enumerate(train.metrics):
-            fitting_metric(pipeline, metric, at(*here, "metrics", n))
-
-
-def _triggers(pipeline: Pipeline, at: Where) -> None:
-    from mlops_cli.pipeline.lower import names
-
-    for name, trigger in pipeline.triggers.items():
-        known(trigger.run, "", names(pipeline), at("triggers", name, "run"), "the step")
-        if trigger.of:
-            known(trigger.of, "data.", pipeline.data, at("triggers", name, "of"), "the source")
-        if not (trigger.cron or trigger.on):
-            raise refuse(
-                at("triggers", name), f"triggers.{name} needs cron: or on:", code="missing-key"
-            )

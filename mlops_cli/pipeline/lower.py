@@ -13,7 +13,7 @@ from mlops_cli.pipeline.step import Step
 _VALIDATED = ("owner",)
 _READ = ("owner", "checks", "rows", "fresh_within")
 _VIEW = ("owner", "description", "online")
-_ENDURANCE = ("timeout", "retries", "resources", "checkpoint")
+_ENDURANCE = ("timeout", "retries", "resources", "checkpoint", "determinism", "tolerance")
 
 
 def lower(pipeline: Pipeline) -> tuple[Step, ...]:
@@ -55,6 +55,7 @@ def names(pipeline: Pipeline) -> list[str]:
         ("feature.", pipeline.features),
         ("", pipeline.steps),
         *((f"{kind}.", pipeline.train) for kind in ("dataset", "train", "evaluate")),
+        ("parent.", [name for name, train in pipeline.train.items() if train.warm_start]),
         ("register.", pipeline.models),
         ("deploy.", pipeline.deployments),
         ("monitor.", pipeline.monitors),
@@ -151,7 +152,8 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
     task = pipeline.project.task
     spine = train.dataset.spine.removeprefix("data.")
     views = {view: pipeline.features[view] for view in train.dataset.features}
-    dataset, model = f"out/{name}/dataset", f"out/{name}/model"
+    dataset, model, parent = (f"out/{name}/{part}" for part in ("dataset", "model", "parent"))
+    warm = (parent,) if train.warm_start else ()
     prepare = Step(
         f"dataset.{name}",
         "dataset",
@@ -171,16 +173,29 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
         },
         owner=train.owner,
     )
+    choose = Step(
+        f"parent.{name}",
+        "parent",
+        deps=(dataset,),  # chosen once for every dataset; a new one asks again
+        outs=(parent,),
+        config={"name": name, "warm_start": train.warm_start, "incremental": train.incremental},
+        owner=train.owner,
+    )
+    files = [ref.partition(":")[0] for ref in (train.code, train.network) if ref]
+    cmd = (train.cmd,) if isinstance(train.cmd, str) else train.cmd or ()
+    files += [clean(word) for line in cmd for word in line.split() if word.endswith(".py")]
     fit = Step(
         f"train.{name}",
         "train",
-        deps=(dataset,),
+        deps=(dataset, *warm, *map(clean, train.deps)),
         outs=(model,),
         params=(train.params,) if train.params else (),
-        code=(train.code.partition(":")[0],),
+        code=tuple(dict.fromkeys(files)),
         config={
             "name": name,
-            "train": _without(train, ("owner", "metrics", "slices", "params", *_ENDURANCE)),
+            "train": _without(
+                train, ("owner", "metrics", "slices", "params", "deps", *_ENDURANCE)
+            ),
             "task": task,
         },
         timeout=train.timeout,
@@ -199,13 +214,19 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
             "task": task,
         },
         owner=train.owner,
+        **_promise(train),
     )
-    return [prepare, fit, judge]
+    return [prepare, *([choose] if warm else []), fit, judge]
+
+
+def _promise(definition: StepDef | Train) -> dict[str, Any]:
+    """Return what a reproduction may ask of a step."""
+    return {"determinism": definition.determinism, "tolerance": dict(definition.tolerance)}
 
 
 def _endurance(definition: StepDef | Train) -> dict[str, Any]:
     """Return what a step needs and endures; in no key, as it changes no byte of an output."""
-    found: dict[str, Any] = {}
+    found = _promise(definition)
     if definition.retries:
         found["retries"] = {
             "times": definition.retries.times,

@@ -19,6 +19,7 @@ from typing import Any
 from mlops_cli.pipeline.step import Step as Step  # noqa: PLC0414
 
 Task = typing.Literal["binary", "multiclass", "regression", "other"]
+Determinism = typing.Literal["exact", "tolerant", "stochastic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Source:
     rows: Mapping[str, int] = field(default_factory=dict)  # {min, max}
     fresh_within: str | None = None
     owner: str | None = None
+    known_at: Mapping[str, str] = field(default_factory=dict)  # column → when its value was known
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +151,21 @@ class StepDef:
     retries: Retries | None = None
     resources: Resources | None = None
     checkpoint: str | None = None  # a folder that outlives a killed or failed attempt
+    determinism: Determinism = "exact"
+    tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    by: typing.Literal["time", "random", "group"] = "time"
+    """`group` names the column whose rows stay together, `strata` those whose values have the same
+    shares on every side."""
+
+    by: typing.Literal["time", "random", "group", "strata"] = "time"
     validate: float = 0.15
     test: float = 0.15
     group: str | None = None
     seed: int = 0
+    strata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,28 +178,55 @@ class DatasetDef:
     window: str | None = None  # only the newest rows: this long before the newest known label
     as_known: bool = True
     split: Split = field(default_factory=Split)
+    waive: Mapping[str, str] = field(default_factory=dict)  # leakage check → the reason to go on
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
+    """`weights` writes weights.safetensors beside the model; `prune` sets that share of the
+    weights, the smallest, to zero."""
+
     format: typing.Literal["onnx"] = "onnx"
-    parity: float = 1e-5  # greatest allowed absolute difference between torch and ONNX
+    parity: float = 1e-5  # greatest allowed absolute difference between framework and ONNX
+    weights: bool = False
+    quantize: typing.Literal["int8"] | None = None
+    prune: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a training runs: here, or in `workers` processes that torchrun starts and, when one
+    of them dies, starts again, up to `restarts` times."""
+
+    kind: typing.Literal["local", "torchrun"] = "local"
+    workers: int = 1
+    restarts: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Train:
+    """Exactly one of `code` and `cmd` trains. `network` gives the torch module whose weights a
+    command that knows no ONNX has written."""
+
     dataset: DatasetDef
-    code: str  # "src/train.py:train"
+    code: str | None = None  # "src/train.py:train"
     params: str | None = None  # "params.yaml:train"
     metrics: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
-    backend: Mapping[str, Any] = field(default_factory=lambda: {"kind": "local"})
+    backend: Backend = field(default_factory=Backend)
     export: Export = field(default_factory=Export)
     owner: str | None = None
+    cmd: str | tuple[str, ...] | None = None  # "python src/train.py"
+    network: str | None = None  # "src/net.py:network"
+    deps: tuple[str, ...] = ()  # further files that the training reads
+    warm_start: typing.Literal["production", "previous"] | None = None
+    incremental: bool = False  # train only on rows that the parent has not seen
     timeout: str | None = None
     retries: Retries | None = None
     resources: Resources | None = None
     checkpoint: str | None = None
+    determinism: Determinism = "exact"
+    tolerance: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +321,13 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
+    """What may be spent in any stretch of time as long as `per`; `cpu_hour` is its price."""
+
     runs: int | None = None
     cpu_hours: float | None = None
     per: str = "365d"
+    money: float | None = None
+    cpu_hour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,16 +352,40 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """A metric to reach, and how often it is tried."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    tries: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
+    """When `run`, a step or retrain.MODEL, is due: by `cron`, `on` an event, or `until` a goal."""
+
     run: str
     cron: str | None = None
-    on: typing.Literal["new_data"] | None = None
+    on: typing.Literal["new_data", "drift", "push"] | None = None
     of: str | None = None
     min_rows: int | None = None
+    timezone: str = "UTC"
+    catch_up: typing.Literal["one", "all", "none"] = "one"  # of windows that were missed
+    grace: str = "1h"  # how late a window may run where nothing is caught up
+    branch: str | None = None
+    until: Goal | None = None
+    cooldown: str | None = None
+    concurrency: int | None = None
+    budget: Budget | None = None
+    retries: int = 0
+    lease: str = "10m"  # how long a machine that says nothing is taken to be alive
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """What holds for all triggers together."""
+
     concurrency: int = 1
     budget: Budget | None = None
 

@@ -10,7 +10,7 @@ from mlops_cli.pipeline.model import Pipeline
 Where = Callable[..., Place]  # the words of a path in pipeline.yaml → where it stands
 METRICS: dict[str, tuple[str, ...]] = {
     "binary": ("roc_auc", "log_loss", "brier", "accuracy"),
-    "multiclass": ("log_loss", "accuracy"),
+    "multiclass": ("log_loss", "accuracy", "macro_f1"),
     "regression": ("rmse", "mae"),
 }
 

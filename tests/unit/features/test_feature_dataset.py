@@ -225,6 +225,64 @@ def test_a_group_on_two_sides_is_a_leak(tmp_path: Path) -> None:
     assert error.code == "leak" and "'line'" in error.message
 
 
+def test_a_feature_in_the_order_of_the_label_is_a_leak(tmp_path: Path) -> None:
+    ordered = [late * 1000 + at % 7 for at, late in enumerate(trips().column("late").to_pylist())]
+    error = failure(tmp_path, trips(miles=ordered))
+    assert error.code == "leak" and "its order is that of 'late'" in error.message
+    ordered[50] = 500  # one row out of order: a good feature, and no copy
+    make(tmp_path / "fair", trips(miles=[*ordered[:50], 0, *ordered[51:]], late=[1, 0] * 50))
+
+
+def test_a_column_known_only_after_the_event_is_a_leak_until_it_is_waived(tmp_path: Path) -> None:
+    spec, source = replace(DATASET, columns=("miles",)), replace(TRIPS, known_at={"miles": "lands"})
+    error = failure(tmp_path, spec=spec, source=source)
+    assert error.code == "leak" and error.details["check"] == "future-feature"
+    assert "'miles' was known only after 'leaves' in 100 of 100 rows" in error.message
+    reason = {"future-feature": "miles come from the timetable"}
+    _, _, facts = make(tmp_path / "waived", spec=replace(spec, waive=reason), source=source)
+    assert [(each["check"], each["reason"]) for each in facts["waived"]] == [*reason.items()]
+    before = replace(source, known_at={"miles": "leaves"})
+    assert "waived" not in make(tmp_path / "before", spec=spec, source=before)[2]
+
+
+def test_all_leaks_are_told_at_once(tmp_path: Path) -> None:
+    miles = trips().column("late").to_pylist()
+    spec = replace(DATASET, split=Split(group="line"))
+    error = failure(tmp_path, trips(miles=miles), spec=spec)
+    assert [leak["check"] for leak in error.details["leaks"]] == [
+        "target-in-features",
+        "shared-group",
+    ]
+    assert "2 leaks" in error.message and "shared-group: " in error.message
+
+
+def test_a_side_that_mostly_waits_for_its_labels_is_a_leak(tmp_path: Path) -> None:
+    lands = [at + timedelta(hours=10) for at in trips().column("leaves").to_pylist()]
+    table = trips(lands=pa.array(lands, trips().schema.field("lands").type))
+    error = failure(tmp_path, table)
+    assert error.code == "leak" and error.details["check"] == "late-label"
+    spec = replace(DATASET, waive={"late-label": "claims close after a month"})
+    _, parts, facts = make(tmp_path / "waived", table, spec=spec)
+    assert facts["dropped"]["unknown_at_boundary_validate"] > parts["validate"].num_rows
+
+
+def test_strata_have_the_same_shares_on_every_side(tmp_path: Path) -> None:
+    rare = ["rare" if number % 10 == 0 else "common" for number in range(400)]
+
+    def parts(seed: int) -> dict[str, Any]:
+        split = Split(by="strata", strata=("line", "late"), seed=seed)
+        return make(tmp_path, trips(400, line=rare), replace(DATASET, split=split))[1]
+
+    one, same, other = parts(1), parts(1), parts(2)
+    assert all(one[side].equals(same[side]) for side in one)
+    assert not one["test"].equals(other["test"])
+    assert [part.num_rows for part in one.values()] == [280, 60, 60]
+    for part in one.values():
+        assert part.column("line").to_pylist().count("rare") * 10 == part.num_rows
+    spec = replace(DATASET, split=Split(by="strata", strata=("nope",)))
+    assert failure(tmp_path / "nope", spec=spec).code == "column-missing"
+
+
 @pytest.mark.parametrize(
     ("change", "how", "code"),
     [
