@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mlops_cli.ledger import spool
 from mlops_cli.ledger.record import Record
@@ -14,6 +15,18 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 SPOOL = ".mlops/spool"
+
+
+class Writes(Protocol):
+    """What a run asks of a ledger; a reproduction has one that tells nobody."""
+
+    def spool(self, record: Record) -> Digest:
+        """Take `record`, safe from the death of this process."""
+        ...
+
+    def flush(self) -> list[Digest]:
+        """Make what was taken last."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a step says about how it is run: retries, resources, checkpoint."""
+"""What a step says about how it is run: retries, resources, checkpoint, determinism."""
 
 from __future__ import annotations
 
@@ -56,6 +56,20 @@ def _one(
                     code="wrong-value",
                     hint="use letters, digits, - and _",
                 )
+    if bool(step.tolerance) != (step.determinism == "tolerant"):
+        raise refuse(
+            at(*here, "determinism" if step.determinism == "tolerant" else "tolerance"),
+            "determinism: tolerant and tolerance: belong together",
+            code="wrong-value",
+            hint="determinism: tolerant, tolerance: {roc_auc: 0.001}",
+        )
+    for metric, amount in step.tolerance.items():
+        if amount < 0:
+            raise refuse(
+                at(*here, "tolerance", metric),
+                f"{metric} cannot be off by {amount}",
+                code="wrong-value",
+            )
     if step.checkpoint:
         place = at(*here, "checkpoint")
         project_path(step.checkpoint, place, root, written=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mlops_cli.ledger.append import Ledger
+    from mlops_cli.ledger.append import Writes
     from mlops_cli.store.cache import Cache
     from mlops_cli.store.statcache import StatCache
     from mlops_cli.vcs.repo import Git
@@ -37,7 +37,7 @@ class RunParts:
     cache: Cache
     stats: StatCache | None
     environ: Mapping[str, str]
-    ledger: Ledger | None = None  # opened when the first record is made
+    ledger: Writes | None = None  # opened when the first record is made
     python: str = sys.executable
 
     @classmethod

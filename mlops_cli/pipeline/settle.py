@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlops_cli.ledger.append import Ledger
+from mlops_cli.ledger.append import Writes
 from mlops_cli.ledger.record import Record
 from mlops_cli.pipeline import lock as locks
 from mlops_cli.pipeline import marker, runcache
@@ -33,7 +33,7 @@ class Settling:
     root: Path
     cache: Cache
     stats: StatCache | None
-    ledger: Ledger
+    ledger: Writes
     written: list[str] = field(default_factory=list)  # locks that changed
     digests: dict[str, str] = field(default_factory=dict)  # step → its record
     _results: list[tuple[Lock, str]] = field(default_factory=list)
