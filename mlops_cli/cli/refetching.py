@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mlops_cli.cli import reaching
 from mlops_cli.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def refetch(
 ) -> list[MlopsError]:
     """Bring `imported` into the cache: from our remote where they are pushed, else from their
     source. Return what went wrong, in the words of the source."""
+    from mlops_cli.cli import reaching  # only for imports
+
     reach = reaching.reach(ctx, project.cache, project.root)
     failures: list[MlopsError] = []
     for one in imported:

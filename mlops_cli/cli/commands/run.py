@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 WORDS = {"run": "run", "restore": "restore", "skip": "fresh", "blocked": "blocked"}
 
-Targets = Annotated[
-    list[str] | None, typer.Argument(help="Steps, or paths that steps make; all when left out.")
-]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Steps at once; 0: one a core.")]
-DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Run them though nothing changed.")]
-KeepGoing = Annotated[
-    bool, typer.Option("-k", "--keep-going", help="After a failure, run what does not need it.")
-]
-NoCommit = Annotated[bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")]
-
 
 def command(
-    targets: Targets = None,
-    jobs: Jobs = 0,
-    dry_run: DryRun = False,
-    force: Force = False,
-    keep_going: KeepGoing = False,
-    no_commit: NoCommit = False,
-    wait: Wait = False,
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Steps, or paths that steps make; all when left out.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=0, help="Steps at once; 0: one a core.")
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Run them though nothing changed.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("-k", "--keep-going", help="After a failure, run what does not need it.")
+    ] = False,
+    no_commit: Annotated[
+        bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
 ) -> int:
     """Run the stale steps, in order and in parallel, and commit their locks.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mlops_cli.cli import context
-from mlops_cli.cli.commands.run import DryRun, Force, Jobs, NoCommit, Wait, as_json, screen
+from mlops_cli.cli.commands.run import as_json, screen
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
 from mlops_cli.pipeline import execute
@@ -22,11 +22,19 @@ def command(
     evaluate: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate what was trained.")
     ] = True,
-    jobs: Jobs = 0,
-    dry_run: DryRun = False,
-    force: Force = False,
-    no_commit: NoCommit = False,
-    wait: Wait = False,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=0, help="Steps at once; 0: one a core.")
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Run them though nothing changed.")
+    ] = False,
+    no_commit: Annotated[
+        bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
 ) -> int:
     """Train models and evaluate them on later rows, with all that comes before.
 

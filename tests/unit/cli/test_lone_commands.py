@@ -1,4 +1,4 @@
-"""A command line of one word is called as it stands: it must get what the parser would pass."""
+"""A command line without options is called as it stands: it gets what the parser would pass."""
 
 from __future__ import annotations
 
@@ -12,17 +12,28 @@ from mlops_cli.cli.catalog import COMMANDS
 from mlops_cli.cli.group import group
 from mlops_cli.cli.lone import lone
 
-LONE = [name for name in COMMANDS if lone([name])]
+LONE = [[name] for name in COMMANDS if lone([name])]
+WORDS = [[name, "a", "@v1"] for name in COMMANDS if lone([name, "a", "@v1"])]
 
 
 def test_status_and_run_need_no_parser():
-    assert {"status", "run", "push"} <= set(LONE)
+    assert {"status", "run", "push"} <= {name for (name,) in LONE}
     assert lone(["status", "--check"]) is None
     assert lone(["explain"]) is None  # it has to be told which step
 
 
-@pytest.mark.parametrize("name", LONE)
-def test_a_lone_command_gets_what_the_parser_would_pass(name, monkeypatch):
+def test_words_that_are_all_paths_need_no_parser():
+    assert {"add", "checkout", "push", "pull", "run"} <= {name for name, *_ in WORDS}
+    assert lone(["add"]) is None  # it has to be told what
+    assert lone(["add", "data", "--dry-run"]) is None
+    assert lone(["add", "--", "-data"]) is None
+    assert lone(["status", "data"]) is None  # it takes no words, and the parser says so
+    assert lone(["explain", "train"]) is None  # its word is no list
+
+
+@pytest.mark.parametrize("words", [*LONE, *WORDS], ids=" ".join)
+def test_a_lone_command_gets_what_the_parser_would_pass(words, monkeypatch):
+    name, *rest = words
     module = importlib.import_module(COMMANDS[name].module)
     given = {}
 
@@ -30,9 +41,12 @@ def test_a_lone_command_gets_what_the_parser_would_pass(name, monkeypatch):
     def command(**arguments):
         given.update(arguments)
 
-    defaults = {n: p.default for n, p in inspect.signature(module.command).parameters.items()}
+    parameters = inspect.signature(module.command).parameters
+    expected = {name: one.default for name, one in parameters.items()}
+    if rest:
+        expected[next(iter(parameters))] = rest
     monkeypatch.setattr(module, "command", command)
     program = group()
-    with program.make_context("mlops", [name]) as context:
+    with program.make_context("mlops", list(words)) as context:
         program.invoke(context)
-    assert given == defaults
+    assert given == expected
