@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "check": ("monitor", "environment", "window", "models", "predictions", "verdict"),
     "decision": ("monitor", "check", "action", "because"),
     "feedback": (),
-    "claim": (),
+    "claim": ("trigger", "window", "outcome", "claimed", "machine", "because"),
 }
 
 

@@ -18,7 +18,18 @@ from mlops_cli.pipeline.model import SPELLED, Pipeline, duration, size
 
 FILE = "pipeline.yaml"
 DURATIONS = frozenset(
-    {"ttl", "fresh_within", "over", "max_delay", "cooldown", "per", "timeout", "backoff"}
+    {
+        "ttl",
+        "fresh_within",
+        "over",
+        "max_delay",
+        "cooldown",
+        "per",
+        "timeout",
+        "backoff",
+        "grace",
+        "lease",
+    }
 )
 DURATION_FIELDS = {("DatasetDef", "window"), ("MonitorWindow", "size")}
 SIZES = {("ServingLimits", "body"), ("Resources", "mem")}

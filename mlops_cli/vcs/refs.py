@@ -144,6 +144,12 @@ def fetch(git: Git, remote: str, prefix: str = LEDGER) -> dict[str, str]:
     """
     aside = f"refs/mlops/remotes/{remote}/{prefix.removeprefix('refs/mlops/')}"
     git.run("fetch", "--no-tags", "--quiet", remote, f"+{prefix}*:{aside}*")
+    return advance(git, remote, prefix)
+
+
+def advance(git: Git, remote: str, prefix: str = LEDGER) -> dict[str, str]:
+    """Move the refs under `prefix` forward to what was fetched beside; as `fetch` says."""
+    aside = f"refs/mlops/remotes/{remote}/{prefix.removeprefix('refs/mlops/')}"
     mine = tips(git, prefix)
     moved: dict[str, str] = {}
     for name, theirs in tips(git, aside).items():

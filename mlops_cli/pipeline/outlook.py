@@ -1,0 +1,87 @@
+"""What a tick looks at, and what it finds due: plain values, that a function joins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mlops_cli.pipeline.claim import Claim
+from mlops_cli.pipeline.model import Limits, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a trigger looks at, as it is now.
+
+    `value` is a digest of data, a decision, a commit or a record; `used` is the value that was
+    dealt with otherwise than by this trigger, or from which it counts. `since`: from when on a
+    schedule counts; None where that is not committed.
+    """
+
+    since: datetime | None = None
+    value: str | None = None
+    used: str | None = None
+    rows: int | None = None
+    rows_used: int | None = None
+    told: str = ""  # the fact in words: "decided at …", "roc_auc is 0.58"
+    met: datetime | None = None  # when a goal was last met
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a window cost, from its record in the ledger."""
+
+    trigger: str
+    time: datetime
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a tick looks at. `claims` of each trigger in the order in which they were made;
+    `watched` has the ids of claims that this machine saw unrenewed for long enough."""
+
+    triggers: Mapping[str, Trigger]
+    limits: Limits = field(default_factory=Limits)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
+    spent: tuple[Spent, ...] = ()  # in the order of time
+    watched: frozenset[str] = frozenset()
+    newest: tuple[datetime, str] | None = None  # the last time that anybody told, and who
+
+    def look(self, name: str) -> Look:
+        """Return what the trigger `name` looks at."""
+        return self.looks.get(name, Look())
+
+    def with_claim(self, claim: Claim, cpu_seconds: float = 0.0) -> State:
+        """Return the state after `claim` was made or changed."""
+        others = [one for one in self.claims.get(claim.trigger, ()) if one.window != claim.window]
+        state = dataclasses.replace(self, claims={**self.claims, claim.trigger: (*others, claim)})
+        if claim.status == "running":
+            return state
+        spent = Spent(claim.trigger, claim.claimed, cpu_seconds)
+        return dataclasses.replace(state, spent=(*self.spent, spent))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One window that ought to run. `against` says why it may not now; `takes` is the claim that
+    it takes the place of, of a machine that died or a run that failed."""
+
+    trigger: str
+    run: str
+    window: str
+    moment: datetime
+    because: tuple[str, ...]
+    against: tuple[str, ...] = ()
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    takes: Claim | None = None
+    attempt: int = 1
+
+    @property
+    def name(self) -> str:
+        """Where its claim stands."""
+        return f"{self.trigger}/{self.window}"

@@ -1,0 +1,260 @@
+"""The state that a tick looks at: read from pipeline.yaml, git, the board of claims, the ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_cli.encode import canonical_json
+from mlops_cli.fsio import write_atomic
+from mlops_cli.ledger.index import Index
+from mlops_cli.ledger.record import Record, timestamp
+from mlops_cli.pipeline.check_triggers import RETRAIN
+from mlops_cli.pipeline.claim import Claim, from_text
+from mlops_cli.pipeline.load import FILE, Loaded
+from mlops_cli.pipeline.look import digest_at
+from mlops_cli.pipeline.model import Pipeline, Source, Trigger, duration
+from mlops_cli.pipeline.outlook import Look, Spent, State
+from mlops_cli.vcs.blame import Origin, origins
+from mlops_cli.vcs.claims import Board
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.graph import Graph
+    from mlops_cli.pipeline.parts import RunParts
+
+WATCH = ".mlops/watch.json"  # claims that run, and when this machine first saw them as they are
+RENEWALS = 3  # in the time of a lease
+Rows = Callable[[Source], int | None]
+
+
+def situation(
+    parts: RunParts, loaded: Loaded, graph: Graph, board: Board, index: Index, *, rows: Rows
+) -> State:
+    """Return the state as this clone knows it; `rows` counts the rows of a source."""
+    pipeline = loaded.pipeline
+    lines = {name: _line(loaded, name, one) for name, one in pipeline.triggers.items()}
+    since = origins(parts.git, FILE, list(lines.values()))
+    claims = read_claims(board)
+    return State(
+        pipeline.triggers,
+        pipeline.limits,
+        {
+            name: _look(parts, pipeline, graph, board, index, trigger, since.get(lines[name]), rows)
+            for name, trigger in pipeline.triggers.items()
+        },
+        claims,
+        tuple(sorted(_spent(index), key=lambda one: one.time)),
+        newest=_newest(claims, index),
+    )
+
+
+def read_claims(board: Board) -> dict[str, tuple[Claim, ...]]:
+    """Return the claims of each trigger in the order in which they were made."""
+    found: dict[str, list[Claim]] = {}
+    for name, note in board.read().items():
+        if not name.startswith("_/"):  # where those that run hold their slots
+            claim = from_text(note.text, name=name, id=note.id)
+            found.setdefault(claim.trigger, []).append(claim)
+    return {
+        name: tuple(sorted(claims, key=lambda one: (one.claimed, one.moment)))
+        for name, claims in found.items()
+    }
+
+
+def watch(state: State, root: Path, now: datetime, *, write: bool) -> State:
+    """Return the state with what this machine watched: claims that it saw unrenewed for a third
+    of their lease. Only its own clock is asked for that, so a wrong one takes over no live run."""
+    running = {
+        str(claim.id): (name, claim)
+        for name, claims in state.claims.items()
+        for claim in claims
+        if claim.status == "running"
+    }
+    former = _seen(root)
+    seen = {id: former.get(id, timestamp(now)) for id in running}
+    if write and seen != former:
+        write_atomic(root / WATCH, canonical_json(seen), durable=False)
+    old = {
+        id
+        for id, first in seen.items()
+        if now - datetime.fromisoformat(first) >= renewal(state.triggers.get(running[id][0]))
+    }
+    return dataclasses.replace(state, watched=frozenset(old))
+
+
+def renewal(trigger: Trigger | None) -> timedelta:
+    """Return how often the claim of a run is renewed."""
+    return duration((trigger or Trigger(run="")).lease) / RENEWALS
+
+
+def _seen(root: Path) -> dict[str, str]:
+    import json
+
+    try:
+        told = json.loads((root / WATCH).read_bytes())
+        return {str(id): str(first) for id, first in told.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}  # never written, or cut short: the watch begins anew
+
+
+def _line(loaded: Loaded, name: str, trigger: Trigger) -> int:
+    words = ("cron",) if trigger.cron else ()
+    return loaded.place("triggers", name, *words).line
+
+
+def _newest(claims: Mapping[str, Iterable[Claim]], index: Index) -> tuple[datetime, str] | None:
+    told = [
+        (claim.newest(), f"the claim {claim.name} of {claim.machine}")
+        for some in claims.values()
+        for claim in some
+    ]
+    told += [
+        (_time(one), f"the record {one.digest} in the ledger") for one in index.newest(limit=1)
+    ]
+    return max(told, default=None)
+
+
+def _spent(index: Index) -> Iterable[Spent]:
+    for record in index.newest("claim"):
+        if record["outcome"] in ("done", "failed"):
+            seconds = record["cpu_seconds"]
+            yield Spent(
+                str(record["trigger"]),
+                datetime.fromisoformat(str(record["claimed"])),
+                float(seconds) if isinstance(seconds, int | float) else 0.0,
+            )
+
+
+def _look(
+    parts: RunParts,
+    pipeline: Pipeline,
+    graph: Graph,
+    board: Board,
+    index: Index,
+    trigger: Trigger,
+    origin: Origin | None,
+    rows: Rows,
+) -> Look:
+    if trigger.cron:
+        return Look(since=origin.time if origin else None)
+    if trigger.on == "new_data":
+        source = pipeline.data[str(trigger.of).removeprefix("data.")]
+        return _data(parts, pipeline, graph, index, trigger, source, rows)
+    if trigger.on == "drift":
+        return _decided(index, str(trigger.of).removeprefix("monitors."))
+    if trigger.on == "push":
+        head = board.head(str(trigger.branch))
+        told = "" if head else f"there is no branch {trigger.branch}"
+        return Look(value=head, used=origin.commit if origin else head, told=told)
+    return _goal(pipeline, graph, index, trigger, origin)
+
+
+def steps_of(pipeline: Pipeline, graph: Graph, run: str) -> set[str]:
+    """Return the steps that `run` of a trigger brings up to date."""
+    if run.startswith(RETRAIN):
+        train = pipeline.models[run.removeprefix(RETRAIN)].source.removeprefix("train.")
+        run = f"evaluate.{train}"
+    return graph.select([run])
+
+
+def _data(
+    parts: RunParts,
+    pipeline: Pipeline,
+    graph: Graph,
+    index: Index,
+    trigger: Trigger,
+    source: Source,
+    rows: Rows,
+) -> Look:
+    now = digest_at(parts.root, source.path, stats=parts.stats, store=parts.cache)
+    if now is None:
+        return Look(told=f"{trigger.of} is not here")
+    last = _last_use(graph, index, steps_of(pipeline, graph, trigger.run), source.path)
+    used = str(last["inputs"][source.path]) if last else None
+    if used == now:
+        return Look(value=now, used=used)
+    before = None
+    for record in index.newest("run", step=trigger.of):
+        if used is not None and record["inputs"].get(source.path) == used:
+            counted = record["metrics"].get("rows")
+            before = int(counted) if isinstance(counted, int | float) else before
+            break
+    return Look(value=now, used=used, rows=rows(source), rows_used=before)
+
+
+def _last_use(graph: Graph, index: Index, steps: set[str], path: str) -> Record | None:
+    """Return the record of the last attempt that came to its end and read `path`."""
+    found = []
+    for name in steps:
+        if path not in graph.steps[name].deps:
+            continue
+        for record in index.newest("run", step=name):
+            if record["status"] in ("done", "cached") and path in record["inputs"]:
+                found.append(record)
+                break
+    return max(found, key=_time, default=None)
+
+
+def _decided(index: Index, monitor: str) -> Look:
+    """Look at the last decision to retrain. It was carried out where it caused something, unless
+    the last of that was a window that somebody gave back."""
+    for record in index.newest("decision"):
+        if record["monitor"] != monitor or record["action"] != "retrain":
+            continue
+        digest = str(record.digest)
+        caused = [
+            found
+            for edge in index.edges_from(digest)
+            if edge.relation == "caused" and (found := index.get(edge.target))
+        ]
+        last = max(caused, key=_time, default=None)
+        done = last is not None and last["outcome"] != "released"
+        told = "; ".join(str(reason) for reason in record["because"])
+        return Look(value=digest, used=digest if done else None, told=told)
+    return Look(told=f"monitors.{monitor} never decided to retrain")
+
+
+def _goal(
+    pipeline: Pipeline, graph: Graph, index: Index, trigger: Trigger, origin: Origin | None
+) -> Look:
+    """Look at the last result that has the metric; it was used where it meets the goal."""
+    goal = trigger.until
+    assert goal is not None
+    since = origin.time if origin else None
+    results = [
+        record
+        for name in steps_of(pipeline, graph, trigger.run)
+        for record in index.newest("run", step=name)
+        if record["status"] == "done"
+        and isinstance(record["metrics"].get(goal.metric), int | float)
+    ]
+    results.sort(key=_time)
+    if not results:
+        return Look(told=f"no run has told {goal.metric} yet: mlops run {trigger.run}")
+
+    def meets(record: Record) -> bool:
+        value = record["metrics"][goal.metric]
+        low, high = goal.at_least, goal.at_most
+        return (low is None or value >= low) and (high is None or value <= high)
+
+    last = results[-1]
+    met = max((_time(one) for one in results if meets(one)), default=since)
+    wanted = (
+        f"at least {goal.at_least:g}"
+        if goal.at_least is not None
+        else (f"at most {goal.at_most:g}")
+    )
+    value: Any = last["metrics"][goal.metric]
+    return Look(
+        value=str(last.digest),
+        used=str(last.digest) if meets(last) else None,
+        told=f"{goal.metric} is {value:.6g}, to be {wanted}",
+        met=met,
+    )
+
+
+def _time(record: Record) -> datetime:
+    return datetime.fromisoformat(str(record["time"]))
