@@ -98,3 +98,34 @@ def test_what_hooks_call_imports_nothing_heavy(tmp_path, environment, mlops, git
     git("commit", "-qm", "Start", cwd=root)
     modules = imported(*words, cwd=root, environment=environment)
     assert not tops(modules) & HEAVY
+
+
+# what sends, what collects, what a model is: only for who has something to send, a budget, models
+UNASKED = {"typer.main", "concurrent.futures", "logging", "random", "shutil"}
+OPTIONAL = ("mlops_cli.registry.", "mlops_cli.ledger.", "mlops_cli.store.transfer.sending")
+
+
+@pytest.mark.parametrize("words", [["push"], ["pull"], ["push", "data"], ["pull", "data"]])
+def test_what_has_nothing_to_transfer_imports_nothing_that_transfers(
+    repo, environment, mlops, words
+):
+    (repo / "data").mkdir()
+    (repo / "data" / "a.bin").write_bytes(b"a")
+    mlops("add", "data", code=0)
+    mlops("remote", "add", "origin", str(repo.parent / "remote"), code=0)
+    mlops("push", code=0)
+    modules = imported(*words, cwd=repo, environment=environment)
+    assert modules & UNASKED == set()
+    assert not {name for name in modules if name.startswith(OPTIONAL)}
+
+
+@pytest.mark.parametrize("words", [["add", "data"], ["checkout", "data"]])
+def test_what_finds_nothing_changed_imports_no_parser_and_no_transfer(
+    repo, environment, mlops, words
+):
+    (repo / "data").mkdir()
+    (repo / "data" / "a.bin").write_bytes(b"a")
+    mlops("add", "data", code=0)
+    modules = imported(*words, cwd=repo, environment=environment)
+    assert modules & UNASKED == set()
+    assert not {name for name in modules if name.startswith(OPTIONAL)}
