@@ -100,6 +100,9 @@ SETTINGS: tuple[Setting, ...] = (
         "names it",
     ),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
+    Setting("run.cpus", "int", None, "how many processors steps may ask for; as there are"),
+    Setting("run.gpus", "int", None, "how many GPUs steps may ask for; as there are"),
+    Setting("run.mem", "size", None, "how much memory steps may ask for; as there is: 64GB"),
 )
 
 

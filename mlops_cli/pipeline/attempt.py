@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import signal
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.errors import ConfigError, MlopsError, StepFailed
-from mlops_cli.pipeline import interpolate, marker, worker
-from mlops_cli.pipeline.marker import Marker
+from mlops_cli.errors import ConfigError, MlopsError
+from mlops_cli.pipeline import checkpoint, interpolate, leftover, marker, retry, verdict, worker
+from mlops_cli.pipeline.marker import Held, Marker
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
-from mlops_cli.pipeline.process import Ended, Groups
+from mlops_cli.pipeline.process import TAIL, Ended, Groups
 from mlops_cli.pipeline.runner import Outcome
 from mlops_cli.pipeline.step import Step
 
-SHOWN = 8  # last lines of the log in the message of an error
+LONG = 0.5  # seconds of a step beside which a look at all processes costs nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to do, and where; everything an attempt may look at."""
+    """What to do, and where; everything an attempt may look at. `tail` is filled as it goes."""
 
     step: Step
     marker: Marker
+    held: Held
     root: Path
     log: Path
     params: Mapping[str, Any]
     environ: Mapping[str, str]
     python: str  # the interpreter
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+
+    @property
+    def log_name(self) -> str:
+        """Where the log is, relative to the project."""
+        return str(self.log.relative_to(self.root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +51,59 @@ class Done:
     outcome: Outcome = field(default_factory=Outcome)
     error: MlopsError | None = None
     killed: bool = False
+    failure: tuple[str, ...] = ()  # its classes, as `retries: on:` names them
+    left: tuple[str, ...] = ()  # processes that outlived the step and were ended
 
 
 def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done:
     """Run the step; its outputs then stand at their places, or the former ones do."""
     step, root = order.step, order.root
-    beside = marker.begin(root, order.marker)
-    ended = Ended(0, 0.0, False, ())
-    outcome = Outcome()
+    beside = marker.begin(order.held, order.marker)
+    ended = Ended(0, 0.0, False)
+    oom = retry.oom_kills() if step.retries else 0
     try:
         order.log.parent.mkdir(parents=True, exist_ok=True)
         for out in step.outs:
             (root / out).parent.mkdir(parents=True, exist_ok=True)
-        if step.kind == "command":
-            for out, was_there in order.marker.outs.items():
-                if was_there:
-                    marker.set_aside(root, order.marker, out)
-            ended = _command(order, groups, clock)
-            _judge(order, ended)
-            outcome = Outcome(_metrics(step, root))
-        else:
-            ended, outcome = _domain(order, beside, groups, clock)
-        return Done(order, ended.seconds, outcome)
-    except MlopsError as error:
-        marker.put_back(root, order.marker)
+        if step.checkpoint:
+            checkpoint.prepare(root, step.name, step.checkpoint, order.marker.key)
+        run = _command if step.kind == "command" else _domain
+        ended, outcome = run(order, beside, groups, clock)
+        return Done(order, ended.seconds, outcome, left=ended.left)
+    except _Failed as failed:
+        ended, error = failed.ended, failed.error
+        marker.put_back(order.held, order.marker)
         killed = ended.code < 0 and groups.stopping
-        return Done(order, ended.seconds, error=error, killed=killed)
+        classes = retry.classes(
+            ended.code,
+            ended.tail,
+            timed_out=ended.timed_out,
+            oom=bool(step.retries) and retry.oom_kills() > oom,
+        )
+        return Done(order, ended.seconds, Outcome(), error, killed, classes, ended.left)
 
 
-def _command(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Ended:
-    step = order.step
+class _Failed(Exception):
+    def __init__(self, ended: Ended, error: MlopsError) -> None:
+        self.ended, self.error = ended, error
+
+
+def _command(
+    order: Order, _beside: Path, groups: Groups, clock: Callable[[], datetime]
+) -> tuple[Ended, Outcome]:
+    """Run a command where its outputs belong; the former ones are aside meanwhile."""
+    step, root = order.step, order.root
+    for out, was_there in order.marker.outs.items():
+        if was_there:
+            marker.set_aside(root, order.marker, out)
     lines = [interpolate.interpolate(line, order.params) for line in step.cmd]
     script = lines[0] if len(lines) == 1 else "\n".join(["set -e", *lines])
-    return groups.run(
-        ["/bin/sh", "-c", script],
-        cwd=order.root / step.wdir,
-        environ={**order.environ, **step.env, marker.VARIABLE: order.marker.attempt},
-        log=order.log,
-        clock=clock,
-        timeout=duration(step.timeout).total_seconds() if step.timeout else None,
-    )
+    ended = _run(order, groups, clock, ["/bin/sh", "-c", script], root / step.wdir, step.env)
+    try:
+        verdict.judge(step, order.log_name, ended, {out: root / out for out in step.outs})
+        return ended, Outcome(verdict.metrics(step, root))
+    except MlopsError as error:
+        raise _Failed(ended, error) from error
 
 
 def _domain(
@@ -107,22 +125,16 @@ def _domain(
         params=params,
         seed=seed if isinstance(seed, int) else 0,
     )
-    ended = groups.run(
-        [order.python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)],
-        cwd=order.root,
-        # an order of hashes that changes from run to run would change outputs
-        environ={
-            **order.environ,
-            "PYTHONHASHSEED": "0",
-            marker.VARIABLE: order.marker.attempt,
-        },
-        log=order.log,
-        clock=clock,
-    )
+    words = [order.python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
+    # an order of hashes that changes from run to run would change outputs
+    ended = _run(order, groups, clock, words, order.root, {"PYTHONHASHSEED": "0"})
     said = worker.read_answer(answer)
-    if isinstance(said, MlopsError):
-        raise _of_step(order, said, ended)
-    _judge(order, ended, scratch)
+    try:
+        if isinstance(said, MlopsError):
+            raise verdict.of_step(step, order.log_name, said, ended)
+        verdict.judge(step, order.log_name, ended, scratch)
+    except MlopsError as error:
+        raise _Failed(ended, error) from error
     for out, path in scratch.items():
         if order.marker.outs[out]:
             marker.set_aside(order.root, order.marker, out)
@@ -130,82 +142,32 @@ def _domain(
     return ended, said or Outcome()
 
 
-def _of_step(order: Order, error: MlopsError, ended: Ended) -> MlopsError:
-    """Return the error of a domain step with the name of the step and the place of its log."""
-    log = order.log.relative_to(order.root)
-    return type(error)(
-        f"step {order.step.name}: {error.message}",
-        code=error.code,
-        hint=error.hint or f"the log is {log}",
-        details={
-            **error.details,
-            "step": order.step.name,
-            "log": str(log),
-            "tail": list(ended.tail[-SHOWN:]),
-        },
-    )
-
-
-def _judge(order: Order, ended: Ended, scratch: Mapping[str, Path] | None = None) -> None:
-    """Raise StepFailed unless the process ended well and every output is there."""
+def _run(
+    order: Order,
+    groups: Groups,
+    clock: Callable[[], datetime],
+    words: list[str],
+    cwd: Path,
+    env: Mapping[str, str],
+) -> Ended:
     step = order.step
-    log = order.log.relative_to(order.root)
-    details = {"step": step.name, "log": str(log), "tail": list(ended.tail[-SHOWN:])}
-    if ended.timed_out:
-        how, code = f"took longer than its timeout of {step.timeout}", "step-timed-out"
-    elif ended.code < 0:
-        how, code = f"was ended by {_signal_name(-ended.code)}", "step-killed"
-    elif ended.code:
-        how, code = f"failed with exit status {ended.code}", "step-failed"
-    else:
-        for out in step.outs:
-            if not os.path.lexists((scratch or {}).get(out, order.root / out)):
-                raise StepFailed(
-                    f"step {step.name} ended well, and did not write its output {out}",
-                    code="output-missing",
-                    hint=f"correct outs: of {step.name}, or the command; the log is {log}",
-                    details={**details, "path": out},
-                )
-        return
-    said = "".join(f"\n  | {line}" for line in ended.tail[-SHOWN:])
-    raise StepFailed(
-        f"step {step.name} {how}{said}",
-        code=code,
-        hint=f"the log is {log}; mend the step and run the same command again",
-        details={**details, "exit_status": ended.code},
+    environ = {**order.environ, **env, marker.VARIABLE: order.marker.attempt}
+    if step.checkpoint:
+        environ[checkpoint.VARIABLE] = str(order.root / step.checkpoint)
+    ended = groups.run(
+        words,
+        cwd=cwd,
+        environ=environ,
+        log=order.log,
+        tail=order.tail,
+        clock=clock,
+        timeout=duration(step.timeout).total_seconds() if step.timeout else None,
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _metrics(step: Step, root: Path) -> dict[str, float]:
-    """Return the numbers in the metrics files of a command by dotted name."""
-    found: dict[str, float] = {}
-    for path in step.metrics:
-        try:
-            value = json.loads((root / path).read_bytes())
-        except (OSError, ValueError) as exc:
-            raise StepFailed(
-                f"step {step.name}: its metrics file {path} is not JSON",
-                code="metrics-malformed",
-                hint='write numbers by name: {"accuracy": 0.9}',
-                details={"step": step.name, "path": path},
-            ) from exc
-        _numbers("", value, found)
-    return found
-
-
-def _numbers(prefix: str, value: Any, found: dict[str, float]) -> None:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            _numbers(f"{prefix}.{name}" if prefix else str(name), item, found)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        found[prefix] = value
+    if ended.seconds >= LONG:
+        left = leftover.end(lambda attempt: attempt == order.marker.attempt)
+        names = (f"{one.words} (pid {one.pid})" for one in left)
+        ended = replace(ended, left=(*ended.left, *names))
+    return ended
 
 
 def inherited(environ: Mapping[str, str], python: str) -> dict[str, str]:

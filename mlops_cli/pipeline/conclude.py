@@ -21,10 +21,15 @@ SUBJECT = 60
 class Deeds:
     """What became of the steps of a run, by name, in the order in which they ended."""
 
-    did: dict[str, str] = field(default_factory=dict)  # ran | restored | unchanged
+    did: dict[str, str] = field(default_factory=dict)  # ran | restored | shared | unchanged
     seconds: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+
+    @property
+    def ran(self) -> dict[str, float]:
+        """The seconds of the steps that ran to their end."""
+        return {name: self.seconds[name] for name, what in self.did.items() if what == "ran"}
 
     @property
     def done(self) -> list[str]:
@@ -40,7 +45,7 @@ def ignore_outputs(git: Git, root: Path, steps: Collection[Step]) -> list[str]:
     wanted = [
         out
         for step in steps
-        for out in step.outs
+        for out in (*step.outs, *((step.checkpoint,) if step.checkpoint else ()))
         if not under(out, "out") and out not in step.metrics
     ]
     if not wanted:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
-from mlops_cli.errors import MlopsError
+from mlops_cli.errors import MlopsError, NotFound
 from mlops_cli.pipeline import marker
 from mlops_cli.pipeline.graph import Graph
-from mlops_cli.pipeline.lock import FOLDER
+from mlops_cli.pipeline.lock import FOLDER, path_of
+from mlops_cli.pipeline.marker import Standing
 from mlops_cli.pipeline.parts import RunParts
 from mlops_cli.pipeline.plan import Item
-from mlops_cli.pipeline.prospect import MUTEX, Prospect, prospect, refuse_before
+from mlops_cli.pipeline.prospect import Prospect, prospect, refuse_before
 from mlops_cli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.model import Pipeline
     from mlops_cli.pipeline.runner import Clock
+    from mlops_cli.pipeline.session import Session
 
 __all__ = ["Prospect", "RunParts", "RunResult", "default_jobs", "prospect", "run"]
 
-FOREVER = 365 * 86400.0
+MUTEX = ".mlops/run.lock"  # held for the moments in which a run writes to git
+TURN = 600.0  # seconds to wait for it
+AGAIN = 50  # looks at a workspace that another run changes meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +38,22 @@ class RunResult:
 
     run_id: str
     items: tuple[Item, ...]
-    did: Mapping[str, str] = field(default_factory=dict)  # ran | restored | unchanged
+    did: Mapping[str, str] = field(default_factory=dict)  # ran | restored | shared | unchanged
     records: Mapping[str, str] = field(default_factory=dict)  # step → digest of its record
     seconds: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run goes about its work. `machine` are the settings run.cpus, run.gpus, run.mem."""
+
+    jobs: int = 1
+    keep_going: bool = False
+    commit: bool = True
+    parents: tuple[str, ...] = ()
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(
@@ -51,102 +67,133 @@ def run(
     force: bool = False,
     keep_going: bool = False,
     commit: bool = True,
-    wait: bool = False,
     parents: Sequence[str] = (),
+    machine: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Bring `targets` and all before them up to date; return what was done.
 
-    Everything that stands at the end of a failed run is recorded and committed before the error
-    is raised: StepFailed (or what the step itself raised). Before anything runs: StateRefused
-    ("locked", "no-identity", "git-busy"), NotFound ("missing-input", "data-not-here",
+    Several runs share the work: a step that another one has is waited for, then taken from its
+    lock. Everything that stands at the end of a failed run is recorded and committed before the
+    error is raised: StepFailed (or what the step itself raised). Before anything runs: StateRefused
+    ("no-identity", "git-busy", "too-few-resources"), NotFound ("missing-input", "data-not-here",
     "unknown-step"), ConfigError.
     """
+    manner = Manner(max(1, jobs), keep_going, commit, tuple(parents), machine or {})
+    standing = marker.standing(parts.root)
+
+    def look(standing: Standing) -> Prospect:
+        return _look(lambda: prospect(parts, pipeline, targets, force=force), standing)
+
     if dry_run:
-        return RunResult("", prospect(parts, pipeline, targets, force=force).plan.items)
-    wanted = FOREVER if wait else 0.0
-    with fsio.lock(parts.root / MUTEX, what="mlops run", wait=wanted), interruptible():
-        left = marker.left(parts.root)
-        found = None if left else prospect(parts, pipeline, targets, force=force)
-        if found and not found.plan.stale and not (commit and parts.git.dirty(_kept(found))):
+        return RunResult("", look(standing).plan.items)
+    with interruptible():
+        found = None if standing.dead else look(standing)
+        if found and not found.plan.stale and not (commit and _uncommitted(parts, found)):
             return RunResult("", found.plan.items)
-        return _run(
-            parts,
-            found,
-            lambda: prospect(parts, pipeline, targets, force=force),
-            left,
-            now=now,
-            jobs=max(1, jobs),
-            keep_going=keep_going,
-            commit=commit,
-            parents=tuple(parents),
-            progress=progress,
-        )
+        return _run(parts, found, look, standing, manner, now=now, progress=progress)
 
 
 def _run(
     parts: RunParts,
     found: Prospect | None,
-    look_again: Callable[[], Prospect],
-    left: list[marker.Marker],
+    look: Callable[[Standing], Prospect],
+    standing: Standing,
+    manner: Manner,
     *,
     now: Clock,
-    jobs: int,
-    keep_going: bool,
-    commit: bool,
-    parents: tuple[str, ...],
     progress: Progress,
 ) -> RunResult:
     """Put right what a killed run left, carry out the plan, and write down what was done."""
     from mlops_cli.ledger.append import open_ledger
-    from mlops_cli.pipeline import conclude
+    from mlops_cli.pipeline import conclude, ready
+    from mlops_cli.pipeline.recover import put_all_right
+    from mlops_cli.pipeline.results import Results
     from mlops_cli.pipeline.session import Session
     from mlops_cli.pipeline.settle import Settling
+    from mlops_cli.pipeline.sight import Sight
+    from mlops_cli.pipeline.slots import Slots, capacity, refuse_more
     from mlops_cli.pipeline.tell import Teller
 
     ledger = parts.ledger or open_ledger(parts.git)
     settling = Settling(parts.root, parts.cache, parts.stats, ledger)
-    teller = Teller(parts.git, now, parents)
-    if left:
-        marker.end_survivors({one.attempt for one in left})
-        for one in left:
-            settling.record(one.step, teller.killed(one))
-            marker.put_back(parts.root, one)
-            progress.say(f"{one.step} was interrupted; its former outputs are back.")
-        settling.flush()
-    marker.sweep(parts.root)
-    found = found or look_again()
-    if found.plan.stale:
-        refuse_before(parts, found, commit=commit)
-    session = Session(parts, found, now, progress, settling, teller)
+    teller = Teller(parts.git, now, manner.parents)
+    if standing.dead:
+        put_all_right(parts.root, standing.dead, settling, teller, progress)
+    found = found or look(marker.standing(parts.root))
+    there = capacity(parts.environ, manner.machine)
+    ignored: list[str] = []
+    if stale := [item.step for item in found.plan.stale]:
+        refuse_before(parts, found, commit=manner.commit)
+        refuse_more(stale, there)
+        with _turn(parts):
+            ignored = conclude.ignore_outputs(parts.git, parts.root, stale)
+    results = Results(parts.root, Sight(parts, found), settling, teller, progress)
+    seconds = ready.read_pace(parts.root) if stale else {}
+    slots = Slots(parts.root, there)
+    session = Session(parts, found, now, progress, results, slots, seconds)
     error: MlopsError | None = None
     revision: str | None = None
     try:
-        error = session.carry_out(jobs=jobs, keep_going=keep_going)
+        error = session.carry_out(jobs=manner.jobs, keep_going=manner.keep_going)
     finally:
         settling.flush()
-        ledger.flush()
-        if commit:
-            paths = [*_kept(found), *session.ignored]
-            revision = conclude.commit(parts.git, teller.run_id, session.deeds, paths)
+        with _turn(parts):
+            ledger.flush()
+            if manner.commit:
+                paths = [*_uncommitted(parts, found), *ignored]
+                revision = conclude.commit(parts.git, teller.run_id, results.deeds, paths)
+            ready.write_pace(parts.root, results.deeds.ran)
     if error is not None:
         error.details.setdefault("run", teller.run_id)
         raise error
-    deeds = session.deeds
+    return _result(session, revision)
+
+
+def _result(session: Session, revision: str | None) -> RunResult:
+    results = session.results
+    deeds = results.deeds
     return RunResult(
-        teller.run_id,
-        tuple(session.items.get(item.step.name, item) for item in found.plan.items),
+        results.teller.run_id,
+        tuple(session.items.get(item.step.name, item) for item in session.found.plan.items),
         deeds.did,
-        settling.digests,
+        results.settling.digests,
         deeds.seconds,
         deeds.metrics,
         revision,
     )
 
 
-def _kept(found: Prospect) -> list[str]:
-    """Return what a run may leave in git: locks, and metrics files that git does not ignore."""
-    return [FOLDER, *(path for item in found.plan.items for path in item.step.metrics)]
+def _look(look: Callable[[], Prospect], standing: Standing) -> Prospect:
+    """Look; once more when files went away meanwhile because other runs are at work."""
+    for left in reversed(range(AGAIN if standing.live else 1)):
+        try:
+            return look()
+        except (OSError, NotFound) as problem:
+            if not left or (isinstance(problem, NotFound) and problem.code in _NAMED):
+                raise
+            time.sleep(0.02)
+    raise AssertionError("the last look returns or raises")
+
+
+_NAMED = ("unknown-step", "missing-file")  # files of people, which no run takes away
+
+
+def _turn(parts: RunParts) -> contextlib.AbstractContextManager[None]:
+    """Hold what only one run at a time may do: writing to git."""
+    return fsio.lock(parts.root / MUTEX, what="mlops run", wait=TURN)
+
+
+def _uncommitted(parts: RunParts, found: Prospect) -> list[str]:
+    """Return what git does not have yet of what this run may commit: metrics files, and locks of
+    its own steps, not of those that another run may be at."""
+    metrics = [path for item in found.plan.items for path in item.step.metrics]
+    mine = {path_of(item.step.name) for item in found.plan.items}
+    others = {path_of(name) for name in found.graph.steps} - mine
+    dirty = parts.git.dirty([FOLDER, *metrics])
+    if f"{FOLDER}/" in dirty:  # git knows no file of it yet
+        dirty += [f"{FOLDER}/{name}" for name in os.listdir(parts.root / FOLDER)]
+    return [path for path in dirty if path not in others and not path.endswith("/")]
 
 
 @contextlib.contextmanager

@@ -64,6 +64,14 @@ def read_locks(root: Path, steps: Iterable[str]) -> dict[str, Lock]:
     }
 
 
+def find_lock(root: Path, step: str) -> Lock | None:
+    """Return the lock of one step as it stands now, None when it has none. As `read_lock`."""
+    try:
+        return read_lock((root / path_of(step)).read_bytes(), step=step)
+    except FileNotFoundError:
+        return None
+
+
 def read_lock(data: bytes, *, step: str) -> Lock:
     """Return the lock in `data`; unknown fields are ignored.
 

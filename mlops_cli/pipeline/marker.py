@@ -2,14 +2,17 @@
 
 A marker is written before the first output is touched and deleted after the lock is written, so
 after a crash it names all that must be put back. A former output is renamed aside, not copied.
+
+The file of a marker is also the lock of its step: whoever runs the step holds it with flock, so
+the kernel tells a live attempt from a dead one, and two runs never do the same step at once.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,24 @@ class Marker:
         return f"{self.run}/{self.step}"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A step that this process, and no other, may run; `left` is what a dead one left of it."""
+
+    root: Path
+    step: str
+    handle: int
+    left: Marker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The attempts that stand in markers: whose process is dead, and the steps that run now."""
+
+    dead: tuple[Marker, ...] = ()
+    live: frozenset[str] = frozenset()
+
+
 def of(key: Key, step: Step, run: str, started: str, outs: Mapping[str, bool]) -> Marker:
     """Return the marker of an attempt at `step` that begins now."""
     parts = key.parts
@@ -47,11 +68,41 @@ def of(key: Key, step: Step, run: str, started: str, outs: Mapping[str, bool]) -
     return Marker(step.name, run, step.kind, key.digest, started, outs, inputs, params)
 
 
-def begin(root: Path, marker: Marker) -> Path:
+def hold(root: Path, step: str) -> Held | None:
+    """Hold `step` until `clear` or `release`; None while another process does."""
+    path = _path(root, step)
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            fsio.make_folder(path.parent)
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        found = os.fstat(handle)
+        if found.st_nlink == 0:  # its holder was done with it between the two calls
+            os.close(handle)
+            continue
+        left = _read(os.pread(handle, found.st_size, 0)) if found.st_size else None
+        return Held(root, step, handle, left)
+
+
+def release(held: Held) -> None:
+    """Let go of a step that was held and not begun."""
+    _path(held.root, held.step).unlink(missing_ok=True)
+    os.close(held.handle)
+
+
+def begin(held: Held, marker: Marker) -> Path:
     """Write the marker and return the folder for whatever the attempt needs beside it."""
-    path = _path(root, marker.step)
-    fsio.write_atomic(path, json.dumps(asdict(marker)), durable=False)
-    return _folder(root, marker.step)
+    path = _path(held.root, held.step)
+    with fsio.translated(path):
+        os.ftruncate(held.handle, 0)  # torn by a crash: nothing was touched after it
+        os.pwrite(held.handle, json.dumps(asdict(marker)).encode(), 0)
+    return _folder(held.root, held.step)
 
 
 def set_aside(root: Path, marker: Marker, out: str) -> None:
@@ -62,8 +113,9 @@ def set_aside(root: Path, marker: Marker, out: str) -> None:
     _move(root / out, former)
 
 
-def put_back(root: Path, marker: Marker) -> None:
-    """Remove what the attempt wrote and bring the former outputs back."""
+def put_back(held: Held, marker: Marker) -> None:
+    """Remove what the attempt wrote, bring the former outputs back, let go of the step."""
+    root = held.root
     for out, was_there in marker.outs.items():
         former = _former(root, marker, out)
         if os.path.lexists(former):
@@ -72,64 +124,79 @@ def put_back(root: Path, marker: Marker) -> None:
             _move(former, root / out)
         elif not was_there:
             remove(root / out)
-    clear(root, marker.step)
+    clear(held)
 
 
-def clear(root: Path, step: str) -> None:
-    """Forget the attempt: its outputs stand."""
-    folder = _folder(root, step)
+def clear(held: Held) -> None:
+    """Forget the attempt: its outputs stand. Let go of the step."""
+    folder = _folder(held.root, held.step)
     if folder.is_dir():
         import shutil  # brings three compressors, and a status needs none of it
 
         shutil.rmtree(folder, ignore_errors=True)
-    _path(root, step).unlink(missing_ok=True)
+    release(held)
 
 
-def left(root: Path) -> list[Marker]:
-    """Return the attempts that began and did not end, or run now."""
+def standing(root: Path) -> Standing:
+    """Return the attempts that run now and those that a dead process left; nothing is changed."""
     folder = root / FOLDER
-    found: list[Marker] = []
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
     except FileNotFoundError:
-        return []
+        return Standing()
+    dead: list[Marker] = []
+    live: set[str] = set()
     for name in names:
         try:
-            found.append(Marker(**json.loads((folder / name).read_bytes())))
+            handle = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        except (ValueError, TypeError):
-            (folder / name).unlink(missing_ok=True)  # torn: nothing was touched after it
-    return found
-
-
-def sweep(root: Path) -> None:
-    """Remove what dead processes left beside the markers. Only for the one run under way."""
-    folder = root / FOLDER
-    for name in os.listdir(folder) if folder.is_dir() else ():
-        remove(folder / name)
-
-
-def end_survivors(attempts: set[str]) -> int:
-    """Kill the processes of attempts whose mlops is dead; return how many there were.
-
-    They are known by their environment, which needs /proc; elsewhere none is found.
-    """
-    wanted = {f"{VARIABLE}={attempt}".encode() for attempt in attempts}
-    count = 0
-    try:
-        numbers = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return 0
-    for number in numbers:
         try:
-            environ = Path("/proc", number, "environ").read_bytes().split(b"\0")
-            if wanted.intersection(environ) and int(number) != os.getpid():
-                os.kill(int(number), signal.SIGKILL)
-                count += 1
-        except OSError:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            found = os.fstat(handle)
+            if found.st_nlink and (left := _read(os.pread(handle, found.st_size, 0))):
+                dead.append(left)
+        except BlockingIOError:
+            live.add(name.removesuffix(".json"))
+        finally:
+            os.close(handle)
+    return Standing(tuple(dead), frozenset(live))
+
+
+def live(root: Path, steps: Iterable[str]) -> bool:
+    """Return whether another process runs one of `steps`; the caller holds none of them."""
+    for step in steps:
+        path = _path(root, step)
+        if not path.exists():
             continue
-    return count
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+    return False
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        import shutil
+
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read(data: bytes) -> Marker | None:
+    try:
+        return Marker(**json.loads(data))
+    except (ValueError, TypeError):
+        return None  # torn: nothing was touched after it
 
 
 def _path(root: Path, step: str) -> Path:
@@ -152,13 +219,3 @@ def _move(source: Path, target: Path) -> None:
         import shutil
 
         shutil.move(source, target)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
-        import shutil
-
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

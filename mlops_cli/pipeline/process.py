@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,8 @@ class Ended:
     code: int
     seconds: float
     timed_out: bool
-    tail: tuple[str, ...]
+    tail: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # processes that outlived it and were ended
 
 
 @dataclass(slots=True)
@@ -48,16 +49,18 @@ class Groups:
         cwd: Path,
         environ: Mapping[str, str],
         log: Path,
+        tail: deque[str],
         clock: Callable[[], datetime],
         timeout: float | None = None,
     ) -> Ended:
-        """Run a command to its end; stdout and stderr go to `log`, a time before each line."""
+        """Run a command to its end; stdout and stderr go to `log`, a time before each line, and
+        the last lines to `tail`."""
         import subprocess
 
         began = time.monotonic()
         with self._lock:
             if self.stopping:
-                return Ended(-signal.SIGTERM, 0.0, False, ())
+                return Ended(-signal.SIGTERM, 0.0, False)
             child = subprocess.Popen(
                 arguments,
                 cwd=cwd,
@@ -69,12 +72,13 @@ class Groups:
             )
             self._running[child.pid] = child
         try:
-            timed_out, tail = _pump(child, log, clock, began + timeout if timeout else None)
+            timed_out = _pump(child, log, tail, clock, began + timeout if timeout else None)
             code = child.wait()
+            left = _end_rest(child.pid)
         finally:
             with self._lock:
                 del self._running[child.pid]
-        return Ended(code, time.monotonic() - began, timed_out, tail)
+        return Ended(code, time.monotonic() - began, timed_out, tuple(tail), left)
 
     def stop(self) -> None:
         """End all groups: ask, wait up to GRACE seconds, then insist."""
@@ -93,11 +97,11 @@ class Groups:
 def _pump(
     child: subprocess.Popen[bytes],
     log: Path,
+    tail: deque[str],
     clock: Callable[[], datetime],
     deadline: float | None,
-) -> tuple[bool, tuple[str, ...]]:
+) -> bool:
     assert child.stdout is not None
-    tail: deque[str] = deque(maxlen=TAIL)
     rest = b""
     timed_out = False
     died: float | None = None
@@ -114,8 +118,7 @@ def _pump(
                 elif died is None and child.poll() is not None:
                     died = now
                 elif died is not None and now - died > LINGER:
-                    _signal(child.pid, signal.SIGKILL)  # what the step left behind ends with it
-                    break
+                    break  # what the step left behind holds the pipe, and ends with it
                 continue
             chunk = os.read(handle, 1 << 16)
             if not chunk:
@@ -128,7 +131,38 @@ def _pump(
         if rest:
             file.write(clock().isoformat(timespec="milliseconds").encode() + b" " + rest + b"\n")
             tail.append(rest.decode(errors="replace"))
-    return timed_out, tuple(tail)
+    return timed_out
+
+
+def _end_rest(group: int) -> tuple[str, ...]:
+    """End what is left of the group of a process that has ended; return it in words."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return ()
+    left = [f"{words} (pid {pid})" for pid, words in _members(group)]
+    _signal(group, signal.SIGTERM)
+    deadline = time.monotonic() + LINGER
+    while any(True for _ in _members(group)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    _signal(group, signal.SIGKILL)
+    return tuple(left)
+
+
+def _members(group: int) -> Iterator[tuple[int, str]]:
+    """Yield the processes of a group that still live, where the system has /proc."""
+    try:
+        numbers = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return
+    for number in numbers:
+        try:
+            state = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()
+            if int(state[2]) == group and state[0] not in "ZX":
+                words = Path("/proc", number, "cmdline").read_bytes().rstrip(b"\0")
+                yield int(number), words.replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
 
 
 def _pause(deadline: float | None) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from mlops_cli.store.digest import Digest
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.model import Pipeline
-
-MUTEX = ".mlops/run.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +76,14 @@ def prospect(
         recall=recalled,
         selected=set(selected),
         forced=set(forced),
-        interrupted=set() if busy(parts.root) else {one.step for one in marker.left(parts.root)},
+        interrupted={one.step for one in marker.standing(parts.root).dead},
     )
     return Prospect(graph, held, world, made, recalled)
 
 
 def busy(root: Path) -> bool:
     """Return whether a run is under way in this work tree; asking disturbs nobody."""
-    if not marker.left(root):
-        return False
-    try:
-        os.kill(int((root / MUTEX).read_text().strip()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+    return bool(marker.standing(root).live)
 
 
 def refuse_before(parts: RunParts, found: Prospect, *, commit: bool) -> None:

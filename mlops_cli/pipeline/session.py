@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import deque
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
 from mlops_cli.ledger.record import timestamp
-from mlops_cli.pipeline import marker, process
+from mlops_cli.pipeline import leftover, marker, process, ready
 from mlops_cli.pipeline.attempt import Done, Order, attempt, check_params, inherited
-from mlops_cli.pipeline.conclude import Deeds, ignore_outputs, shown
 from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.look import digest_at
-from mlops_cli.pipeline.plan import UNKNOWN, Item, forget_parts, judge, partial
+from mlops_cli.pipeline.marker import Held
+from mlops_cli.pipeline.plan import Item
+from mlops_cli.pipeline.recover import put_right
 from mlops_cli.pipeline.restore import keep_all, restore
+from mlops_cli.pipeline.results import Results
 from mlops_cli.pipeline.runner import Clock
-from mlops_cli.pipeline.settle import Settling
-from mlops_cli.pipeline.tell import Account, Teller
+from mlops_cli.pipeline.slots import Slots, Taken
+from mlops_cli.pipeline.tell import Account
 from mlops_cli.progress import Progress, Task
 
 if TYPE_CHECKING:
@@ -32,6 +31,18 @@ if TYPE_CHECKING:
 
 LOGS = ".mlops/logs"
 PATIENCE = 0.5  # seconds after which results that wait are looked at again
+ELSEWHERE = 0.05  # seconds after which a step that another run has is asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """An attempt under way, and what it holds."""
+
+    order: Order
+    item: Item
+    taken: Taken
+    kept: Mapping[str, str]
+    began: float
 
 
 @dataclass(slots=True)
@@ -42,107 +53,167 @@ class Session:
     found: Prospect
     now: Clock
     progress: Progress
-    settling: Settling
-    teller: Teller
-    deeds: Deeds = field(default_factory=Deeds)
+    results: Results
+    slots: Slots
+    seconds: Mapping[str, float]  # what steps took the last time
     items: dict[str, Item] = field(default_factory=dict)  # as it was decided in the end
-    ignored: list[str] = field(default_factory=list)  # .gitignore files that changed
+    _running: dict[str, _Running] = field(default_factory=dict)
     _groups: process.Groups = field(default_factory=process.Groups)
     _done: queue.SimpleQueue[Done | BaseException] = field(default_factory=queue.SimpleQueue)
-    _paths: dict[str, str | None] = field(default_factory=dict)  # digests as they are by now
-    _partial: frozenset[str] = frozenset()
-    _kept: dict[str, dict[str, str]] = field(default_factory=dict)
-    _errors: list[MlopsError] = field(default_factory=list)
+    _planned: dict[str, Item] = field(default_factory=dict)
+    _missing: dict[str, int] = field(default_factory=dict)  # step → inputs that are not ready
+    _full: list[str] = field(default_factory=list)  # steps that wait for what others hold
+    _told: set[str] = field(default_factory=set)  # steps of which was said that they wait
 
     def carry_out(self, *, jobs: int, keep_going: bool) -> MlopsError | None:
         """Do what the plan says; return the error of the first step that failed."""
-        found = self.found
-        self._paths = dict(found.world.paths)
-        self._partial = partial(found.graph, self._paths)
-        planned = {item.step.name: item for item in found.plan.items}
-        stale = [item.step for item in planned.values() if item.stale]
-        self.ignored = ignore_outputs(self.parts.git, self.parts.root, stale)
-        first = {name: [n for n in found.graph.before[name] if n in planned] for name in planned}
-        missing = {name: len(before) for name, before in first.items()}
-        ready = deque(name for name, count in missing.items() if count == 0)
-        running = 0
-
-        def free(name: str) -> None:
-            for later in found.graph.after.get(name, ()):
-                if later in planned:
-                    missing[later] -= 1
-                    if missing[later] == 0:
-                        ready.append(later)
-
-        with self.progress.task("run", total=len(stale), unit="steps") as task:
+        graph = self.found.graph
+        self._planned = {item.step.name: item for item in self.found.plan.items}
+        next_ = ready.Queue(ready.ways(graph, self._planned.keys(), self.seconds))
+        for name in self._planned:
+            self._missing[name] = sum(one in self._planned for one in graph.before[name])
+            if not self._missing[name]:
+                next_.put(name)
+        stale = sum(item.stale for item in self._planned.values())
+        with self.progress.task("run", total=stale, unit="steps") as task:
             try:
-                while ready or running:
-                    while ready and running < jobs and (keep_going or not self._errors):
-                        name = ready.popleft()
-                        if self._begin(planned[name], [self.items[one] for one in first[name]]):
-                            running += 1
-                        else:
-                            task.advance(int(planned[name].stale))
-                            free(name)
-                    if not running:
+                while next_ or self._running:
+                    stopped = bool(self.results.errors) and not keep_going
+                    if not stopped:
+                        self._begin_ready(next_, jobs, task)
+                    elif not self._running:
                         break
-                    if (done := self._next()) is not None:
-                        running -= 1
-                        if self._settle(done, task):
-                            free(done.order.step.name)
-                    if self.settling.due:
-                        self.settling.flush()
+                    full = stopped or len(self._running) >= jobs
+                    self._take_one(next_, task, full=full, keep_going=keep_going)
             except BaseException:
-                self._stop(running, task)
+                self._stop()
                 raise
-        return self._errors[0] if self._errors else None
+        for one in leftover.end(lambda attempt: attempt.startswith(f"{self._run_id}/")):
+            self.progress.say(
+                f"{one.step} left a process behind, which was ended: {one.words} (pid {one.pid})"
+            )
+        return self.results.errors[0] if self.results.errors else None
 
-    def _begin(self, planned: Item, first: list[Item]) -> bool:
-        """Decide about a step whose inputs are ready; return whether a child was started."""
-        item = self._decided(planned, first)
-        self.items[item.step.name] = item
-        if not item.stale or (item.action == "restore" and self._restore(item)):
+    @property
+    def _run_id(self) -> str:
+        return self.results.teller.run_id
+
+    def _begin_ready(self, next_: ready.Queue, jobs: int, task: Task) -> None:
+        """Begin the steps that may begin now, those with the longest way to go first."""
+        while len(self._running) < jobs:
+            name = next_.take(time.monotonic())
+            if name is None:
+                break
+            began = self._begin(self._planned[name])
+            if began is False:
+                task.advance(int(self._planned[name].stale))
+                self._free(name, next_)
+            elif began is None and name not in self._full:
+                next_.put_later(name, time.monotonic() + ELSEWHERE)
+
+    def _take_one(self, next_: ready.Queue, task: Task, *, full: bool, keep_going: bool) -> None:
+        """Wait a while for an attempt to end, and take what it left."""
+        moment = None if full else next_.next_moment()
+        wait = PATIENCE if moment is None else max(0.0, min(PATIENCE, moment - time.monotonic()))
+        if self._running or len(next_):
+            try:
+                done = self._done.get(timeout=wait)
+            except queue.Empty:
+                done = None
+            if isinstance(done, BaseException):
+                raise done
+            if done is not None:
+                name = done.order.step.name
+                last = bool(self.results.errors) and not keep_going
+                pause = self._settle(done, last=last)
+                for waiting in self._full:
+                    next_.put(waiting)
+                self._full.clear()
+                if pause is not None:
+                    next_.put_later(name, time.monotonic() + pause)
+                else:
+                    task.advance()
+                    if name not in self.results.deeds.failed:
+                        self._free(name, next_)
+        if self.results.settling.due:
+            self.results.settling.flush()
+
+    def _free(self, name: str, next_: ready.Queue) -> None:
+        for later in self.found.graph.after.get(name, ()):
+            if later in self._planned:
+                self._missing[later] -= 1
+                if self._missing[later] == 0:
+                    next_.put(later)
+
+    def _begin(self, planned: Item) -> bool | None:
+        """Decide about a step whose inputs are ready; return whether a child was started, None
+        when it has to wait: for another run that has the step, or for what others hold."""
+        name = planned.step.name
+        item = self.items[name] = self._decided(planned)
+        if not item.stale:
             return False
-        self.items[item.step.name] = item = replace(item, action="run")
-        self._start(item)
+        held = self._claim(item)
+        if held is None:
+            if name not in self._told:
+                self._told.add(name)
+                self.progress.say(f"{name} waits for another mlops run.")
+            return None
+        mine = self.results.deeds.did
+        if self.results.sight.changed_by_others(item.step, mine):
+            item = self.items[name] = self.results.sight.judge(planned)
+            if not item.stale:
+                marker.release(held)
+                mine[name] = "shared"
+                self.progress.say(f"{name} was made by another run.")
+                return False
+        if item.action == "restore" and self._restore(item, held):
+            return False
+        taken = self.slots.take(item.step)
+        if taken is None:
+            marker.release(held)
+            if self._running:
+                self._full.append(name)
+            return None
+        self.items[name] = item = replace(item, action="run")
+        self._start(item, held, taken)
         return True
 
-    def _decided(self, planned: Item, first: list[Item]) -> Item:
+    def _claim(self, item: Item) -> Held | None:
+        """Hold the step, so that no other run does it; None while one does it or a neighbour."""
+        name, graph = item.step.name, self.found.graph
+        held = marker.hold(self.parts.root, name)
+        if held is None:
+            return None
+        if held.left is not None:
+            results = self.results
+            put_right(held, results.settling, results.teller, self.progress)
+            return self._claim(item)
+        mine = self.results.deeds.did.keys() | self._running.keys()
+        around = (*graph.before[name], *graph.after.get(name, ()))
+        # held first and looked around then: of two runs that do so, one sees the other
+        if marker.live(self.parts.root, [one for one in around if one not in mine]):
+            marker.release(held)
+            return None
+        return held
+
+    def _decided(self, planned: Item) -> Item:
         """Return the plan for a step once all before it are done: it may turn out unchanged."""
+        name = planned.step.name
+        first = [self.items[one] for one in self.found.graph.before[name] if one in self.items]
         if planned.key is not None and not any(one.stale for one in first):
             return planned
-        step = planned.step
-        for path in {*step.deps, *step.outs}:
-            if self._paths.get(path) == UNKNOWN or path in self._partial:
-                self._paths[path] = self._digest(path)
-        codes = {reason.code for reason in planned.because}
-        item = judge(
-            step,
-            self.found.locks.get(step.name),
-            self._paths,
-            self.found.world,
-            recall=self.found.recall,
-            forced="forced" in codes,
-            interrupted="interrupted" in codes,
-        )
+        item = self.results.sight.judge(planned)
         if planned.stale and not item.stale:
-            self.deeds.did[step.name] = "unchanged"
-            self.progress.say(f"{step.name} is unchanged: its inputs came out the same.")
+            self.results.deeds.did[name] = "unchanged"
+            self.progress.say(f"{name} is unchanged: its inputs came out the same.")
         return item
 
-    def _digest(self, path: str) -> str | None:
-        return digest_at(self.parts.root, path, stats=self.parts.stats, store=self.parts.cache)
-
-    def _now(self, path: str) -> str | None:
-        known = self._paths.get(path)
-        return self._digest(path) if known in (None, UNKNOWN) else known
-
-    def _restore(self, item: Item) -> bool:
+    def _restore(self, item: Item, held: Held) -> bool:
         """Bring outputs back from the cache; False when an object is missing or damaged."""
         assert item.seen is not None and item.key is not None
         parts, seen, name = self.parts, item.seen, item.step.name
         began = self.now()
-        there = {path: self._digest(path) for path in seen.outputs}
+        there = {path: self.results.sight.digest(path) for path in seen.outputs}
         try:
             kept = restore(parts.root, seen.outputs, there, cache=parts.cache, stats=parts.stats)
         except (NotFound, IntegrityError) as problem:
@@ -150,42 +221,44 @@ class Session:
             return False
         self._tell_kept(kept)
         lock = Lock(name, item.key.digest, item.key.parts, seen.outputs, seen.metrics, seen.facts)
-        account = Account("cached", began, 0.0, lock, kept)
-        self._result(item, lock, account, "restored")
+        self.results.made(item, lock, Account("cached", began, 0.0, lock, kept), "restored", held)
         self.progress.say(f"{name} restored from the run cache.")
         return True
 
-    def _start(self, item: Item) -> None:
+    def _start(self, item: Item, held: Held, taken: Taken) -> None:
         """Start a thread that runs the step; its former outputs are safe in the cache first."""
-        step, root = item.step, self.parts.root
+        step, root, sight = item.step, self.parts.root, self.results.sight
         assert item.key is not None
         given = {ref: self.found.world.params[ref] for ref in step.params}
         check_params(step, given)
         there = {out: os.path.lexists(root / out) for out in step.outs}
-        lock = self.found.locks.get(step.name)
-        now = {out: self._now(out) for out, present in there.items() if present}
+        now = {out: sight.known(out) for out, present in there.items() if present}
+        lock = sight.locks.get(step.name)
         kept = keep_all(root, now, lock, cache=self.parts.cache, stats=self.parts.stats)
-        self._kept[step.name] = kept
         self._tell_kept(kept)
+        tried = self.results.tries.get(step.name, 0)
+        log = f"{step.name}.{tried + 1}.log" if tried else f"{step.name}.log"
         order = Order(
             step,
-            marker.of(item.key, step, self.teller.run_id, timestamp(self.now()), there),
+            marker.of(item.key, step, self._run_id, timestamp(self.now()), there),
+            held,
             root,
-            root / LOGS / self.teller.run_id / f"{step.name}.log",
+            root / LOGS / self._run_id / log,
             given,
-            inherited(self.parts.environ, self.parts.python),
+            {**inherited(self.parts.environ, self.parts.python), **taken.environ},
             self.parts.python,
         )
+        self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
         threading.Thread(target=self._attempt, args=(order,), name=step.name, daemon=True).start()
 
     def _attempt(self, order: Order) -> None:
         """Run in the thread of a step: whatever happens, one answer is put into the queue."""
         try:
             self._done.put(attempt(order, self._groups, self.now))
-        except OSError as exc:
-            marker.put_back(order.root, order.marker)
+        except (OSError, MlopsError) as problem:
+            marker.put_back(order.held, order.marker)
             error = OutsideWorld(
-                f"step {order.step.name} cannot run: {exc}",
+                f"step {order.step.name} cannot run: {problem}",
                 code="cannot-run",
                 hint="mend it and run the same command again",
             )
@@ -193,73 +266,22 @@ class Session:
         except BaseException as problem:  # our bug; the main thread raises it
             self._done.put(problem)
 
-    def _next(self) -> Done | None:
-        try:
-            done = self._done.get(timeout=PATIENCE)
-        except queue.Empty:
-            return None
-        if isinstance(done, BaseException):
-            raise done
-        return done
-
-    def _settle(self, done: Done, task: Task) -> bool:
-        """Take what an attempt left: outputs on their way into the cache, or its error."""
-        name, error = done.order.step.name, done.error
-        item = self.items[name]
-        assert item.key is not None
-        task.advance()
-        self.deeds.seconds[name] = done.seconds
-        account = Account(
-            "done",
-            datetime.fromisoformat(done.order.marker.started),
-            done.seconds,
-            kept=self._kept.pop(name, {}),
-            log=self._log(done.order.log),
-        )
-        if error is None:
-            try:
-                outputs = {out: self.settling.store(out) for out in done.order.step.outs}
-            except MlopsError as problem:
-                marker.put_back(self.parts.root, done.order.marker)
-                error = problem
-            else:
-                outcome = done.outcome
-                metrics, facts = dict(outcome.metrics), dict(outcome.facts)
-                lock = Lock(name, item.key.digest, item.key.parts, outputs, metrics, facts)
-                self._result(item, lock, replace(account, lock=lock), "ran")
-                self.progress.say(f"{name} done in {done.seconds:.1f} s{shown(metrics)}.")
-                return True
-        status = "killed" if done.killed else "failed"
-        told = self.teller.record(item, replace(account, status=status, error=error))
-        self.settling.record(name, told)
-        self.deeds.failed.append(name)
-        self._errors.append(error)
-        self.progress.say(f"{name} {status} after {done.seconds:.1f} s.")
-        return False
-
-    def _result(self, item: Item, lock: Lock, account: Account, what: str) -> None:
-        name = item.step.name
-        self._paths |= {path: out.digest for path, out in lock.outputs.items()}
-        forget_parts(self._paths, self._partial, item.step)
-        self.settling.result(lock, self.teller.record(item, account))
-        self.deeds.did[name], self.deeds.metrics[name] = what, lock.metrics
-        self.deeds.seconds.setdefault(name, 0.0)
-
-    def _log(self, path: Path) -> str | None:
-        words = path.read_bytes() if path.exists() else b""
-        return self.settling.put(words) if words else None
+    def _settle(self, done: Done, *, last: bool) -> float | None:
+        one = self._running.pop(done.order.step.name)
+        self.slots.give(one.taken)
+        return self.results.take(done, one.item, one.kept, last=last)
 
     def _tell_kept(self, kept: Mapping[str, str]) -> None:
         for path, digest in kept.items():
             self.progress.say(f"{path} was changed by hand; the cache keeps it as {digest}")
 
-    def _stop(self, running: int, task: Task) -> None:
+    def _stop(self) -> None:
         """End what runs, take back its half-written outputs, and record it as killed."""
         self._groups.stop()
-        for _ in range(running):
+        while self._running:
             try:
                 done = self._done.get(timeout=process.GRACE)
             except queue.Empty:
                 break  # its marker stays, and the next run puts its outputs back
             if isinstance(done, Done):
-                self._settle(done, task)
+                self._settle(done, last=True)

@@ -16,14 +16,16 @@ from pathlib import Path
 
 from mlops_cli.ledger.append import Writes
 from mlops_cli.ledger.record import Record
+from mlops_cli.pipeline import checkpoint, marker, runcache
 from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline import marker, runcache
 from mlops_cli.pipeline.lock import Lock, Output
 from mlops_cli.pipeline.look import SMALL
+from mlops_cli.pipeline.marker import Held
 from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.statcache import StatCache
 
 TOGETHER = 1.0  # seconds of results that a crash may make run again
+MANY = 200  # results that wait for no second, as each holds a file open
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class Settling:
     digests: dict[str, str] = field(default_factory=dict)  # step → its record
     _results: list[tuple[Lock, str]] = field(default_factory=list)
     _records: list[tuple[str, Record]] = field(default_factory=list)
-    _over: list[str] = field(default_factory=list)
+    _over: list[Held] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _writer: BatchWriter | None = None
     _lease: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -67,12 +69,12 @@ class Settling:
             self._writer = self._open.enter_context(self.cache.writer())
         return str(self._writer.put(data))
 
-    def result(self, lock: Lock, record: Record) -> None:
-        """Take the result of a step that is done."""
+    def result(self, lock: Lock, record: Record, held: Held) -> None:
+        """Take the result of a step that is done; it is let go when all is written."""
         self._since = self._since or time.monotonic()
         self._results.append((lock, lock.key))
         self.record(lock.step, record)
-        self._over.append(lock.step)
+        self._over.append(held)
 
     def record(self, step: str, record: Record) -> None:
         """Take the record of an attempt that left no result."""
@@ -82,7 +84,8 @@ class Settling:
     @property
     def due(self) -> bool:
         """Whether something has waited long enough."""
-        return bool(self._since) and time.monotonic() - self._since >= TOGETHER
+        waited = bool(self._since) and time.monotonic() - self._since >= TOGETHER
+        return waited or len(self._over) >= MANY
 
     def flush(self) -> None:
         """Write all that waits."""
@@ -101,8 +104,9 @@ class Settling:
             runcache.remember(self.cache.root / "runs", key, seen)
         for step, record in self._records:
             self.digests[step] = str(self.ledger.spool(record))
-        for step in self._over:
-            marker.clear(self.root, step)
+        for held in self._over:
+            checkpoint.forget(self.root, held.step)
+            marker.clear(held)
         self._results, self._records, self._over, self._since = [], [], [], 0.0
 
     def _hold(self) -> None:

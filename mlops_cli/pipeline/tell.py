@@ -32,6 +32,7 @@ class Account:
     kept: Mapping[str, str] = field(default_factory=dict)
     log: str | None = None  # digest
     error: MlopsError | None = None
+    left: tuple[str, ...] = ()  # processes that outlived the step
 
 
 class Teller:
@@ -69,6 +70,8 @@ class Teller:
         facts = dict(lock.facts) if lock else {}
         if account.kept:
             facts["kept"] = dict(account.kept)
+        if account.left:
+            facts["left"] = list(account.left)
         return record(
             "run",
             time=self._now(),

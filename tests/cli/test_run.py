@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -244,18 +246,45 @@ def test_a_bad_pipeline_is_told_with_its_place(project: Path, mlops: Any) -> Non
     assert error["details"]["line"] == 6
 
 
-def test_a_second_run_at_the_same_time_is_refused_or_waits(project: Path, mlops: Any) -> None:
-    import fcntl
-
-    (project / ".mlops").mkdir()
-    with (project / ".mlops/run.lock").open("w") as lock:
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        error = mlops("run", "--json", code=30).error
-        assert error["code"] == "locked"
-        assert str(os.getpid()) in error["message"]
-    mlops("run", "--wait", code=0)
+def test_two_runs_at_the_same_time_share_the_work(
+    project: Path, console_script: str, environment: dict[str, str], git: Any
+) -> None:
+    """Each step runs once; whoever comes second waits for it and takes what it made."""
+    slow = "echo x >> count; while [ ! -e both ]; do sleep 0.02; done; echo other > out/other"
+    (project / "pipeline.yaml").write_text(PIPELINE.replace("echo other > out/other", slow))
+    runs = [
+        subprocess.Popen(
+            [console_script, "run", "-j4", "--json"],
+            cwd=project,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = ""
+    with selectors.DefaultSelector() as selector:
+        for run in runs:
+            assert run.stderr is not None
+            os.set_blocking(run.stderr.fileno(), False)
+            selector.register(run.stderr, selectors.EVENT_READ)
+        while "other waits for another mlops run." not in said:
+            for key, _ in selector.select(30):
+                said += os.read(key.fd, 1 << 16).decode()
+    (project / "both").touch()
+    results = [json.loads(run.communicate()[0]) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], results
+    assert (project / "count").read_text() == "x\n"
+    became = sorted(
+        step["did"] or "fresh"
+        for one in results
+        for step in one["data"]["steps"]
+        if step["step"] == "other"
+    )
+    assert became == ["ran", "shared"]
+    assert len(records(git)) == 3
+    assert git("status", "--short", "--", ".mlops", "metrics.json") == ""
 
 
 def test_declared_variables_are_part_of_the_key_and_never_shown(project: Path, mlops: Any) -> None:

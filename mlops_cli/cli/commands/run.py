@@ -13,6 +13,7 @@ from mlops_cli.pipeline.execute import RunParts, RunResult
 from mlops_cli.pipeline.graph import Graph, open_graph
 
 if TYPE_CHECKING:
+    from mlops_cli.config import Settings
     from mlops_cli.pipeline.plan import Item
 
 WORDS = {"run": "run", "restore": "restore", "skip": "fresh", "blocked": "blocked"}
@@ -37,7 +38,6 @@ def command(
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
 ) -> int:
     """Run the stale steps, in order and in parallel, and commit their locks.
 
@@ -59,13 +59,25 @@ def command(
         force=force,
         keep_going=keep_going,
         commit=not no_commit,
-        wait=wait,
+        machine=machine(ctx.settings),
         progress=ctx.progress,
     )
     actions = [name for name in named if graph.steps[name].action]
     acted = [] if dry_run else [_act(project, graph, name) for name in actions]
     data = as_json(result, dry_run=dry_run) | {"actions": acted}
     return ctx.show(data, "mlops.run/1", lambda: screen(result, acted, dry_run=dry_run))
+
+
+def machine(settings: Settings) -> dict[str, int | None]:
+    """Return what the settings say of this machine, for steps that ask for resources."""
+    from mlops_cli import quantities
+
+    mem = settings.get("run.mem")
+    return {
+        "cpus": settings.get("run.cpus"),
+        "gpus": settings.get("run.gpus"),
+        "mem": quantities.size(mem) if mem else None,
+    }
 
 
 def _act(project: Any, graph: Graph, name: str) -> dict[str, Any]:
@@ -115,7 +127,9 @@ def screen(result: RunResult, acted: list[dict[str, Any]], *, dry_run: bool) -> 
         ]
         lines.append(text.table(rows, ("step", "would", "because")))
     elif result.did:
-        counts = {word: list(result.did.values()).count(word) for word in ("ran", "restored")}
+        counts = {
+            word: list(result.did.values()).count(word) for word in ("ran", "restored", "shared")
+        }
         same = list(result.did.values()).count("unchanged")
         parts = [f"{count} {word}" for word, count in counts.items() if count]
         parts += [f"{same} unchanged"] if same else []

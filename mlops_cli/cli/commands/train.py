@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mlops_cli.cli import context
-from mlops_cli.cli.commands.run import as_json, screen
+from mlops_cli.cli.commands.run import as_json, machine, screen
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
 from mlops_cli.pipeline import execute
@@ -34,7 +34,6 @@ def command(
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for another run to end.")] = False,
 ) -> int:
     """Train models and evaluate them on later rows, with all that comes before.
 
@@ -54,7 +53,7 @@ def command(
         dry_run=dry_run,
         force=force,
         commit=not no_commit,
-        wait=wait,
+        machine=machine(ctx.settings),
         progress=ctx.progress,
     )
     data = as_json(result, dry_run=dry_run) | {"actions": [], "metrics": _metrics(parts, targets)}

@@ -1,0 +1,90 @@
+"""What attempts left, taken one by one: outputs on their way into the cache, or their error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from mlops_cli.errors import MlopsError
+from mlops_cli.pipeline import marker, retry
+from mlops_cli.pipeline.attempt import Done
+from mlops_cli.pipeline.conclude import Deeds, shown
+from mlops_cli.pipeline.lock import Lock
+from mlops_cli.pipeline.marker import Held
+from mlops_cli.pipeline.plan import Item
+from mlops_cli.pipeline.settle import Settling
+from mlops_cli.pipeline.sight import Sight
+from mlops_cli.pipeline.tell import Account, Teller
+from mlops_cli.progress import Progress
+
+What = Literal["ran", "restored"]
+
+
+@dataclass(slots=True)
+class Results:
+    """Writes down what steps did: into locks, cache and ledger, and for the summary of the run."""
+
+    root: Path
+    sight: Sight
+    settling: Settling
+    teller: Teller
+    progress: Progress
+    deeds: Deeds = field(default_factory=Deeds)
+    errors: list[MlopsError] = field(default_factory=list)
+    tries: dict[str, int] = field(default_factory=dict)  # step → attempts that ended
+
+    def take(self, done: Done, item: Item, kept: Mapping[str, str], *, last: bool) -> float | None:
+        """Take what an attempt left; return the seconds after which to try again, or None.
+
+        None with the step among `deeds.failed` is a failure for good; `last` allows no other try.
+        """
+        name, error = item.step.name, done.error
+        assert item.key is not None
+        self.tries[name] = tried = self.tries.get(name, 0) + 1
+        self.deeds.seconds[name] = done.seconds
+        began = datetime.fromisoformat(done.order.marker.started)
+        log = self._log(done.order.log)
+        account = Account("done", began, done.seconds, kept=kept, log=log, left=done.left)
+        for words in done.left:
+            self.progress.say(f"{name} left a process behind, which was ended: {words}")
+        if error is None:
+            try:
+                outputs = {out: self.settling.store(out) for out in item.step.outs}
+            except MlopsError as problem:
+                marker.put_back(done.order.held, done.order.marker)
+                error = problem
+            else:
+                outcome = done.outcome
+                metrics, facts = dict(outcome.metrics), dict(outcome.facts)
+                lock = Lock(name, item.key.digest, item.key.parts, outputs, metrics, facts)
+                self.made(item, lock, replace(account, lock=lock), "ran", done.order.held)
+                self.progress.say(f"{name} done in {done.seconds:.1f} s{shown(metrics)}.")
+                return None
+        status = "killed" if done.killed else "failed"
+        told = self.teller.record(item, replace(account, status=status, error=error))
+        self.settling.record(name, told)
+        pause = None if last or done.killed else retry.pause(item.step.retries, tried, done.failure)
+        how = f"{name} {status} after {done.seconds:.1f} s"
+        if pause is not None:
+            more = f"try {tried + 1} of {item.step.retries['times'] + 1} in {pause:g} s"
+            self.progress.say(f"{how} ({done.failure[0]}); {more}.")
+            return pause
+        self.deeds.failed.append(name)
+        self.errors.append(error)
+        self.progress.say(f"{how}.")
+        return None
+
+    def made(self, item: Item, lock: Lock, account: Account, what: What, held: Held) -> None:
+        """Take the outputs of a step, which stand at their places."""
+        name = item.step.name
+        self.sight.made(item.step, lock)
+        self.settling.result(lock, self.teller.record(item, account), held)
+        self.deeds.did[name], self.deeds.metrics[name] = what, lock.metrics
+        self.deeds.seconds.setdefault(name, 0.0)
+
+    def _log(self, path: Path) -> str | None:
+        words = path.read_bytes() if path.exists() else b""
+        return self.settling.put(words) if words else None

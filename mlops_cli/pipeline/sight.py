@@ -1,0 +1,81 @@
+"""What a run sees as it goes on: the digests of paths, and the locks, as they are by now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlops_cli.pipeline.lock import Lock, find_lock
+from mlops_cli.pipeline.look import digest_at
+from mlops_cli.pipeline.plan import UNKNOWN, Item, forget_parts, judge, partial
+from mlops_cli.pipeline.step import Step
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.parts import RunParts
+    from mlops_cli.pipeline.prospect import Prospect
+
+
+@dataclass(slots=True)
+class Sight:
+    """What was looked at to make the plan, kept up with what steps do."""
+
+    parts: RunParts
+    found: Prospect
+    locks: dict[str, Lock] = field(default_factory=dict)
+    _paths: dict[str, str | None] = field(default_factory=dict)
+    _partial: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.locks = dict(self.found.locks)
+        self._paths = dict(self.found.world.paths)
+        self._partial = partial(self.found.graph, self._paths)
+
+    def digest(self, path: str) -> str | None:
+        """Return the digest of what is at `path` now; it is read."""
+        return digest_at(self.parts.root, path, stats=self.parts.stats, store=self.parts.cache)
+
+    def known(self, path: str) -> str | None:
+        """Return the digest of what is at `path`; it is read when nothing is known of it."""
+        known = self._paths.get(path)
+        return self.digest(path) if known in (None, UNKNOWN) else known
+
+    def judge(self, planned: Item) -> Item:
+        """Return what to do with a step, all before it being done: it may turn out unchanged."""
+        step = planned.step
+        for path in {*step.deps, *step.outs}:
+            if self._paths.get(path) == UNKNOWN or path in self._partial:
+                self._paths[path] = self.digest(path)
+        codes = {reason.code for reason in planned.because}
+        return judge(
+            step,
+            self.locks.get(step.name),
+            self._paths,
+            self.found.world,
+            recall=self.found.recall,
+            forced="forced" in codes,
+            interrupted="interrupted" in codes,
+        )
+
+    def changed_by_others(self, step: Step, mine: Collection[str]) -> bool:
+        """Return whether another run wrote a lock of `step`, or of a step right before it, since
+        this was last asked; `mine` are steps whose locks this run wrote."""
+        changed = False
+        for name in (step.name, *self.found.graph.before[step.name]):
+            if name in mine:
+                continue
+            now = find_lock(self.parts.root, name)
+            if now != self.locks.get(name):
+                changed = True
+                self.locks.pop(name, None)
+                if now:
+                    self.locks[name] = now
+        if changed:
+            self._paths |= dict.fromkeys({*step.deps, *step.outs}, UNKNOWN)
+        return changed
+
+    def made(self, step: Step, lock: Lock) -> None:
+        """Take note of what `step` made."""
+        self.locks[step.name] = lock
+        self._paths |= {path: out.digest for path, out in lock.outputs.items()}
+        forget_parts(self._paths, self._partial, step)
