@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -51,10 +52,14 @@ class Conflict:
         return f"mlops merge --ours|--theirs{both} {self.name}"
 
 
-def conflicts(root: Path, git: Git) -> list[Conflict]:
-    """Return all that is undecided, by file. Costs two processes of git and a look into each."""
+def conflicts(root: Path, git: Git, known: Iterable[str] | None = None) -> list[Conflict]:
+    """Return all that is undecided, by file; two processes of git and a look into each file.
+
+    `known` are the files that stand for data: who has them spares git a walk of the work tree.
+    """
     left = {one.path: one for one in unmerged(git)}
-    files = {*pointer_files(root, git), *(path for path in left if kind_of(path))}
+    standing = pointer_files(root, git) if known is None else known
+    files = {*standing, *(path for path in left if kind_of(path))}
     files |= {f"{LOCKS}/{file.name}" for file in (root / LOCKS).glob("*.json")}
     files |= {f"environments/{file.name}" for file in (root / "environments").glob("*.yaml")}
     found = []

@@ -82,7 +82,7 @@ def command(
     tracked = _tracked(project)
     answers = {
         "pipeline": _pipeline(project, found),
-        "workspace": _workspace(project, tracked, found, _undecided(project)),
+        "workspace": _workspace(project, tracked, found, _undecided(project, tracked)),
         "storage": _storage(project, tracked),
     }
     clean = all(answer.clean for answer in answers.values())
@@ -146,12 +146,13 @@ def _elsewhere(project: Project) -> bool:
     return bool(project.settings.group("remotes"))
 
 
-def _undecided(project: Project) -> list[Row]:
+def _undecided(project: Project, tracked: list[Tracked]) -> list[Row]:
     from mlops_cli.workspace.conflicts import conflicts, reason
 
+    sources = [one.source for one in tracked]
     return [
         Row(one.name, "undecided", reason(project.root, one, project.cache), one.mend)
-        for one in conflicts(project.root, project.git)
+        for one in conflicts(project.root, project.git, sources)
     ]
 
 
