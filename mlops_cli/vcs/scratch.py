@@ -2,7 +2,8 @@
 
 git knows it as a work tree of this clone, so objects, refs and settings are shared, and what it
 refers to is kept by gc. A lock file beside it is held while it is used: the kernel frees it when
-its holder dies, and the next who makes a scratch removes what dead processes left.
+its holder dies, and the next who makes a scratch removes what dead processes left, and ends what
+they left running.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,10 +61,19 @@ def sweep(git: Git) -> int:
     for root in abandoned(git):
         lock = root.with_suffix(".lock")
         with contextlib.suppress(FileNotFoundError, BlockingIOError), _locked(lock):
+            _end_within(root)
             _remove(git, root)
             lock.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def _end_within(root: Path) -> None:
+    """Kill what the dead user started and left running in its tree; found where there is /proc."""
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if place.readlink().is_relative_to(root):
+                os.kill(int(place.parent.name), signal.SIGKILL)
 
 
 def _check_out(git: Git, root: Path, commit: str) -> None:

@@ -27,6 +27,7 @@ status · doctor --offline · config list · config get cache.dir · schema --li
 ls · du --history · verify · verify --level sizes · verify delay@v1 · dag
 explain train.delay · feature list · feature profile data/weather · feature validate weather
 feature get airport_now · feature history airport_now · feature test airport_now · runs list
+reproduce HEAD --step data.weather
 runs show · runs search step=train.delay · models list · models show delay@production
 models history delay · models card delay · deploy plan · deploy status · deploy logs
 deploy history · monitor report · lineage delay@production · run --dry-run · merge · hooks list

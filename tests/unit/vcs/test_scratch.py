@@ -54,17 +54,23 @@ def test_an_unknown_revision_leaves_nothing(two: Git) -> None:
 
 def test_what_a_killed_process_left_is_swept_and_what_is_used_is_not(two: Git) -> None:
     script = (
-        "import os,signal,sys\nfrom pathlib import Path\n"
+        "import os,signal,subprocess,sys\nfrom pathlib import Path\n"
         "from mlops_cli.vcs.repo import Git\nfrom mlops_cli.vcs.scratch import scratch\n"
-        "with scratch(Git(Path(sys.argv[1]))): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with scratch(Git(Path(sys.argv[1]))) as git:\n"
+        "    print(subprocess.Popen(['sleep', '60'], cwd=git.root).pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     words = [sys.executable, "-c", script, str(two.root)]
-    done = subprocess.run(words, check=False, env={"PATH": os.environ["PATH"]})
+    environment = {"PATH": os.environ["PATH"]}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as done:
+        assert done.stdout is not None
+        left = int(done.stdout.readline())
     assert done.returncode == -signal.SIGKILL
     (dead,) = abandoned(two)
     assert (dead / "a").exists()
     with scratch(two) as other:
         assert not dead.exists()
+        assert not Path(f"/proc/{left}/exe").exists(), "what it had started is ended"
         assert sweep(two) == 0
         assert (other.root / "a").exists()
     assert two.run("worktree", "list").count("\n") == 0

@@ -1,0 +1,278 @@
+"""A reproduction: the steps run again where nothing of before is, and what comes out is compared.
+
+Nothing of it is remembered: it has a work tree and a cache of its own, and tells no ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from mlops_cli.errors import IntegrityError, MlopsError, NotFound
+from mlops_cli.experiments.place import bring, elsewhere, fetch
+from mlops_cli.experiments.recorded import Expected, Recorded
+from mlops_cli.experiments.why import Difference, in_order, of_environments, of_parts
+from mlops_cli.ledger.record import Record
+from mlops_cli.pipeline import execute
+from mlops_cli.pipeline import lock as locks
+from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.digest import Digest
+from mlops_cli.vcs.repo import Git, Identity
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.runner import Clock
+    from mlops_cli.pipeline.step import Step
+    from mlops_cli.project import Project
+    from mlops_cli.store.cache import Cache
+
+Verdict = Literal["identical", "within tolerance", "differs"]
+NAMED = 5  # files of a folder that are told
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one step. `outputs` maps those that differ to what was and what is now."""
+
+    step: str
+    verdict: Verdict
+    outputs: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    because: tuple[Difference, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """The answer; `steps` are in the order in which they ran."""
+
+    of: Recorded
+    steps: tuple[Judged, ...]
+    restored: tuple[str, ...] = ()  # frozen steps, whose outputs were taken as they are
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the steps."""
+        found = {one.verdict for one in self.steps}
+        words: tuple[Verdict, ...] = ("differs", "within tolerance")
+        return next((word for word in words if word in found), "identical")
+
+    @property
+    def first(self) -> Judged | None:
+        """The first step that differs."""
+        return next((one for one in self.steps if one.verdict == "differs"), None)
+
+
+class Unnamed(Git):
+    """A git that asks for no name: nothing is committed, and nobody is told who reproduced."""
+
+    def identity(self) -> Identity:
+        return Identity("nobody", "")
+
+
+@dataclass(slots=True)
+class Aside:
+    """Stands in for the ledger: what is told is heard here and goes no further."""
+
+    records: list[Record] = field(default_factory=list)
+
+    def spool(self, record: Record) -> Digest:
+        self.records.append(record)
+        return record.digest
+
+    def flush(self) -> list[Digest]:
+        return []
+
+
+def reproduce(
+    project: Project,
+    wanted: Recorded,
+    environ: Mapping[str, str],
+    *,
+    only: Sequence[str] = (),
+    now: Clock,
+    jobs: int = 1,
+    progress: Progress = SILENT,
+) -> Reproduction:
+    """Run again what `wanted` tells of, from its commit alone, and hold the outcome against it.
+
+    `only` names the steps that are wanted, with those before them; all when empty.
+
+    Raises NotFound ("missing-input", "no-remote", "missing-object"), ConfigError and what else
+    keeps steps from running; a step that fails is an answer, not an error.
+    """
+    with elsewhere(project, wanted.commit, isolated=True) as there:
+        if wanted.patch:
+            _patch(project, there, wanted.patch)
+        graph = open_graph(there.root, cache=project.cache.root / "parsed")
+        names = _steps(graph, wanted, only)
+        frozen = [name for name in names if graph.steps[name].frozen and name in wanted.steps]
+        bring(project, there, graph, names, now=now(), progress=progress)
+        _bring_frozen(project, there, frozen, now=now, progress=progress)
+        aside = Aside()
+        parts = replace(RunParts.of(there, environ), git=Unnamed(there.root), ledger=aside)
+        began = now()
+        try:
+            execute.run(
+                parts,
+                graph,
+                [name for name in names if name not in frozen],
+                now=now,
+                jobs=jobs,
+                force=True,
+                keep_going=True,
+                commit=False,
+                progress=progress,
+            )
+        except MlopsError:
+            if not any(record["status"] == "failed" for record in aside.records):
+                raise
+        told = {str(record["step"]): record for record in aside.records}
+        done = [name for name, record in told.items() if record["status"] == "done"]
+        made = locks.read_locks(there.root, done)
+        steps: dict[str, Judged] = {}
+        for name in names:
+            if name in wanted.steps and name not in frozen:
+                steps[name] = _judge(
+                    graph,
+                    graph.steps[name],
+                    wanted.steps[name],
+                    made.get(name),
+                    told.get(name),
+                    steps,
+                )
+        judged = tuple(_detailed(one, there.cache) for one in steps.values())
+        return Reproduction(wanted, judged, tuple(frozen), (now() - began).total_seconds())
+
+
+def _steps(graph: Graph, wanted: Recorded, only: Sequence[str]) -> list[str]:
+    """Return the steps that were recorded and all before them, in order."""
+    known = [graph.name(word) for word in only] or [n for n in wanted.steps if n in graph.steps]
+    chosen = graph.select(known)
+    names = [name for name, step in graph.steps.items() if name in chosen and not step.action]
+    if not names:
+        raise NotFound(
+            f"the pipeline at {wanted.commit[:12]} has none of the steps that were recorded",
+            code="nothing-recorded",
+            hint=f"git show {wanted.commit[:12]}:pipeline.yaml",
+        )
+    return names
+
+
+def _patch(project: Project, there: Project, digest: str) -> None:
+    from mlops_cli.vcs.answer import failed
+
+    words = ("apply", "--binary", "--whitespace=nowarn", "-")
+    answer = there.git.call(*words, input=project.cache.read(Digest(digest)))
+    if answer.code != 0:
+        raise failed(words, answer)
+
+
+def _bring_frozen(
+    project: Project, there: Project, frozen: Sequence[str], *, now: Clock, progress: Progress
+) -> None:
+    """Have the outputs of frozen steps where a run restores them from."""
+    from mlops_cli.store.copying import copy
+    from mlops_cli.workspace.tracked import tracked
+
+    if frozen:
+        wanted = [one for one in tracked(there.root, there.git) if one.step in frozen]
+        fetch(project, wanted, now=now(), progress=progress)
+        copy(project.cache, there.cache, [one.root for one in wanted])
+
+
+def _judge(
+    graph: Graph,
+    step: Step,
+    expected: Expected,
+    lock: locks.Lock | None,
+    record: Record | None,
+    before: Mapping[str, Judged],
+) -> Judged:
+    """Return how what a step made now stands to what it made then."""
+    if lock is None:
+        error = (record["error"] or {}).get("message") if record else None
+        first = [name for name in graph.before[step.name] if name in before]
+        blamed = () if record else _follows(first, before)
+        because = blamed or tuple(_because(expected, record, None))
+        return Judged(step.name, "differs", because=because, error=error or "it did not run")
+    outputs = {
+        path: (digest, lock.outputs[path].digest if path in lock.outputs else None)
+        for path, digest in expected.outputs.items()
+        if path not in lock.outputs or lock.outputs[path].digest != digest
+    }
+    if not outputs:
+        return Judged(step.name, "identical")
+    metrics = {
+        name: (expected.metrics.get(name), lock.metrics.get(name))
+        for name in dict.fromkeys([*expected.metrics, *lock.metrics])
+        if expected.metrics.get(name) != lock.metrics.get(name)
+    }
+    because = tuple(in_order(_because(expected, record, lock)))
+    verdict: Verdict = "differs"
+    if step.determinism == "stochastic" or (
+        step.determinism == "tolerant" and _close(step.tolerance, metrics)
+    ):
+        verdict = "within tolerance"
+    made = {graph.producers[one.name] for one in because if one.name in graph.producers}
+    own = tuple(one for one in because if graph.producers.get(one.name) not in before)
+    return Judged(step.name, verdict, outputs, metrics, own or _follows(sorted(made), before))
+
+
+def _follows(names: Sequence[str], before: Mapping[str, Judged]) -> tuple[Difference, ...]:
+    return tuple(
+        Difference("data", name, f"{name}, which comes first, {before[name].verdict}")
+        for name in names
+        if name in before and before[name].verdict != "identical"
+    )
+
+
+def _because(
+    expected: Expected, record: Record | None, lock: locks.Lock | None
+) -> list[Difference]:
+    """Return all that is known to differ; that a step is not deterministic where nothing is."""
+    found: list[Difference] = []
+    if lock is not None and expected.parts is not None:
+        found += of_parts(expected.parts, lock.parts)
+    elif lock is not None and expected.key != lock.key:
+        found.append(Difference("code", "key", "its key is another, and its parts are not known"))
+    if record is not None and expected.environment is not None:
+        found += of_environments(expected.environment, record["environment"])
+    if not found and lock is not None:
+        same = "all that its key is made of is the same: the step itself is not deterministic"
+        found.append(Difference("determinism", "", same))
+    return found
+
+
+def _close(
+    tolerance: Mapping[str, float], metrics: Mapping[str, tuple[float | None, float | None]]
+) -> bool:
+    """Tell whether every metric is as near as `tolerance` allows; what it does not name is not
+    asked for. A step of which no metric is named promises nothing that could be checked."""
+    named = {name: pair for name, pair in metrics.items() if name in tolerance}
+    return bool(tolerance) and all(
+        old is not None and new is not None and abs(old - new) <= tolerance[name]
+        for name, (old, new) in named.items()
+    )
+
+
+def _detailed(judged: Judged, cache: Cache) -> Judged:
+    """Name the files by which two folders differ, where both are still known."""
+    from mlops_cli.store.files.compare import changes
+
+    found: dict[str, tuple[str, str | None]] = {}
+    for path, (old, new) in judged.outputs.items():
+        try:
+            inside = changes(cache, Digest(old), Digest(str(new)), limit=NAMED) if new else []
+        except (MlopsError, IntegrityError, ValueError):
+            inside = []  # a file, or its old listing is gone: the digest says enough
+        for change in inside[:NAMED]:
+            one, other = change.old, change.new
+            was = str(one.digest) if one and one.digest else "nothing"
+            found[f"{path}/{change.path}"] = was, str(other.digest) if other else None
+        if not inside:
+            found[path] = old, new
+    return replace(judged, outputs=found)
