@@ -49,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "run": _at("run", "pipeline", "Run the stale steps, record and commit"),
     "dag": _at("dag", "pipeline", "Draw the graph of steps"),
     "explain": _at("explain", "pipeline", "Say what a step depends on and why it is stale"),
+    "reproduce": _at("reproduce", "pipeline", "Run again from a commit; is it the same?"),
     "feature": _at("feature", "features", "Validate, profile, build and read features"),
     "train": _at("train", "experiments", "Train and evaluate models"),
     "runs": _at("runs", "experiments", "List, show and search what was run"),
