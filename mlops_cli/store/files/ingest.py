@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.digest import RAW_LENGTH, Digest
 from mlops_cli.store.files.edited import settle
 from mlops_cli.store.files.linked import beside
-from mlops_cli.store.files.reading import read_unknown
+from mlops_cli.store.files.reading import Reading
 from mlops_cli.store.files.scan import Folder, Ignored, Kind, Scan, mode_of, scan
 from mlops_cli.store.statcache import FACTS, UNKNOWN, Known, StatCache, encoded, settled
 from mlops_cli.store.tree import Row, write_rows
@@ -48,14 +49,18 @@ def ingest(
     """
     if stats is not None:
         settle(beside(stats), cache, path)
-    found = scan(path, ignored=ignored, cache_root=cache.root)
-    unsettled = _recognise(found, stats)
-    stamp = stats.clock() if stats and unsettled else 0
-    with cache.writer() as writer:
-        _forget_what_is_not_stored(found, cache, writer)
-        read_unknown(found, writer=writer, progress=progress, jobs=jobs)
+    memory = _Memory(path, stats)
+    with (
+        cache.writer() as writer,
+        Reading(writer=writer, progress=progress, jobs=jobs) as reading,
+    ):
+        found = _look(path, ignored, cache, memory, reading)
+        _forget_what_is_not_stored(memory.met, cache, writer)
+        for folder in memory.met:
+            reading.take(folder)
+        reading.finish()
         _assemble(found, writer=writer)
-    _remember(found, unsettled, stats, stamp)
+    memory.keep(found)
     return total(found)
 
 
@@ -88,66 +93,115 @@ def survey(
     """Return the scan of `path` with every digest filled in."""
     if cache is not None and stats is not None:
         settle(beside(stats), cache, path)
-    found = scan(path, ignored=ignored, cache_root=cache.root if cache else None)
-    unsettled = _recognise(found, stats)
-    stamp = stats.clock() if stats and unsettled else 0
-    read_unknown(found, writer=None, progress=progress, jobs=jobs)
+    memory = _Memory(path, stats)
+    with Reading(writer=None, progress=progress, jobs=jobs) as reading:
+        found = _look(path, ignored, cache, memory, reading)
+        for folder in memory.met:
+            reading.take(folder)
+        reading.finish()
     _assemble(found)
-    _remember(found, unsettled, stats, stamp)
+    memory.keep(found)
     return found
 
 
-def _recognise(found: Scan, stats: StatCache | None) -> list[Folder]:
-    """Fill in the digests of all files that look as they did; return the folders that differ."""
-    if stats is None:
-        return []
-    known = stats.load(found.folders[0].path, below=found.kind == "tree")
-    unsettled = []
-    step = FACTS.size
-    for folder in found.folders:
-        former = known.get(folder.path)
-        if former is None:
-            unsettled.append(folder)
-            continue
-        if folder.facts == former.facts and encoded(folder.names) == former.names:
-            folder.digests = digests = _raws(former)
+def _look(
+    path: Path, ignored: Ignored | None, cache: Cache | None, memory: _Memory, reading: Reading
+) -> Scan:
+    """Return the scan; what lies in folders never met before is being read already."""
+
+    def seen(folder: Folder) -> None:
+        if not memory.recognise(folder):
+            reading.take(folder)
+
+    return scan(path, ignored=ignored, cache_root=cache.root if cache else None, seen=seen)
+
+
+class _Memory:
+    """What the stat cache knows of one path, and what it is to know."""
+
+    def __init__(self, path: Path, stats: StatCache | None) -> None:
+        self._path, self._stats = os.path.abspath(path), stats
+        self._known: dict[str, Known] | None = None
+        self._stamp: int | None = None
+        self.met: list[Folder] = []  # of which something was known
+        self._unsettled: list[Folder] = []  # of which not all was
+
+    def recognise(self, folder: Folder) -> bool:
+        """Fill in the digests of all files that look as they did; return whether the folder was
+        known at all."""
+        if self._stats is None:
+            return False
+        single = folder.path == os.path.dirname(self._path)  # the folder of one file
+        if self._known is None:
+            self._known = self._stats.load(folder.path, below=not single)
+        former = self._known.pop(folder.path, None)
+        if former is not None:
+            self.met.append(folder)
+            if _fill_in(folder, former) or (single and UNKNOWN not in folder.digests):
+                return True
+        if self._stamp is None:
+            # before any file is read, and only where something has changed
+            self._stamp = self._stats.clock()
+        self._unsettled.append(folder)
+        return former is not None
+
+    def keep(self, found: Scan) -> None:
+        """Keep what was read, except files so young that they could still change unseen."""
+        if self._stats is None or self._stamp is None:
+            return
+        changed: dict[str, Known] = {}
+        for folder in self._unsettled:
+            whole = found.kind == "tree" and not folder.folders
+            changed[folder.path] = settled(
+                Known(
+                    encoded(folder.names),
+                    folder.facts,
+                    b"".join(folder.digests),
+                    folder.tree if whole else b"",
+                    folder.size,
+                ),
+                self._stamp,
+            )
+        if found.kind == "tree":
+            self._stats.replace(changed.items())
+        else:
+            self._stats.merge(changed)
+
+
+def _fill_in(folder: Folder, former: Known) -> bool:
+    """Fill in what is known of `folder`; return whether that was all."""
+    if encoded(folder.names) == former.names:
+        raws = _raws(former)
+        if folder.facts == former.facts:
+            folder.digests = raws
             if not folder.folders and former.tree:
-                folder.tree, folder.size, folder.files = former.tree, former.size, len(digests)
-            elif UNKNOWN in digests:
-                unsettled.append(folder)
-            continue
-        unsettled.append(folder)
-        if encoded(folder.names) == former.names:
-            folder.digests = [
-                digest if now == was else UNKNOWN
-                for digest, now, was in zip(
-                    _raws(former), folder.stats(), FACTS.iter_unpack(former.facts), strict=True
-                )
-            ]
-            continue
-        by_name = former.by_name()
-        for at, name in enumerate(folder.names):
-            facts, digest = by_name.get(name.encode(), (b"", UNKNOWN))
-            if facts == folder.facts[at * step : (at + 1) * step]:
-                folder.digests[at] = digest
-    if found.kind == "file" and UNKNOWN not in found.folders[0].digests:
-        return []
-    return unsettled
+                folder.tree, folder.size, folder.files = former.tree, former.size, len(raws)
+                return True
+            return UNKNOWN not in raws
+        looks = zip(raws, folder.stats(), FACTS.iter_unpack(former.facts), strict=True)
+        folder.digests = [raw if now == was else UNKNOWN for raw, now, was in looks]
+        return False
+    by_name, step = former.by_name(), FACTS.size
+    for at, name in enumerate(folder.names):
+        facts, digest = by_name.get(name.encode(), (b"", UNKNOWN))
+        if facts == folder.facts[at * step : (at + 1) * step]:
+            folder.digests[at] = digest
+    return False
 
 
 def _raws(known: Known) -> list[bytes]:
     return list(unpack(f"{RAW_LENGTH}s" * (len(known.digests) // RAW_LENGTH), known.digests))
 
 
-def _forget_what_is_not_stored(found: Scan, cache: Cache, writer: BatchWriter) -> None:
+def _forget_what_is_not_stored(met: list[Folder], cache: Cache, writer: BatchWriter) -> None:
     """A digest that is known spares reading the file only if its bytes are in this cache."""
-    known = {digest for folder in found.folders for digest in folder.digests}
+    known = {digest for folder in met for digest in folder.digests}
     known.discard(UNKNOWN)
     lacking = cache.lacking(known)
     writer.rely(*(known - lacking))
     if not lacking:
         return
-    for folder in found.folders:
+    for folder in met:
         if not lacking.isdisjoint(folder.digests):
             folder.digests = [UNKNOWN if raw in lacking else raw for raw in folder.digests]
             folder.tree = b""
@@ -188,26 +242,3 @@ def rows(folder: Folder) -> list[Row]:
         (name, "dir", inner.tree.hex(), inner.size, inner.files) for name, inner in folder.folders
     ]
     return found
-
-
-def _remember(found: Scan, unsettled: list[Folder], stats: StatCache | None, stamp: int) -> None:
-    """Keep what was read, except files so young that they could still change unseen."""
-    if stats is None or not unsettled:
-        return
-    changed: dict[str, Known] = {}
-    for folder in unsettled:
-        whole = found.kind == "tree" and not folder.folders
-        changed[folder.path] = settled(
-            Known(
-                encoded(folder.names),
-                folder.facts,
-                b"".join(folder.digests),
-                folder.tree if whole else b"",
-                folder.size,
-            ),
-            stamp,
-        )
-    if found.kind == "tree":
-        stats.replace(changed.items())
-    else:
-        stats.merge(changed)

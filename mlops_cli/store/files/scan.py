@@ -52,10 +52,17 @@ class Scan:
     folders: tuple[Folder, ...]  # for a file: one folder that holds only this file
 
 
-def scan(path: Path, *, ignored: Ignored | None = None, cache_root: Path | None = None) -> Scan:
+def scan(
+    path: Path,
+    *,
+    ignored: Ignored | None = None,
+    cache_root: Path | None = None,
+    seen: Callable[[Folder], None] = lambda _: None,
+) -> Scan:
     """Look at everything under `path`. Links are never followed, except those that lead to an
     object under `cache_root`: these are the files of a checkout by symlink.
 
+    `seen` gets each folder as soon as it was looked at, in no order; what it raises ends the scan.
     Raises NotFound ("missing-path"), StateRefused ("special-file", "reserved-name", "is-a-link",
     "file-changed"), OutsideWorld ("cannot-read").
     """
@@ -73,7 +80,9 @@ def scan(path: Path, *, ignored: Ignored | None = None, cache_root: Path | None 
             details={"path": str(path)},
         ) from None
     if not stat.S_ISDIR(found.st_mode):
-        return Scan("file", (_single(top, found, objects),))
+        single = _single(top, found, objects)
+        seen(single)
+        return Scan("file", (single,))
     root = Folder(top, "")
     folders = [root]
     waiting = [root]
@@ -83,6 +92,7 @@ def scan(path: Path, *, ignored: Ignored | None = None, cache_root: Path | None 
             _look(folder, ignored, objects)
         except OSError as exc:
             raise unreadable(exc) from exc
+        seen(folder)
         for _, inner in folder.folders:
             folders.append(inner)
             waiting.append(inner)
