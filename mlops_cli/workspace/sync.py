@@ -98,11 +98,9 @@ def plan_push(
     everything: bool = False,
 ) -> Outgoing:
     """Ask the remote what it has and return what a push would send; sends nothing."""
-    from mlops_cli.store.remotes.layout import check_format
     from mlops_cli.store.transfer import transfer
 
-    layout = check_format(remote, required=False)
-    index = refresh(remote, memory(cache.root, remote.id), now=now, thorough=True)
+    layout, index = _look(cache, remote, now=now, pushing=True)
     roots = [one.root for one in tracked]
     plan = transfer.plan_push(cache, index, roots, everything=everything)
     return Outgoing(plan, index, layout)
@@ -122,7 +120,7 @@ def push(
         outgoing.plan, cache, remote, outgoing.index, compress=remote.compress, progress=progress
     )
     if sent.objects and remote.listing:
-        leave_listing(remote)
+        leave_listing(remote, index.listing())
     return sent, index
 
 
@@ -140,13 +138,24 @@ def fetch(
     progress: Progress = SILENT,
 ) -> Fetched:
     """Bring into the cache whatever of `tracked` it lacks; the workspace stays as it is."""
-    from mlops_cli.store.remotes.layout import check_format
     from mlops_cli.store.transfer import fetch as fetching
 
     ignore.hide(cache.root)
-    check_format(remote)
-    index = refresh(remote, memory(cache.root, remote.id), now=now)
+    _, index = _look(cache, remote, now=now)
     return fetching.fetch(cache, remote, index, [one.root for one in tracked], progress=progress)
+
+
+def _look(
+    cache: Cache, remote: Remote, *, now: datetime, pushing: bool = False
+) -> tuple[bytes | None, RemoteIndex]:
+    """Ask the remote how it is laid out and what it holds."""
+    from mlops_cli.store.remotes.layout import check_format
+    from mlops_cli.store.transfer.together import at_once
+
+    folder = memory(cache.root, remote.id)
+    asking = lambda: check_format(remote, required=not pushing), lambda: remote.list("index")
+    layout, listed = at_once(remote, asking)
+    return layout, refresh(remote, folder, now=now, thorough=pushing, listed=listed)
 
 
 def _standing(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlops_cli.project import Project
     from mlops_cli.store.transfer.transfer import PushPlan
 
-AROUND = 4  # to begin, and at the end to leave a listing and look whether it still holds
+AROUND = 3  # to begin, and at the end to leave a listing and look whether it still holds
 
 
 def command(

@@ -57,17 +57,18 @@ def start(remote: Remote, found: bytes | None) -> None:
     remote.write(FORMAT_FILE, found or text.encode(), replace=False)
 
 
-def leave_listing(remote: Remote) -> None:
-    """Write the names of the index files where those find them who can read but not list.
+def leave_listing(remote: Remote, names: dict[str, int]) -> None:
+    """Write the names of the index files where those find them who can read but not list; `names`
+    are those, each with its size, that are known to be there.
 
     Several pushes may do so at once: each looks again after it has written, and whoever wrote
     last has seen all that was there before.
     """
     written: dict[str, int] | None = None
-    while (names := remote.list("index")) != written:
+    while names != written:
         lines = [f"{size} index/{name}\n" for name, size in sorted(names.items())]
         remote.write(LISTING, "".join(lines).encode())
-        written = names
+        written, names = names, remote.list("index")
 
 
 def _check_folder(remote: Remote, *, create: bool) -> None:

@@ -9,11 +9,13 @@ over there is a difference of sets.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "mlops.remote-memory/1"
 PACKED, RECIPES, WHOLE = ".idx", ".rcp", ".whole"
+_TOPS = {PACKED: "packs", RECIPES: "recipes", WHOLE: "objects"}  # where what they name lies
 
 
 class Spot(NamedTuple):
@@ -86,6 +89,14 @@ class RemoteIndex:
             return (self.folder / "index" / name).read_bytes()
         except FileNotFoundError:
             return b""
+
+    def listing(self) -> dict[str, int]:
+        """Return name → size of the index files."""
+        found = {}
+        for name in self.names:
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = (self.folder / "index" / name).stat().st_size
+        return found
 
     def with_names(self, names: Iterable[str]) -> RemoteIndex:
         """Return the index after a push that added `names`."""
@@ -171,28 +182,41 @@ def save(index: RemoteIndex) -> None:
     fsio.write_atomic(index.folder / "state.json", encode.readable_json(state), durable=False)
 
 
-def refresh(remote: Remote, folder: Path, *, now: datetime, thorough: bool = False) -> RemoteIndex:
+def refresh(
+    remote: Remote,
+    folder: Path,
+    *,
+    now: datetime,
+    thorough: bool = False,
+    listed: Mapping[str, int] | None = None,
+) -> RemoteIndex:
     """Return what `remote` says it holds now; only index files that are new are fetched.
 
     `thorough` also lists packs and objects, so that what was lost over there counts as missing.
+    `listed` is the listing of `index`, where the caller has it already.
     """
+    from mlops_cli.store.transfer.together import at_once  # `status` asks nobody
+
     former = remembered(folder, remote.url)
     # before the packs: what the index names was there before it
-    listed = {
+    there = {
         name: size
-        for name, size in remote.list("index").items()
+        for name, size in (remote.list("index") if listed is None else listed).items()
         if Path(name).suffix in (PACKED, RECIPES, WHOLE)
     }
-    have = set()
-    for name in sorted(listed):
-        target = folder / "index" / name
-        if _holds(target, listed[name], name, known=name in former.names):
-            have.add(name)
-            continue
-        data = remote.read(f"index/{name}", 0, listed[name])
+    have = {
+        name
+        for name, size in there.items()
+        if _holds(folder / "index" / name, size, name, known=name in former.names)
+    }
+
+    def bring(name: str) -> None:
+        data = remote.read(f"index/{name}", 0, there[name])
         if data is not None and _right(data, name):
-            fsio.write_atomic(target, data, durable=False)
+            fsio.write_atomic(folder / "index" / name, data, durable=False)
             have.add(name)
+
+    at_once(remote, [partial(bring, name) for name in sorted(there.keys() - have)])
     gone = _gone(remote, folder, have) if thorough else set()
     intact = former.names <= have and not gone
     fresh = RemoteIndex(
@@ -209,13 +233,17 @@ def refresh(remote: Remote, folder: Path, *, now: datetime, thorough: bool = Fal
 
 def _gone(remote: Remote, folder: Path, names: set[str]) -> set[str]:
     """Return what the index files `names` speak of and a listing lacks, or shows too short."""
-    listed: dict[str, dict[str, int]] = {}
+    from mlops_cli.store.transfer.together import at_once
+
+    kinds = {Path(name).suffix for name in names}
+    tops = [top for suffix, top in _TOPS.items() if suffix in kinds]
+    listed = dict(
+        zip(tops, at_once(remote, [partial(remote.list, top) for top in tops]), strict=True)
+    )
 
     def size(place: str) -> int:
-        top = place.partition("/")[0]
-        if top not in listed:
-            listed[top] = remote.list(top)
-        return listed[top].get(place[len(top) + 1 :], -1)
+        top, _, rest = place.partition("/")
+        return int(listed[top].get(rest, -1))
 
     gone = set()
     for name in sorted(names):

@@ -97,7 +97,7 @@ def test_the_listing_is_whole_even_if_another_push_came_between(server: Any) -> 
             super().write(name, parts, replace=replace)
 
     object.__setattr__(remote, "backend", rebuilt(Busy, remote.backend))
-    leave_listing(remote)
+    leave_listing(remote, remote.list("index"))
     listing = remote.read("listing", 0, 999)
     assert listing == b"1 index/one.idx\n2 index/two.idx\n"
 
