@@ -1,11 +1,9 @@
-"""P3, reproducibility: the same commit gives the same bytes, and a difference is named.
-
-Missing: `mlops reproduce RUN --verify`; here a clone with an empty cache runs everything again.
-"""
+"""P3, reproducibility: the same commit gives the same bytes, and a difference is named."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 
@@ -19,11 +17,22 @@ def test_a_clone_with_an_empty_cache_makes_the_same_bytes(bare: Any, clone: Any)
     assert again.lock("fit")["outputs"] == bare.lock("fit")["outputs"]
 
 
-def test_a_training_that_is_repeated_gives_the_same_model(trained_project: Any) -> None:
-    model = trained_project.lock("train.storm")["outputs"]["out/storm/model"]["digest"]
-    done = trained_project.mlops("run", "train.storm", "--force", "--no-commit")
-    assert "ran" in {step["did"] for step in done["steps"]}
-    assert trained_project.lock("train.storm")["outputs"]["out/storm/model"]["digest"] == model
+def test_a_clone_reproduces_a_model_from_its_commit(
+    trained_project: Any, clone: Any, tmp_path: Path
+) -> None:
+    trained_project.here("remote", "add", "origin", str(tmp_path / "remote"))
+    trained_project.here("push")
+    again = clone(trained_project, "again")
+    again.here("remote", "add", "origin", str(tmp_path / "remote"))
+    told = again.mlops("reproduce", "HEAD", "--verify")
+    assert told["verdict"] == "identical"
+    assert [one["step"] for one in told["steps"]][-2:] == ["train.storm", "evaluate.storm"]
+    again.git("config", "user.email", "reader@example.com")
+    again.edit("params.yaml", "epochs: 30", "epochs: 0")
+    again.commit("edit")
+    told = again.mlops("reproduce", code=1)
+    assert told["first"] == "train.storm"
+    assert told["because"][0]["sentence"] == "param train.epochs 30 → 0"
 
 
 def test_an_edited_param_is_named_with_both_values(bare: Any) -> None:
