@@ -51,19 +51,19 @@ class BatchWriter:
         """Store `data`, whose digest the caller has just taken."""
         self.add_raw(digest.raw, data)
 
-    def add_raw(self, raw: bytes, data: bytes | memoryview) -> None:
-        """Store `data`, whose digest the caller has just taken; it must not change for a while."""
+    def add_raw(self, raw: bytes, data: bytes) -> None:
+        """Store `data`, whose digest the caller has just taken."""
         if not self.has_raw(raw):
             self.add_new(raw, data)
 
-    def add_new(self, raw: bytes, data: bytes | memoryview) -> None:
+    def add_new(self, raw: bytes, data: bytes) -> None:
         """Do what `add_raw` does for an object that was just looked for and is not here."""
         if len(data) >= PACK_BELOW:
             self.objects.put(data, Digest.from_raw(raw))
         elif self._first is None:
             self.packer.add(raw, data)
         else:
-            self._first[raw] = bytes(data)  # else it might hold on to all that it came with
+            self._first[raw] = data
             if len(self._first) > LOOSE_UP_TO:
                 for first, held in self._first.items():
                     self.packer.add(first, held)

@@ -37,7 +37,7 @@ class ObjectStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def put(self, data: bytes | memoryview, digest: Digest) -> None:
+    def put(self, data: bytes, digest: Digest) -> None:
         """Store `data`, whose digest the caller has just taken."""
         if self.size(digest) == len(data):
             return

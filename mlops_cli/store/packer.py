@@ -20,7 +20,7 @@ class Packer:
         self._rows: dict[bytes, tuple[int, int]] = {}
         self._path: Path | None = None
         self._handle = -1
-        self._pieces: list[bytes | memoryview] = []  # not yet written
+        self._pieces: list[bytes] = []  # not yet written
         self._pending = 0
         self._end = 0
 
@@ -31,7 +31,7 @@ class Packer:
         """Return whether the object waits in the open pack."""
         return raw in self._rows
 
-    def add(self, raw: bytes, data: bytes | memoryview) -> None:
+    def add(self, raw: bytes, data: bytes) -> None:
         """Append one object. Raises OutsideWorld ("disk-full")."""
         if raw in self._rows:
             return

@@ -55,14 +55,14 @@ class Receiver:
         name, start, end = bounds(stretch)
         data = self._read(name, start, end)
         view = memoryview(data)
-        good: list[tuple[bytes, bytes | memoryview]] = []
+        good: list[tuple[bytes, bytes]] = []
         for spot, digest in stretch:
             raw, at = digest.raw, spot.offset - start
             stored = view[at : at + spot.length]
             # what is longer came whole from an older version, and is not compressed
             found = frames.plain(raw, stored, at_most=CHUNKED_FROM)
             if found is not None:
-                good.append((raw, found))
+                good.append((raw, bytes(found)))  # of what it came with, little may be wanted
             else:
                 self._refuse(digest, bytes(stored))
         with self.lock:
