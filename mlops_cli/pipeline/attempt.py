@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mlops_cli import fsio
 from mlops_cli.errors import ConfigError, MlopsError
 from mlops_cli.pipeline import checkpoint, interpolate, leftover, marker, retry, verdict, worker
 from mlops_cli.pipeline.marker import Held, Marker
@@ -62,9 +63,8 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
     ended = Ended(0, 0.0, False)
     oom = retry.oom_kills() if step.retries else 0
     try:
-        order.log.parent.mkdir(parents=True, exist_ok=True)
         for out in step.outs:
-            (root / out).parent.mkdir(parents=True, exist_ok=True)
+            fsio.make_folder((root / out).parent)
         if step.checkpoint:
             checkpoint.prepare(root, step.name, step.checkpoint, order.marker.key)
         run = _command if step.kind == "command" else _domain
@@ -72,6 +72,7 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
         return Done(order, ended.seconds, outcome, left=ended.left)
     except _Failed as failed:
         ended, error = failed.ended, failed.error
+        order.log.touch()  # the error names it, though the step may have said nothing
         marker.put_back(order.held, order.marker)
         killed = ended.code < 0 and groups.stopping
         classes = retry.classes(

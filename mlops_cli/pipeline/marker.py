@@ -100,7 +100,8 @@ def begin(held: Held, marker: Marker) -> Path:
     """Write the marker and return the folder for whatever the attempt needs beside it."""
     path = _path(held.root, held.step)
     with fsio.translated(path):
-        os.ftruncate(held.handle, 0)  # torn by a crash: nothing was touched after it
+        if os.fstat(held.handle).st_size:  # torn by a crash: nothing was touched after it
+            os.ftruncate(held.handle, 0)
         os.pwrite(held.handle, json.dumps(asdict(marker)).encode(), 0)
     return _folder(held.root, held.step)
 

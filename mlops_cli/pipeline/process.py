@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import subprocess
@@ -105,8 +105,9 @@ def _pump(
     rest = b""
     timed_out = False
     died: float | None = None
-    with child.stdout as stream, open(log, "ab", buffering=0) as file:
+    with child.stdout as stream, contextlib.ExitStack() as opened:
         handle = stream.fileno()
+        file: BinaryIO | None = None  # most short steps say nothing
         poll = select.poll()
         poll.register(handle, select.POLLIN | select.POLLHUP)
         while True:
@@ -123,12 +124,14 @@ def _pump(
             chunk = os.read(handle, 1 << 16)
             if not chunk:
                 break
+            if file is None:
+                file = opened.enter_context(open(log, "ab", buffering=0))
             stamp = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
             *lines, rest = (rest + chunk).split(b"\n")
             if lines:
                 file.write(b"".join(stamp + b" " + line + b"\n" for line in lines))
                 tail += [line.decode(errors="replace") for line in lines[-TAIL:]]
-        if rest:
+        if file is not None and rest:
             file.write(clock().isoformat(timespec="milliseconds").encode() + b" " + rest + b"\n")
             tail.append(rest.decode(errors="replace"))
     return timed_out

@@ -81,7 +81,8 @@ class Results:
         """Take the outputs of a step, which stand at their places."""
         name = item.step.name
         self.sight.made(item.step, lock)
-        self.settling.result(lock, self.teller.record(item, account), held)
+        told = self.teller.record(item, account)
+        self.settling.result(lock, told, held, restored=what == "restored")
         self.deeds.did[name], self.deeds.metrics[name] = what, lock.metrics
         self.deeds.seconds.setdefault(name, 0.0)
 

@@ -40,6 +40,11 @@ def recall(folder: Path, key: str, *, present: Callable[[str], bool]) -> Seen | 
     return seen if all(present(out.digest) for out in outputs.values()) else None
 
 
+def knows(folder: Path, key: str) -> bool:
+    """Return whether something is kept for `key`."""
+    return _path(folder, key).exists()
+
+
 def remember(folder: Path, key: str, seen: Seen) -> None:
     """Keep what `key` gave; a folder that cannot be written keeps nothing."""
     value = {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline import leftover, marker, process, ready
@@ -59,7 +60,10 @@ class Session:
     items: dict[str, Item] = field(default_factory=dict)  # as it was decided in the end
     _running: dict[str, _Running] = field(default_factory=dict)
     _groups: process.Groups = field(default_factory=process.Groups)
+    _orders: queue.SimpleQueue[Order | None] = field(default_factory=queue.SimpleQueue)
     _done: queue.SimpleQueue[Done | BaseException] = field(default_factory=queue.SimpleQueue)
+    _threads: list[threading.Thread] = field(default_factory=list)  # one a step that runs
+    _environ: dict[str, str] = field(default_factory=dict)  # what commands inherit
     _planned: dict[str, Item] = field(default_factory=dict)
     _missing: dict[str, int] = field(default_factory=dict)  # step → inputs that are not ready
     _full: list[str] = field(default_factory=list)  # steps that wait for what others hold
@@ -68,6 +72,7 @@ class Session:
     def carry_out(self, *, jobs: int, keep_going: bool) -> MlopsError | None:
         """Do what the plan says; return the error of the first step that failed."""
         graph = self.found.graph
+        self._environ = inherited(self.parts.environ, self.parts.python)
         self._planned = {item.step.name: item for item in self.found.plan.items}
         next_ = ready.Queue(ready.ways(graph, self._planned.keys(), self.seconds))
         for name in self._planned:
@@ -75,6 +80,8 @@ class Session:
             if not self._missing[name]:
                 next_.put(name)
         stale = sum(item.stale for item in self._planned.values())
+        if stale:
+            fsio.make_folder(self.parts.root / LOGS / self._run_id)
         with self.progress.task("run", total=stale, unit="steps") as task:
             try:
                 while next_ or self._running:
@@ -88,6 +95,9 @@ class Session:
             except BaseException:
                 self._stop()
                 raise
+            finally:
+                for _ in self._threads:
+                    self._orders.put(None)
         for one in leftover.end(lambda attempt: attempt.startswith(f"{self._run_id}/")):
             self.progress.say(
                 f"{one.step} left a process behind, which was ended: {one.words} (pid {one.pid})"
@@ -245,14 +255,23 @@ class Session:
             root,
             root / LOGS / self._run_id / log,
             given,
-            {**inherited(self.parts.environ, self.parts.python), **taken.environ},
+            {**self._environ, **taken.environ},
             self.parts.python,
         )
         self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
-        threading.Thread(target=self._attempt, args=(order,), name=step.name, daemon=True).start()
+        self._orders.put(order)
+        if len(self._running) > len(self._threads):
+            thread = threading.Thread(target=self._work, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        """Run steps in a thread until there are no more orders."""
+        while (order := self._orders.get()) is not None:
+            self._attempt(order)
 
     def _attempt(self, order: Order) -> None:
-        """Run in the thread of a step: whatever happens, one answer is put into the queue."""
+        """Run a step: whatever happens, one answer is put into the queue."""
         try:
             self._done.put(attempt(order, self._groups, self.now))
         except (OSError, MlopsError) as problem:

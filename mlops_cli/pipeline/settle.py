@@ -39,6 +39,7 @@ class Settling:
     written: list[str] = field(default_factory=list)  # locks that changed
     digests: dict[str, str] = field(default_factory=dict)  # step → its record
     _results: list[tuple[Lock, str]] = field(default_factory=list)
+    _restored: set[str] = field(default_factory=set)  # keys whose outcome was seen before
     _records: list[tuple[str, Record]] = field(default_factory=list)
     _over: list[Held] = field(default_factory=list)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -69,8 +70,10 @@ class Settling:
             self._writer = self._open.enter_context(self.cache.writer())
         return str(self._writer.put(data))
 
-    def result(self, lock: Lock, record: Record, held: Held) -> None:
+    def result(self, lock: Lock, record: Record, held: Held, *, restored: bool = False) -> None:
         """Take the result of a step that is done; it is let go when all is written."""
+        if restored:
+            self._restored.add(lock.key)
         self._since = self._since or time.monotonic()
         self._results.append((lock, lock.key))
         self.record(lock.step, record)
@@ -97,11 +100,13 @@ class Settling:
         if self._writer is not None:
             self._writer = None
             self._open.close()
+        folder = self.cache.root / "runs"
         for lock, key in self._results:
             if locks.write_lock(self.root, lock):
                 self.written.append(lock.path)
-            seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
-            runcache.remember(self.cache.root / "runs", key, seen)
+            if key not in self._restored or not runcache.knows(folder, key):
+                seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
+                runcache.remember(folder, key, seen)
         for step, record in self._records:
             self.digests[step] = str(self.ledger.spool(record))
         for held in self._over:
