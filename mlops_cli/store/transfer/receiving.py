@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -18,6 +19,10 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.remotes.remote import PART, Remote
 from mlops_cli.store.transfer.remote_index import Spot
 from mlops_cli.store.transfer.stretches import Stretch, bounds, stretches
+
+# bytes of an object on average below which two threads that hash take twice as long as one: at each
+# of them the interpreter lock changes hands
+SMALL = 32 << 10
 
 
 @dataclass(slots=True)
@@ -42,6 +47,7 @@ class Receiver:
     task: Task
     wrong: list[Digest] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    turns: threading.Lock = field(default_factory=threading.Lock)  # at hashing what is small
 
     def jobs(self, spots: dict[Digest, Spot]) -> Iterator[Callable[[], None]]:
         """Yield one job for each stretch of a pack and for each large object."""
@@ -54,6 +60,20 @@ class Receiver:
     def _take(self, stretch: Stretch[Digest]) -> None:
         name, start, end = bounds(stretch)
         data = self._read(name, start, end)
+        small = len(data) < SMALL * len(stretch)
+        with self.turns if small else contextlib.nullcontext():
+            good = self._right(stretch, data, start)
+            with self.lock:
+                for raw, whole in good:
+                    self.writer.add_new(raw, whole)
+                self.fetched.objects += len(good)
+                self.fetched.bytes += len(data)
+        self.task.advance(len(data))
+
+    def _right(
+        self, stretch: Stretch[Digest], data: bytes, start: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the objects of a stretch that are what they should be, by raw digest."""
         view = memoryview(data)
         good: list[tuple[bytes, bytes]] = []
         for spot, digest in stretch:
@@ -65,12 +85,7 @@ class Receiver:
                 good.append((raw, bytes(found)))  # of what it came with, little may be wanted
             else:
                 self._refuse(digest, bytes(stored))
-        with self.lock:
-            for raw, whole in good:
-                self.writer.add_new(raw, whole)
-            self.fetched.objects += len(good)
-            self.fetched.bytes += len(data)
-        self.task.advance(len(data))
+        return good
 
     def _take_large(self, spot: Spot, digest: Digest) -> None:
         """Stream one large object to the disk; it gets its name only if its bytes are right."""
