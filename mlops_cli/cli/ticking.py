@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import resource
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +24,7 @@ from mlops_cli.pipeline.load import Loaded, load_with_places
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.outlook import Due, State
 from mlops_cli.pipeline.parts import RunParts
-from mlops_cli.pipeline.situation import situation, watch
+from mlops_cli.pipeline.situation import read_claims, situation, watch
 from mlops_cli.vcs import exchange
 from mlops_cli.vcs.claims import Board
 
@@ -98,54 +100,48 @@ class Ticker:
         if not trust_clock:
             triggers.refuse_clock(state, at)
         tried: set[str] = set()  # what failed here is tried again by a later tick
-        taken: set[str] = set()  # what others were faster with, as far as is known
         races = 0
         while races < LOST:
             windows = [one for one in triggers.due(state, at) if one.name not in tried]
-            free = [one for one in windows if one.name not in taken]
-            if not free:
-                if not windows or not taken:
-                    break
-                self.refresh()
-                state, taken = self.state(at, write=True), set()
+            if not windows:
+                break
+            due = windows[0] if not races else min(windows, key=self._turn)
+            claim = self._take(due, state)
+            if claim is None:  # others are at work, too
                 races += 1
-                continue
-            due = free[0] if not races else min(free, key=self._turn)
-            answer = self._take(due, state)
-            if answer.claim is None:
-                races += 1
-                if due.name in answer.in_the_way:
-                    taken.add(due.name)
-                else:
-                    self.refresh()
-                    state, taken = self.state(at, write=True), set()
+                self.board.refresh(claims_only=True)
+                claims = read_claims(self.board)
+                root = self.project.root
+                state = watch(dataclasses.replace(state, claims=claims), root, at, write=True)
                 continue
             tried.add(due.name)
-            state = self._run(due, answer.claim, state)
+            state = self._run(due, claim, state)
+            if any(not one.cron for one in state.triggers.values()):
+                self.refresh()  # what was run may be what another trigger waits for
+                state = self.state(at, write=True)
         return state
 
     def _turn(self, due: Due) -> bytes:
         """Return an order that is each machine's own, so that they do not all want the same."""
         return hashlib.sha256(f"{self.ledger.writer}\0{due.name}".encode()).digest()
 
-    def _take(self, due: Due, state: State) -> hold.Taken:
+    def _take(self, due: Due, state: State) -> Claim | None:
         now, machine = self.ctx.now(), self.ledger.writer
         told = self._record(due, "claimed", now, now)
         claim = hold.claim_of(due, state, machine=machine, now=now, record=str(told.digest))
-        answer = hold.take(self.board, claim, due, state)
-        if answer.claim is not None:
+        turn = int.from_bytes(hashlib.sha256(machine.encode()).digest()[:4])
+        made = hold.take(self.board, claim, due, state, turn=turn)
+        if made is not None:
             self.ledger.spool(told)
-        return answer
+        return made
 
     def _run(self, due: Due, claim: Claim, state: State) -> State:
-        from _thread import interrupt_main
-
         self.ctx.progress.say(f"{due.name}: {due.because[-1]}.")
         lease = duration(state.triggers[due.trigger].lease)
         before, began = _cpu(), self.ctx.now()
         run: str | None = None
         error: MlopsError | None = None
-        with hold.Hold(self.board, claim, lease, self.ctx.now, interrupt_main) as held:
+        with hold.Hold(self.board, claim, lease, self.ctx.now, _stop) as held:
             try:
                 with execute.interruptible():
                     run = self._through_the_door(due, str(claim.record))
@@ -156,6 +152,10 @@ class Ticker:
                 if held.lost is None:
                     self._give_back(due, held)
                     raise
+            except Exception as problem:  # our bug: the window is not tried for ever
+                from mlops_cli.cli import failure
+
+                error = failure.translate(problem, ["tick"])
         if held.lost is not None:
             raise held.lost
         cpu, now = _cpu() - before, self.ctx.now()
@@ -164,7 +164,7 @@ class Ticker:
             due, "failed" if error else "done", "", run, seconds, cpu, error
         ))  # fmt: skip
         self.ran.append(ran[0])
-        return state.with_claim(ran[1], cpu)
+        return state.with_claim(ran[1])
 
     def _give_back(self, due: Due, held: hold.Hold) -> None:
         """A person ended it: the window is as if nobody had claimed it."""
@@ -190,15 +190,11 @@ class Ticker:
             error={"code": error.code, "message": error.message} if error else None,
         )
         self.ledger.append(told)
-        seen: dict[str, Any] = {}
-        trigger = state.triggers[due.trigger]
-        if trigger.on == "push":  # what the run itself commits is no new push
-            seen["after"] = self.project.git.head().commit
         status: Any = ran.outcome
         ended = hold.finish(
-            self.board, claim, status, now=now, seen=seen,
+            self.board, claim, status, now=now,
             along=[self.ledger.ref] if self.board.remote else [],
-            old=state.claims.get(due.trigger, ()),
+            cpu_seconds=ran.cpu_seconds, state=state,
         )  # fmt: skip
         return dataclasses.replace(ran, record=str(told.digest)), ended
 
@@ -231,7 +227,6 @@ class Ticker:
             now=ctx.now,
             jobs=jobs,
             force=trigger.until is not None,
-            wait=True,
             parents=causes,
             progress=ctx.progress,
         )
@@ -308,6 +303,12 @@ def pull(project: Project) -> None:
         hint="git status; git pull --rebase, or push what was committed here",
         details={"stderr": answer.err[-2000:]},
     )
+
+
+def _stop() -> None:
+    """End the run of this process as its own SIGTERM would."""
+    if callable(signal.getsignal(signal.SIGTERM)):  # as `interruptible` made it: a run goes on
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def _cpu() -> float:

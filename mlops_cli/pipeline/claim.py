@@ -35,6 +35,8 @@ class Claim:
     because: tuple[str, ...] = ()
     seen: Mapping[str, Any] = field(default_factory=dict)
     slots: tuple[str, ...] = ()
+    cpu_seconds: float = 0.0
+    floor: bool = False  # all windows before it are settled, and their claims taken away
     record: str | None = None  # the digest of its record in the ledger
     id: str | None = None  # of the git object; not in the text
 

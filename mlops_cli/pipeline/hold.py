@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from mlops_cli.errors import MlopsError, StateRefused
 from mlops_cli.pipeline.claim import Claim, Status, to_text
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.outlook import Due, State
 from mlops_cli.pipeline.restraint import slots
+from mlops_cli.pipeline.settled import settled
 from mlops_cli.pipeline.situation import RENEWALS
 from mlops_cli.vcs.claims import Board, Change, Changed, Note
-
-KEPT_COUNT, KEPT_FOR = 20, timedelta(days=30)  # of claims that ended; the ledger keeps all
 
 
 def claim_of(due: Due, state: State, *, machine: str, now: datetime, record: str) -> Claim:
@@ -40,33 +38,26 @@ def claim_of(due: Due, state: State, *, machine: str, now: datetime, record: str
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The answer to a claim: the claim with its id, or what was in the way."""
+def take(board: Board, claim: Claim, due: Due, state: State, *, turn: int = 0) -> Claim | None:
+    """Make `claim` on the board, with a slot of each kind, unless somebody was faster.
 
-    claim: Claim | None
-    in_the_way: frozenset[str] = frozenset()
-
-
-def take(board: Board, claim: Claim, due: Due, state: State) -> Taken:
-    """Make `claim` on the board, with a slot of each kind, unless somebody was faster."""
+    Machines that begin to look at slots of different `turn` get less into each other's way.
+    """
     notes = board.read()
     now = claim.claimed
     chosen: dict[str, str | None] = {}
     for folder, size in slots(state, claim.trigger):
-        names = [f"{folder}/{number}" for number in range(1, size + 1)]
+        names = [f"{folder}/{(turn + number) % size + 1}" for number in range(size)]
         name = next((one for one in names if _free(notes.get(one), state, due, now)), None)
         if name is None:
-            return Taken(None, frozenset({folder}))
+            return None
         chosen[name] = notes[name].id if name in notes else None
     claim = dataclasses.replace(claim, slots=tuple(chosen))
     text = to_text(claim)
     changes = {claim.name: Change(due.takes.id if due.takes else None, text)}
     changes |= {name: Change(old, text) for name, old in chosen.items()}
     changed = board.change(changes, time=now)
-    if not changed.done:
-        return Taken(None, changed.in_the_way)
-    return Taken(dataclasses.replace(claim, id=changed.ids[claim.name]))
+    return dataclasses.replace(claim, id=changed.ids[claim.name]) if changed.done else None
 
 
 def _free(note: Note | None, state: State, due: Due, now: datetime) -> bool:
@@ -146,19 +137,28 @@ def finish(
     status: Status,
     *,
     now: datetime,
-    seen: Mapping[str, Any],
+    cpu_seconds: float,
     along: Sequence[str],
-    old: Sequence[Claim] = (),
+    state: State,
 ) -> Claim:
     """Say what came of a claim, free its slots, send its records and take away claims of old.
 
     Raises StateRefused ("claim-lost") where it is another's by now.
     """
-    ended = dataclasses.replace(claim, status=status, ended=now, seen={**claim.seen, **seen})
+    spent = round(cpu_seconds, 3)
+    ended = dataclasses.replace(claim, status=status, ended=now, cpu_seconds=spent)
     changes = {claim.name: Change(claim.id, to_text(ended))}
     changes |= {name: Change(claim.id, None) for name in claim.slots}
-    changes |= {one.name: Change(one.id, None) for one in _stale(old, now)}
+    old, floor = settled(state, claim.trigger, now)
+    changes |= {one.name: Change(one.id, None) for one in old}
+    if floor is not None:
+        stands = dataclasses.replace(floor, floor=True)
+        changes[floor.name] = Change(floor.id, to_text(stands))
     changed = board.change(changes, time=now, along=along)
+    if not changed.done and changed.in_the_way.isdisjoint({claim.name, *claim.slots}):
+        # others tidied up meanwhile, or the ledger there is another: what ended ends all the same
+        kept = {name: changes[name] for name in (claim.name, *claim.slots)}
+        changed = board.change(kept, time=now)
     if not changed.done:
         raise lost(claim, "another machine took it over")
     return dataclasses.replace(ended, id=changed.ids[claim.name])
@@ -167,10 +167,3 @@ def finish(
 def release(board: Board, claim: Claim, *, now: datetime) -> None:
     """Take a claim away as if it had never been made: the next tick finds the window due."""
     board.change({name: Change(claim.id, None) for name in (claim.name, *claim.slots)}, time=now)
-
-
-def _stale(claims: Sequence[Claim], now: datetime) -> Iterator[Claim]:
-    """Yield claims that no window will ever be compared with again."""
-    for one in claims[:-KEPT_COUNT]:
-        if not one.alive(now) and now - one.newest() > KEPT_FOR:
-            yield one

@@ -32,9 +32,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a window cost, from its record in the ledger."""
+    """What an attempt at a window cost."""
 
     trigger: str
+    window: str
+    attempt: int
     time: datetime
     cpu_seconds: float = 0.0
 
@@ -48,7 +50,7 @@ class State:
     limits: Limits = field(default_factory=Limits)
     looks: Mapping[str, Look] = field(default_factory=dict)
     claims: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
-    spent: tuple[Spent, ...] = ()  # in the order of time
+    spent: tuple[Spent, ...] = ()  # as the ledger tells
     watched: frozenset[str] = frozenset()
     newest: tuple[datetime, str] | None = None  # the last time that anybody told, and who
 
@@ -56,14 +58,23 @@ class State:
         """Return what the trigger `name` looks at."""
         return self.looks.get(name, Look())
 
-    def with_claim(self, claim: Claim, cpu_seconds: float = 0.0) -> State:
+    def with_claim(self, claim: Claim) -> State:
         """Return the state after `claim` was made or changed."""
         others = [one for one in self.claims.get(claim.trigger, ()) if one.window != claim.window]
-        state = dataclasses.replace(self, claims={**self.claims, claim.trigger: (*others, claim)})
-        if claim.status == "running":
-            return state
-        spent = Spent(claim.trigger, claim.claimed, cpu_seconds)
-        return dataclasses.replace(state, spent=(*self.spent, spent))
+        return dataclasses.replace(self, claims={**self.claims, claim.trigger: (*others, claim)})
+
+    def spending(self) -> list[Spent]:
+        """Return what was spent, also where only the claim tells of it yet."""
+        known = {(one.trigger, one.window, one.attempt) for one in self.spent}
+        ended = [one for some in self.claims.values() for one in some if one.status != "running"]
+        return [
+            *self.spent,
+            *(
+                Spent(one.trigger, one.window, one.attempt, one.claimed, one.cpu_seconds)
+                for one in ended
+                if (one.trigger, one.window, one.attempt) not in known
+            ),
+        ]
 
 
 @dataclass(frozen=True, slots=True)

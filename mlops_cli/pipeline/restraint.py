@@ -69,7 +69,7 @@ def _spent(
     if budget is None:
         return []
     since = at - duration(budget.per)
-    spent = [one for one in state.spent if one.time > since and trigger in (None, one.trigger)]
+    spent = [one for one in state.spending() if one.time > since and trigger in (None, one.trigger)]
     running = [
         one
         for claims in state.claims.values()

@@ -24,6 +24,7 @@ from mlops_cli.vcs.claims import Board
 if TYPE_CHECKING:
     from mlops_cli.pipeline.graph import Graph
     from mlops_cli.pipeline.parts import RunParts
+    from mlops_cli.vcs.repo import Git
 
 WATCH = ".mlops/watch.json"  # claims that run, and when this machine first saw them as they are
 RENEWALS = 3  # in the time of a lease
@@ -35,18 +36,19 @@ def situation(
 ) -> State:
     """Return the state as this clone knows it; `rows` counts the rows of a source."""
     pipeline = loaded.pipeline
-    lines = {name: _line(loaded, name, one) for name, one in pipeline.triggers.items()}
-    since = origins(parts.git, FILE, list(lines.values()))
+    lines = {name: _lines(loaded, name) for name in pipeline.triggers}
+    known = origins(parts.git, FILE, set().union(*lines.values()))
+    since = {name: _newest_of(known, some) for name, some in lines.items()}
     claims = read_claims(board)
     return State(
         pipeline.triggers,
         pipeline.limits,
         {
-            name: _look(parts, pipeline, graph, board, index, trigger, since.get(lines[name]), rows)
+            name: _look(parts, pipeline, graph, board, index, trigger, since[name], rows)
             for name, trigger in pipeline.triggers.items()
         },
         claims,
-        tuple(sorted(_spent(index), key=lambda one: one.time)),
+        tuple(_spent(index)),
         newest=_newest(claims, index),
     )
 
@@ -100,9 +102,16 @@ def _seen(root: Path) -> dict[str, str]:
         return {}  # never written, or cut short: the watch begins anew
 
 
-def _line(loaded: Loaded, name: str, trigger: Trigger) -> int:
-    words = ("cron",) if trigger.cron else ()
-    return loaded.place("triggers", name, *words).line
+def _lines(loaded: Loaded, name: str) -> set[int]:
+    """Return the lines that make a schedule what it is."""
+    words = ("cron", "timezone", "catch_up")
+    return {loaded.place("triggers", name, word).line for word in words}
+
+
+def _newest_of(known: Mapping[int, Origin], lines: set[int]) -> Origin | None:
+    """Return where the last change of `lines` comes from; None while one is not committed."""
+    found = [known[line] for line in lines if line in known]
+    return max(found, key=lambda one: one.time) if len(found) == len(lines) else None
 
 
 def _newest(claims: Mapping[str, Iterable[Claim]], index: Index) -> tuple[datetime, str] | None:
@@ -123,6 +132,8 @@ def _spent(index: Index) -> Iterable[Spent]:
             seconds = record["cpu_seconds"]
             yield Spent(
                 str(record["trigger"]),
+                str(record["window"]),
+                int(record["attempt"] or 1),
                 datetime.fromisoformat(str(record["claimed"])),
                 float(seconds) if isinstance(seconds, int | float) else 0.0,
             )
@@ -148,8 +159,16 @@ def _look(
     if trigger.on == "push":
         head = board.head(str(trigger.branch))
         told = "" if head else f"there is no branch {trigger.branch}"
+        head = made_by_people(parts.git, head) if head else None
         return Look(value=head, used=origin.commit if origin else head, told=told)
     return _goal(pipeline, graph, index, trigger, origin)
+
+
+def made_by_people(git: Git, head: str) -> str | None:
+    """Return the newest commit up to `head` that no run made: a run must not bring about another
+    run by committing its locks."""
+    words = ("log", "-1", "--format=%H", "--invert-grep", "--grep=^Mlops-Run: ", head, "--")
+    return git.run(*words) or None
 
 
 def steps_of(pipeline: Pipeline, graph: Graph, run: str) -> set[str]:

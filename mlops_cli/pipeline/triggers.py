@@ -57,7 +57,9 @@ def schedule(state: State, ticks: Iterable[datetime]) -> Iterator[tuple[datetime
                 one.attempt, seen=one.seen,
             )  # fmt: skip
             if state.triggers[one.trigger].cron:  # of a schedule only the last one matters
-                state = dataclasses.replace(state, claims={**state.claims, one.trigger: ()})
+                state = dataclasses.replace(
+                    state, claims={**state.claims, one.trigger: ()}, spent=tuple(state.spending())
+                )
             state = state.with_claim(claim)
 
 

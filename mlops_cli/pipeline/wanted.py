@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,12 +70,12 @@ def _by_clock(
     if newest is None or newest <= look.since:
         return [], f"next at {_next(cron, zone, at)}"
     if trigger.catch_up == "all":
-        first = max(done, look.since)
-        open_ = [one.moment for one in claims if one.status != "done" and one.moment > look.since]
-        fresh = itertools.islice(occurrences(cron, zone, first, at), MOST)
-        return [_window(name, trigger, one, 0) for one in [*sorted(open_), *fresh]], (
-            f"next at {_next(cron, zone, at)}"
+        over = {claim.moment for claim in claims if claim.status == "done"}
+        missed_ones = (
+            one for one in occurrences(cron, zone, base(look, claims), at) if one not in over
         )
+        some = itertools.islice(missed_ones, MOST)
+        return [_window(name, trigger, one, 0) for one in some], f"next at {_next(cron, zone, at)}"
     late = at - newest
     if trigger.catch_up == "none" and late > duration(trigger.grace):
         return [], f"{_utc(newest)} was missed, and nothing is caught up; next at " + _next(
@@ -86,6 +86,12 @@ def _by_clock(
         between = occurrences(cron, zone, max(done, look.since), newest)
         missed = sum(1 for _ in itertools.islice(between, MOST)) - 1
     return [_window(name, trigger, newest, missed)], f"next at {_next(cron, zone, at)}"
+
+
+def base(look: Look, claims: Sequence[Claim]) -> datetime:
+    """Return the time up to which every window of a schedule is settled."""
+    assert look.since is not None
+    return max([look.since, *(claim.moment for claim in claims if claim.floor)])
 
 
 def _window(name: str, trigger: Trigger, moment: datetime, missed: int) -> Due:
@@ -113,19 +119,25 @@ def _by_event(
     if look.value is None:
         return [], look.told or "there is nothing to look at"
     last = max(claims, key=lambda one: one.claimed, default=None)
-    if last is not None and look.value in (last.seen.get("value"), last.seen.get("after")):
+    if last is not None and last.seen.get("value") == look.value:
         because = last.because[:1] or (look.told,)
         return [Due(name, trigger.run, last.window, last.moment, because, seen=last.seen)], ""
     why, quiet = reason(trigger, look, claims)
     if quiet:
         return [], quiet
     word = look.value.removeprefix("sha256:")[:12]
-    times = sum(1 for one in claims if one.window.partition(".")[0] == word)
+    times = max(
+        (_time(one.window) for one in claims if one.window.partition(".")[0] == word), default=0
+    )
     seen: dict[str, Any] = {"value": look.value}
     if look.rows is not None:
         seen["rows"] = look.rows
     window = f"{word}.{times + 1}" if times else word
     return [Due(name, trigger.run, window, at, (why,), seen=seen)], ""
+
+
+def _time(window: str) -> int:
+    return int(window.partition(".")[2] or 1)
 
 
 def _new_data(trigger: Trigger, look: Look, claims: tuple[Claim, ...]) -> tuple[str, str]:
@@ -140,7 +152,7 @@ def _new_data(trigger: Trigger, look: Look, claims: tuple[Claim, ...]) -> tuple[
     fresh = look.rows - before
     if trigger.min_rows is not None and fresh < trigger.min_rows:
         return "", f"{trigger.of} has {fresh:,} new rows of {trigger.min_rows:,}"
-    return f"{trigger.of} has {fresh:,} new rows", ""
+    return f"{trigger.of} has {fresh:,} new row{'' if fresh == 1 else 's'}", ""
 
 
 def _drift(trigger: Trigger, look: Look, _claims: tuple[Claim, ...]) -> tuple[str, str]:

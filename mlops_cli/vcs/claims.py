@@ -7,6 +7,7 @@ a commit of no files whose message holds the text: every forge keeps such refs.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ class Board:
         """The refs under which this clone keeps what it last read."""
         return f"refs/mlops/remotes/{self.remote}/claims/" if self.remote else CLAIMS
 
-    def refresh(self, *, branches: Sequence[str] = ()) -> None:
+    def refresh(self, *, branches: Sequence[str] = (), claims_only: bool = False) -> None:
         """Fetch notes, records and `branches` of the remote at once; nothing here is lost.
 
         Raises OutsideWorld ("git-failed").
@@ -72,11 +73,23 @@ class Board:
         if self.remote is None:
             return
         aside = f"refs/mlops/remotes/{self.remote}/"
-        specs = [f"+{CLAIMS}*:{self.here}*", f"+{refs.LEDGER}*:{aside}ledger/*"]
-        # the star: a branch that is gone, or not there yet, is no error
-        specs += [f"+refs/heads/{name}*:{aside}heads/{name}*" for name in branches]
-        self.git.run("fetch", "--no-tags", "--prune", "--quiet", self.remote, *specs)
-        refs.advance(self.git, self.remote)
+        specs = [f"+{CLAIMS}*:{self.here}*"]
+        if not claims_only:
+            specs.append(f"+{refs.LEDGER}*:{aside}ledger/*")
+            # the star: a branch that is gone, or not there yet, is no error
+            specs += [f"+refs/heads/{name}*:{aside}heads/{name}*" for name in branches]
+        quietly = (
+            "-c",
+            "maintenance.auto=false",
+            "fetch",
+            "--no-tags",
+            "--prune",
+            "--quiet",
+            "--no-write-fetch-head",
+        )
+        self.git.run(*quietly, self.remote, *specs)
+        if not claims_only:
+            refs.advance(self.git, self.remote)
 
     def read(self) -> dict[str, Note]:
         """Return the notes as this clone last saw them, by name; one process."""
@@ -127,7 +140,7 @@ class Board:
         """Return the ids of commits that hold `texts`."""
         if not texts:
             return []
-        empty = self.git.run("hash-object", "-w", "-t", "tree", "--stdin", input=b"")
+        empty = _empty_tree(self.git)
         by = f"mlops <mlops@localhost> {int(time.astimezone(UTC).timestamp())} +0000"
         head = f"tree {empty}\nauthor {by}\ncommitter {by}\n\nclaim\n\n".encode()
         known: dict[bytes, str] = {}
@@ -166,3 +179,8 @@ class Board:
                 hint="let those who tick push refs/mlops/*",
             )
         return failed(("push" if self.remote else "update-ref",), answer)
+
+
+@functools.cache
+def _empty_tree(git: Git) -> str:
+    return git.run("hash-object", "-w", "-t", "tree", "--stdin", input=b"")
