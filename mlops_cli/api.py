@@ -6,6 +6,7 @@
     table = pq.read_table("data/flights", filesystem=api.filesystem("https://host/repo.git"))
     model = api.model("delay@production")          # .version, .metrics, .path to the ONNX file
     rows = api.features("delay", spine)            # point-in-time features for the rows of spine
+    api.run.log_metrics(loss=loss, step=epoch)     # in a step: figures, params, figures, artifacts
 
 Names listed in `__all__` keep their meaning; everything else in the package may change.
 """
@@ -19,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from mlops_cli.callbacks import Callbacks
 from mlops_cli.config import find_root, load
 from mlops_cli.errors import MlopsError, UsageError
+from mlops_cli.live import VARIABLE
 from mlops_cli.project import Project, open_project
 
 if TYPE_CHECKING:
@@ -38,7 +41,10 @@ __all__ = [
     "open",
     "project",
     "read",
+    "run",
 ]
+
+run = Callbacks(os.environ.get(VARIABLE))  # the step that this process is, if it is one
 
 
 @dataclass(frozen=True, slots=True)

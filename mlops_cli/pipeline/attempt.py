@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlops_cli import fsio
+from mlops_cli import fsio, live
 from mlops_cli.errors import ConfigError, MlopsError
 from mlops_cli.pipeline import checkpoint, interpolate, leftover, marker, retry, verdict, worker
 from mlops_cli.pipeline.marker import Held, Marker
@@ -42,6 +42,11 @@ class Order:
         """Where the log is, relative to the project."""
         return str(self.log.relative_to(self.root))
 
+    @property
+    def live(self) -> Path:
+        """The folder into which the step logs figures while it runs."""
+        return self.log.with_suffix(".live")
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -67,6 +72,8 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
             fsio.make_folder((root / out).parent)
         if step.checkpoint:
             checkpoint.prepare(root, step.name, step.checkpoint, order.marker.key)
+        else:
+            marker.remove(order.live)  # of a try before this one, which begins at the beginning
         run = _command if step.kind == "command" else _domain
         ended, outcome = run(order, beside, groups, clock)
         return Done(order, ended.seconds, outcome, left=ended.left)
@@ -102,7 +109,8 @@ def _command(
     ended = _run(order, groups, clock, ["/bin/sh", "-c", script], root / step.wdir, step.env)
     try:
         verdict.judge(step, order.log_name, ended, {out: root / out for out in step.outs})
-        return ended, Outcome(verdict.metrics(step, root))
+        logged = live.parse(live.read(order.live)).last
+        return ended, Outcome({**logged, **verdict.metrics(step, root)})
     except MlopsError as error:
         raise _Failed(ended, error) from error
 
@@ -153,6 +161,7 @@ def _run(
 ) -> Ended:
     step = order.step
     environ = {**order.environ, **env, marker.VARIABLE: order.marker.attempt}
+    environ[live.VARIABLE] = str(order.live)
     if step.checkpoint:
         environ[checkpoint.VARIABLE] = str(order.root / step.checkpoint)
     ended = groups.run(

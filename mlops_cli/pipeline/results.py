@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from mlops_cli import live
 from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline import marker, retry
 from mlops_cli.pipeline.attempt import Done
@@ -48,6 +49,7 @@ class Results:
         began = datetime.fromisoformat(done.order.marker.started)
         log = self._log(done.order.log)
         account = Account("done", began, done.seconds, kept=kept, log=log, left=done.left)
+        account = replace(account, logged=self._logged(done.order.live))
         for words in done.left:
             self.progress.say(f"{name} left a process behind, which was ended: {words}")
         if error is None:
@@ -85,6 +87,18 @@ class Results:
         self.settling.result(lock, told, held, restored=what == "restored")
         self.deeds.did[name], self.deeds.metrics[name] = what, lock.metrics
         self.deeds.seconds.setdefault(name, 0.0)
+
+    def _logged(self, folder: Path) -> dict[str, Any]:
+        """Keep what the step logged while it ran; return how the record names it."""
+        lines = live.read(folder)
+        found: dict[str, Any] = {}
+        if lines:
+            found["series"] = self.settling.put(lines)
+            found["logged"] = dict(live.parse(lines).params)
+        if (folder / live.ARTIFACTS).is_dir():
+            place = (folder / live.ARTIFACTS).relative_to(self.root)
+            found["artifacts"] = self.settling.store(place.as_posix()).digest
+        return found
 
     def _log(self, path: Path) -> str | None:
         words = path.read_bytes() if path.exists() else b""

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlops_cli.live import Live
 from mlops_cli.pipeline.step import Step
 from mlops_cli.progress import SILENT, Progress
 
@@ -21,6 +22,7 @@ class RunContext:
     params: Mapping[str, Any] = field(default_factory=dict)  # the named part of the params file
     seed: int = 0
     progress: Progress = SILENT
+    live: Live = field(default_factory=lambda: Live(None))  # takes figures while the step runs
 
 
 @dataclass(frozen=True, slots=True)

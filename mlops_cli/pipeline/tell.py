@@ -33,6 +33,7 @@ class Account:
     log: str | None = None  # digest
     error: MlopsError | None = None
     left: tuple[str, ...] = ()  # processes that outlived the step
+    logged: Mapping[str, Any] = field(default_factory=dict)  # of live: series, logged, artifacts
 
 
 class Teller:
@@ -94,6 +95,7 @@ class Teller:
             log=account.log,
             error={"code": error.code, "message": error.message} if error else None,
             because=[reason.sentence() for reason in item.because],
+            **account.logged,
         )
 
     def killed(self, left: Marker) -> Record:

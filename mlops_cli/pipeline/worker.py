@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from mlops_cli import errors, fsio, plugins
+from mlops_cli import errors, fsio, live, plugins
 from mlops_cli.pipeline.model import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step, from_json
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> int:
         {out: Path(scratch) for out, scratch in request["outs"].items()},
         request["params"],
         request["seed"],
+        live=live.Live(os.environ.get(live.VARIABLE)),
     )
     try:
         outcome = plugins.load("mlops.steps", step.kind)().run(step, context)

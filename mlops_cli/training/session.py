@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mlops_cli.live import Live
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.training import encoder as encoders
 
@@ -26,8 +27,10 @@ class Run:
         *,
         seed: int = 0,
         progress: Progress = SILENT,
+        live: Live | None = None,
     ) -> None:
         self.seed = seed
+        self._live = live or Live(None)
         self.features = tuple(features)
         self.history: list[dict[str, float]] = []
         self._table = table
@@ -54,6 +57,7 @@ class Run:
     def log(self, step: int, **metrics: float) -> None:
         """Keep figures of one step or epoch; they are stored beside the model and shown live."""
         figures = {name: round(float(value), 6) for name, value in metrics.items()}
+        self._live.log_metrics(figures, step=int(step))
         self.history.append({"step": int(step), **figures})
         shown = "  ".join(f"{name} {value:g}" for name, value in figures.items())
         self._progress.say(f"step {step}: {shown}")

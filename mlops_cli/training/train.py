@@ -41,7 +41,14 @@ class TrainStep:
                 hint="widen dataset.window or the split in pipeline.yaml",
             )
         seed = int(context.params.get("seed", context.seed))
-        run = Run(train, facts["features"], facts["label"], seed=seed, progress=context.progress)
+        run = Run(
+            train,
+            facts["features"],
+            facts["label"],
+            seed=seed,
+            progress=context.progress,
+            live=context.live,
+        )
         module = _train(section["code"], train, validate, context, run)
         allowed = float(section.get("export", {}).get("parity", 1e-5))
         parity = _write(out, module, run, train, validate, task=task, allowed=allowed)
