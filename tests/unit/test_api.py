@@ -45,5 +45,15 @@ def test_importing_the_api_loads_no_heavy_library() -> None:
 
 
 def test_the_public_names_are_what_the_documents_promise() -> None:
-    names = ["MlopsError", "Model", "features", "filesystem", "model", "open", "project", "read"]
+    names = [
+        "MlopsError",
+        "Model",
+        "features",
+        "filesystem",
+        "model",
+        "open",
+        "project",
+        "read",
+        "run",
+    ]
     assert sorted(api.__all__) == names
