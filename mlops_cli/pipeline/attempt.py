@@ -29,6 +29,7 @@ class Order:
 
     step: Step
     marker: Marker
+    parts: Mapping[str, Any]  # of its key
     held: Held
     root: Path
     log: Path
@@ -76,6 +77,13 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
             marker.remove(order.live)  # of a try before this one, which begins at the beginning
         run = _command if step.kind == "command" else _domain
         ended, outcome = run(order, beside, groups, clock)
+        marker.finish(
+            order.held,
+            seconds=ended.seconds,
+            metrics=outcome.metrics,
+            facts=outcome.facts,
+            parts=order.parts,
+        )
         return Done(order, ended.seconds, outcome, left=ended.left)
     except _Failed as failed:
         ended, error = failed.ended, failed.error

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,17 @@ from mlops_cli.pipeline.step import Step
 
 FOLDER = ".mlops/tmp/running"
 VARIABLE = "MLOPS_ATTEMPT"  # in the environment of every process of an attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What an attempt answered that ended well and was not written down yet."""
+
+    moment: int  # the mtime of the marker then, in nanoseconds
+    seconds: float
+    metrics: Mapping[str, float]
+    facts: Mapping[str, Any]
+    parts: Mapping[str, Any]  # of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Marker:
     outs: Mapping[str, bool]
     inputs: Mapping[str, Any]
     params: Mapping[str, Any]
+    finished: Finished | None = None
 
     @property
     def attempt(self) -> str:
@@ -86,7 +98,7 @@ def hold(root: Path, step: str) -> Held | None:
         if found.st_nlink == 0:  # its holder was done with it between the two calls
             os.close(handle)
             continue
-        left = _read(os.pread(handle, found.st_size, 0)) if found.st_size else None
+        left = _read(handle) if found.st_size else None
         return Held(root, step, handle, left)
 
 
@@ -102,8 +114,25 @@ def begin(held: Held, marker: Marker) -> Path:
     with fsio.translated(path):
         if os.fstat(held.handle).st_size:  # torn by a crash: nothing was touched after it
             os.ftruncate(held.handle, 0)
-        os.pwrite(held.handle, json.dumps(asdict(marker)).encode(), 0)
+        words = asdict(marker)
+        del words["finished"]
+        os.pwrite(held.handle, json.dumps(words).encode() + b"\n", 0)
     return _folder(held.root, held.step)
+
+
+def finish(
+    held: Held,
+    *,
+    seconds: float,
+    metrics: Mapping[str, float],
+    facts: Mapping[str, Any],
+    parts: Mapping[str, Any],
+) -> None:
+    """Note that the attempt ended well, so that no crash makes the step run again."""
+    words = {"seconds": seconds, "metrics": dict(metrics), "facts": dict(facts), "parts": parts}
+    with fsio.translated(_path(held.root, held.step)):
+        end = os.fstat(held.handle).st_size
+        os.pwrite(held.handle, json.dumps(words).encode() + b"\n", end)
 
 
 def set_aside(root: Path, marker: Marker, out: str) -> None:
@@ -155,7 +184,7 @@ def standing(root: Path) -> Standing:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             found = os.fstat(handle)
-            if found.st_nlink and (left := _read(os.pread(handle, found.st_size, 0))):
+            if found.st_nlink and (left := _read(handle)):
                 dead.append(left)
         except BlockingIOError:
             live.add(name.removesuffix(".json"))
@@ -193,11 +222,18 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read(data: bytes) -> Marker | None:
+def _read(handle: int) -> Marker | None:
+    found = os.fstat(handle)
+    first, _, second = os.pread(handle, found.st_size, 0).partition(b"\n")
     try:
-        return Marker(**json.loads(data))
+        marker = Marker(**json.loads(first))
     except (ValueError, TypeError):
         return None  # torn: nothing was touched after it
+    try:
+        words = json.loads(second)
+        return replace(marker, finished=Finished(found.st_mtime_ns, **words))
+    except (ValueError, TypeError):
+        return marker
 
 
 def _path(root: Path, step: str) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from mlops_cli.pipeline import leftover, marker
+from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.marker import Held, Marker
 from mlops_cli.pipeline.settle import Settling
 from mlops_cli.pipeline.tell import Teller
@@ -13,14 +15,40 @@ from mlops_cli.progress import Progress
 
 
 def put_right(held: Held, settling: Settling, teller: Teller, progress: Progress) -> None:
-    """Put right what the dead attempt in `held.left` left, and let go of the step."""
+    """Put right what the dead attempt in `held.left` left, and let go of the step.
+
+    One that had ended well is written down now; what any other wrote is taken back.
+    """
     left = held.left
     assert left is not None
     leftover.end(lambda attempt: attempt == left.attempt)
+    if left.finished is not None and _as_left(held.root, left.outs, left.finished.moment):
+        done = left.finished
+        outputs = {out: settling.store(out) for out in left.outs}
+        lock = Lock(left.step, left.key, done.parts, outputs, done.metrics, done.facts)
+        settling.result(lock, teller.finished(left, lock), held)
+        settling.flush()
+        progress.say(f"{left.step} had ended well when mlops was killed; it is written down now.")
+        return
     settling.record(left.step, teller.killed(left))
     settling.flush()  # while the marker stands: told twice is better than never
     marker.put_back(held, left)
     progress.say(f"{left.step} was interrupted; its former outputs are back.")
+
+
+def _as_left(root: Path, outs: Iterable[str], moment: int) -> bool:
+    """Return whether nothing in `outs` was written after `moment` and all of them are there."""
+    for out in outs:
+        try:
+            if (root / out).lstat().st_mtime_ns > moment:
+                return False
+            for folder, _, names in os.walk(root / out):
+                for path in (folder, *(os.path.join(folder, name) for name in names)):
+                    if os.lstat(path).st_mtime_ns > moment:
+                        return False
+        except OSError:
+            return False
+    return True
 
 
 def put_all_right(

@@ -251,6 +251,7 @@ class Session:
         order = Order(
             step,
             marker.of(item.key, step, self._run_id, timestamp(self.now()), there),
+            item.key.parts,
             held,
             root,
             root / LOGS / self._run_id / log,
