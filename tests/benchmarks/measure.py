@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 QUIET = {"DVC_NO_ANALYTICS": "1", "CI": "1", "NO_COLOR": "1"}
+# a tool that pip installed has its bytecode; one that runs from its sources would compile each time
+_HARMFUL = {"PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def run(command: Sequence[str], cwd: Path) -> Taken:
         os.sync()
         start = time.perf_counter()
         child = subprocess.Popen(
-            command, cwd=cwd, env=os.environ | QUIET, stdout=printed, stderr=subprocess.STDOUT
+            command, cwd=cwd, env=_environment(), stdout=printed, stderr=subprocess.STDOUT
         )
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
@@ -64,13 +66,18 @@ def run(command: Sequence[str], cwd: Path) -> Taken:
     return Taken(wall, usage.ru_utime + usage.ru_stime, out)
 
 
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _HARMFUL}
+    return kept | QUIET
+
+
 def peak(command: Sequence[str], cwd: Path) -> float:
     """Return the most MiB that `command` and its children held at one time.
 
     The sum of their resident sets, looked at every 20 ms: shared pages count once for each.
     """
     most = 0.0
-    child = subprocess.Popen(command, cwd=cwd, env=os.environ | QUIET, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(command, cwd=cwd, env=_environment(), stdout=subprocess.DEVNULL)
     while child.poll() is None:
         most = max(most, sum(map(_resident, _family(child.pid))))
         time.sleep(0.02)
