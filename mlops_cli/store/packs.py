@@ -88,13 +88,14 @@ class PackStore:
 
         Not in the order of `raws`; whatever is not found, or went away meanwhile, is left out.
         """
-        by_pack: dict[Path, list[tuple[int, int, int]]] = {}
+        by_index: dict[Index, list[tuple[int, int, int]]] = {}
         found = self._find_many(set(raws))
         for at, raw in enumerate(raws):
             if place := found.get(raw):
-                pack, offset, length = place
-                by_pack.setdefault(pack, []).append((offset, length, at))
-        for pack, rows in by_pack.items():
+                index, offset, length = place
+                by_index.setdefault(index, []).append((offset, length, at))
+        for index, rows in by_index.items():
+            pack = index.pack
             rows.sort()
             first = 0
             while first < len(rows):
@@ -123,20 +124,19 @@ class PackStore:
                 return Place(index.pack, *found)
         return None
 
-    def _find_many(self, left: set[bytes]) -> dict[bytes, tuple[Path, int, int]]:
+    def _find_many(self, left: set[bytes]) -> dict[bytes, tuple[Index, int, int]]:
         """Return where those of `left` lie that are in packs, taking them out of the set."""
         if self._seen == _NEVER:
             self.refresh()
-        found: dict[bytes, tuple[Path, int, int]] = {}
+        found: dict[bytes, tuple[Index, int, int]] = {}
         for name, index in self._open.items():
             if not left:
                 break
-            pack = index.pack
             if len(left) * _SWEPT > index.fanout[256]:
                 rows = index_rows(index.rows)
-                here = {raw: (pack, at, length) for raw, at, length in rows if raw in left}
+                here = {raw: (index, at, length) for raw, at, length in rows if raw in left}
             else:
-                here = {raw: (pack, *place) for raw in left if (place := index.find(raw))}
+                here = {raw: (index, *place) for raw in left if (place := index.find(raw))}
             if here:
                 found.update(here)
                 left.difference_update(here)

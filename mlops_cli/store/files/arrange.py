@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from struct import Struct
 from typing import Literal, NamedTuple
 
 from mlops_cli.store.cache import Cache
-from mlops_cli.store.digest import PREFIX, Digest
+from mlops_cli.store.digest import PREFIX, RAW_LENGTH, Digest
 from mlops_cli.store.files.ingest import survey
 from mlops_cli.store.files.placing import is_abandoned
 from mlops_cli.store.files.scan import Folder, Ignored, Kind, Scan, mode_of
@@ -23,6 +24,8 @@ from mlops_cli.store.tree import (
     parse_tree,
     trap,
 )
+
+_RAW = Struct(f"{RAW_LENGTH}s")
 
 
 class Move(NamedTuple):
@@ -285,7 +288,8 @@ def _come(draft: _Draft, inside: str | None, entry: Entry) -> None:
             (f"{base}{row[0]}/", Digest(PREFIX + row[2])) for row in rows if row[1] == "dir"
         ]
         draft.create += [base + row[0] for row in files]
-        draft.needed.update([bytes.fromhex(row[2]) for row in files])
+        raws = bytes.fromhex("".join([row[2] for row in files]))
+        draft.needed.update([raw for (raw,) in _RAW.iter_unpack(raws)])
         draft.size += sum([row[3] for row in files])
 
 
