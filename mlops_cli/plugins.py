@@ -17,7 +17,7 @@ STEPS: dict[str, str] = {
 }
 METRICS: dict[str, str] = {
     name: f"mlops_cli.training.metrics:{name}"
-    for name in ("roc_auc", "log_loss", "brier", "accuracy", "rmse", "mae")
+    for name in ("roc_auc", "log_loss", "brier", "accuracy", "macro_f1", "rmse", "mae")
 }
 TARGETS: dict[str, str] = {"local": "mlops_cli.serving.targets.local:LocalTarget"}
 ONLINE_STORES: dict[str, str] = {"sqlite": "mlops_cli.features.sqlite:SqliteStore"}

@@ -178,7 +178,14 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
         "parent",
         deps=(dataset,),  # chosen once for every dataset; a new one asks again
         outs=(parent,),
-        config={"name": name, "warm_start": train.warm_start, "incremental": train.incremental},
+        config={
+            "name": name,
+            "warm_start": train.warm_start,
+            "incremental": train.incremental,
+            "models": [
+                key for key, each in pipeline.models.items() if each.source == f"train.{name}"
+            ],
+        },
         owner=train.owner,
     )
     files = [ref.partition(":")[0] for ref in (train.code, train.network) if ref]
@@ -193,9 +200,7 @@ def _training(pipeline: Pipeline, name: str, train: Train) -> list[Step]:
         code=tuple(dict.fromkeys(files)),
         config={
             "name": name,
-            "train": _without(
-                train, ("owner", "metrics", "slices", "params", "deps", *_ENDURANCE)
-            ),
+            "train": _without(train, ("owner", "metrics", "slices", "params", "deps", *_ENDURANCE)),
             "task": task,
         },
         timeout=train.timeout,

@@ -120,8 +120,11 @@ def metadata(name: str, versions: list[int], schema: Schema) -> dict[str, Any]:
 
 
 def _described(column: Column) -> dict[str, Any]:
-    said: dict[str, Any] = {"name": column.name, "datatype": column.dtype, "shape": [-1]}
+    shape = [-1, len(column.classes)] if column.classes else [-1]
+    said: dict[str, Any] = {"name": column.name, "datatype": column.dtype, "shape": shape}
     parameters: dict[str, Any] = {"kind": column.kind} if column.kind else {}
+    if column.classes:
+        parameters["classes"] = list(column.classes)
     if column.nullable:
         parameters["nullable"] = True
     return {**said, "parameters": parameters} if parameters else said

@@ -40,11 +40,12 @@ class Column:
     dtype: str
     nullable: bool = False
     kind: str = ""  # what people call it where that is not the dtype: int, float, bool, string
+    classes: tuple[Any, ...] = ()  # of an output [rows, classes]
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a model, in its own order; every column has the shape [rows]."""
+    """The columns of a model, in its own order; each [rows], an output with classes [rows, k]."""
 
     inputs: tuple[Column, ...]
     outputs: tuple[Column, ...]
@@ -72,7 +73,8 @@ def _column(item: Mapping[str, Any]) -> Column:
     name, dtype = str(item["name"]), str(item["dtype"])
     if dtype not in NUMPY:
         raise ValueError(f"column {name!r} has the unknown dtype {dtype!r}")
-    return Column(name, dtype, bool(item.get("nullable", False)), str(item.get("kind", "")))
+    nullable, classes = bool(item.get("nullable", False)), tuple(item.get("classes", ()))
+    return Column(name, dtype, nullable, str(item.get("kind", "")), classes)
 
 
 def _malformed(source: str, why: str) -> IntegrityError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from mlops_cli.errors import StepFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,29 @@ def floats(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
         column = column.cast(column.type.value_type)
     values = column.cast(pa.float64(), safe=False).to_numpy()
     return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def labels(column: pa.ChunkedArray, classes: Sequence[Any]) -> npt.NDArray[Any]:
+    """Return a label as float32 [rows]; as int64, the position in `classes`, where there are some.
+
+    Raises StepFailed ("unknown-class").
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not classes:
+        return floats(column)
+    position = pc.index_in(column, pa.array(classes).cast(column.type))
+    if position.null_count:
+        strange = column.filter(pc.is_null(position))[0].as_py()
+        raise StepFailed(
+            f"the label {strange!r} is none of the classes the model knows",
+            code="unknown-class",
+            hint=f"classes: {', '.join(map(str, classes))}",
+        )
+    array: npt.NDArray[Any] = position.to_numpy().astype(np.int64)
+    return array
 
 
 def texts(column: pa.ChunkedArray) -> npt.NDArray[Any]:

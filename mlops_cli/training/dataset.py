@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli import encode
 from mlops_cli.errors import NotFound
+from mlops_cli.training import columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mlops_cli.training.metrics import Array
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -25,6 +29,12 @@ def rows(folder: Path, part: Literal["train", "validate", "test"]) -> pa.Table:
     import pyarrow.parquet as pq
 
     return pq.read_table(file(folder, f"{part}.parquet"))
+
+
+def labels(table: pa.Table, facts: Mapping[str, Any]) -> Array:
+    """Return the label as float64 [rows]; of a multiclass task the position of the class."""
+    found = columns.labels(table[facts["label"]], facts.get("classes", ()))
+    return found.astype("float64")
 
 
 def file(folder: Path, name: str) -> Path:

@@ -20,7 +20,8 @@ UNKNOWN = 0
 
 class Tensors(NamedTuple):
     """What a network sees of n rows: numeric float32 [n, k] with NaN for what is missing, codes
-    int64 [n, c] with 0 for the missing and the unknown, label float32 [n]."""
+    int64 [n, c] with 0 for the missing and the unknown, label float32 [n] with NaN for what is
+    missing; of a multiclass task int64 [n], the position of the class."""
 
     numeric: Any
     codes: Any
@@ -34,6 +35,7 @@ class Encoder:
     features: tuple[Mapping[str, str], ...]  # {name, dtype} in the order of the dataset
     label: str
     vocabularies: Mapping[str, tuple[Any, ...]]  # category at position i has the code i + 1
+    classes: tuple[Any, ...] = ()  # of a multiclass task, in the order of the model's output
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -55,18 +57,38 @@ class Encoder:
         return next(f["dtype"] for f in self.features if f["name"] == name)
 
     def tensors(self, table: pa.Table) -> Tensors:
-        """Return the rows of `table` as tensors; the label is NaN where it is missing."""
-        import numpy as np
+        """Return the rows of `table` as tensors."""
         import torch
+
+        numeric, codes = self._arrays(table)
+        label = torch.tensor(self.labels(table))
+        return Tensors(torch.from_numpy(numeric), torch.from_numpy(codes), label)
+
+    def matrix(self, table: pa.Table) -> Any:
+        """Return the rows of `table` as float32 [n, k + c]: the numbers, then the codes."""
+        import numpy as np
+
+        numeric, codes = self._arrays(table)
+        return np.concatenate([numeric, codes.astype(np.float32)], 1)
+
+    def labels(self, table: pa.Table) -> Any:
+        """Return the label as an array [n], as in `Tensors`; NaN or 0 in a table without it."""
+        import numpy as np
+
+        if self.label not in table.column_names:
+            kind, value = (np.int64, 0) if self.classes else (np.float32, np.nan)
+            return np.full(table.num_rows, value, kind)
+        return columns.labels(table[self.label], self.classes)
+
+    def _arrays(self, table: pa.Table) -> tuple[Any, Any]:
+        import numpy as np
 
         rows = table.num_rows
         numbers = [columns.floats(table[name]) for name in self.numeric]
         codes = [self._codes(table[name], name) for name in self.categorical]
         numeric = np.stack(numbers, 1) if numbers else np.zeros((rows, 0), np.float32)
         coded = np.stack(codes, 1) if codes else np.zeros((rows, 0), np.int64)
-        known = self.label in table.column_names
-        label = columns.floats(table[self.label]) if known else np.full(rows, np.nan, np.float32)
-        return Tensors(torch.from_numpy(numeric), torch.from_numpy(coded), torch.tensor(label))
+        return numeric, coded
 
     def _codes(self, column: pa.ChunkedArray, name: str) -> Any:
         import numpy as np
@@ -86,6 +108,7 @@ def fit(
     *,
     categorical: Sequence[str] = (),
     min_rows: int = 1,
+    classes: Sequence[Any] = (),
 ) -> Encoder:
     """Return the encoder whose categories are those of `table`, the training rows.
 
@@ -108,6 +131,33 @@ def fit(
         vocabularies={
             f["name"]: _vocabulary(table[f["name"]], f["dtype"], min_rows) for f in chosen
         },
+        classes=tuple(classes),
+    )
+
+
+def of_schema(
+    schema: Mapping[str, Any], features: Sequence[Mapping[str, str]], label: str
+) -> Encoder:
+    """Return the encoder of a model from its schema.json, so that another one can go on from it.
+
+    Raises StepFailed ("columns-changed") when the dataset has other features by now.
+    """
+    theirs = {item["name"]: item for item in schema["inputs"]}
+    classes = schema["outputs"][0].get("classes", ())
+    if [f["name"] for f in features] != list(theirs):
+        raise StepFailed(
+            "the parent was trained on other features than the dataset has now",
+            code="columns-changed",
+            hint="take warm_start out for one training, or bring the features back",
+            details={"parent": list(theirs), "dataset": [f["name"] for f in features]},
+        )
+    return Encoder(
+        features=tuple(dict(feature) for feature in features),
+        label=label,
+        vocabularies={
+            name: tuple(item["categories"]) for name, item in theirs.items() if "categories" in item
+        },
+        classes=tuple(classes),
     )
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 FORMAT = "mlops.metrics/1"
 SLICES = "mlops.slices/1"
 SLICE_ROWS = 50  # a smaller slice says nothing and is left out
-DEFAULTS = {"binary": ("roc_auc", "log_loss", "brier"), "regression": ("rmse", "mae")}
+DEFAULTS = {
+    "binary": ("roc_auc", "log_loss", "brier"),
+    "multiclass": ("log_loss", "accuracy", "macro_f1"),
+    "regression": ("rmse", "mae"),
+}
 
 
 class EvaluateStep:
@@ -32,7 +36,7 @@ class EvaluateStep:
 
         Raises StepFailed ("no-test-rows"), ConfigError ("unknown-metric").
         """
-        from mlops_cli.training import columns, score, scores
+        from mlops_cli.training import score, scores
 
         folder, model = context.root / step.deps[0], context.root / step.deps[1]
         out = context.outs[step.outs[0]]
@@ -42,7 +46,7 @@ class EvaluateStep:
                 "the dataset has no test rows", code="no-test-rows", hint="raise split.test"
             )
         names = step.config.get("metrics") or DEFAULTS.get(step.config.get("task", "binary"), ())
-        label = columns.floats(test[facts["label"]]).astype("float64")
+        label = dataset.labels(test, facts)
         session = score.open_model(dataset.file(model, "model.onnx").read_bytes())
         answer = score.score(session, test)
         values = measure(label, answer, names)
@@ -56,10 +60,10 @@ class EvaluateStep:
             "label_mean": float(label.mean()),
             "score_mean": float(answer.mean()),
         }
-        sliced = _slices(test, step.config.get("slices", ()), label, answer, names)
+        sliced = slices(test, step.config.get("slices", ()), label, answer, names)
         _json(out / "metrics.json", report)
         _json(out / "slices.json", {"schema": SLICES, "slices": sliced})
-        _json(out / "scores.json", scores.profile(answer))
+        _json(out / "scores.json", scores.profile(_surety(answer)))
         _predictions(out / "predictions.parquet", test, facts, label, answer)
         return Outcome(
             metrics={name: value for name, value in values.items() if value is not None},
@@ -75,13 +79,14 @@ def measure(label: Array, answer: Array, names: Sequence[str]) -> dict[str, floa
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
-def _slices(
-    test: pa.Table, slices: Sequence[str], label: Array, answer: Array, names: Sequence[str]
+def slices(
+    test: pa.Table, wanted: Sequence[str], label: Array, answer: Array, names: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
+    """Return by column, for each of its values with enough rows, {value, rows, metrics}."""
     import pyarrow.compute as pc
 
     found: dict[str, list[dict[str, Any]]] = {}
-    for column in slices:
+    for column in wanted:
         if column not in test.column_names:
             raise StepFailed(
                 f"the dataset has no column {column!r} to slice by",
@@ -99,6 +104,10 @@ def _slices(
     return found
 
 
+def _surety(answer: Array) -> Array:
+    return answer.max(1) if answer.ndim > 1 else answer
+
+
 def _json(path: Path, value: Any) -> None:
     fsio.write_atomic(path, encode.readable_json(value), durable=False)
 
@@ -106,7 +115,10 @@ def _json(path: Path, value: Any) -> None:
 def _predictions(
     path: Path, test: pa.Table, facts: dict[str, Any], label: Array, answer: Array
 ) -> None:
-    """Write key columns, time, label and score: what a later comparison can be made of."""
+    """Write key columns, time, label and score: what a later comparison can be made of.
+
+    Of a multiclass task also the probabilities; its score is that of the likeliest class.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -115,6 +127,10 @@ def _predictions(
     table = test.select([name for name in kept if name in test.column_names])
     table = table.replace_schema_metadata(None)
     table = table.append_column("label", pa.array(label, pa.float32()))
-    table = table.append_column("score", pa.array(answer, pa.float32()))
+    table = table.append_column("score", pa.array(_surety(answer), pa.float32()))
+    if answer.ndim > 1:
+        flat = pa.array(answer.ravel(), pa.float32())
+        rows = pa.FixedSizeListArray.from_arrays(flat, answer.shape[1])
+        table = table.append_column("probabilities", rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, compression="zstd", use_content_defined_chunking=True)

@@ -46,12 +46,16 @@ def choose(table: pa.Table, names: list[str]) -> pa.Table:
 
 
 def encode(inputs: pa.Table, answers: Any, *, output: str) -> bytes:
-    """Return the Arrow IPC file of `inputs` with the column `output` (float32) at the end."""
+    """Return the Arrow IPC file of `inputs` with the column `output` at the end.
+
+    `answers` are float32 [rows], or [rows, classes], which become lists of fixed length.
+    """
     import pyarrow as pa
 
-    table = inputs.replace_schema_metadata(None).append_column(
-        output, pa.array(answers, pa.float32())
-    )
+    column = pa.array(answers.ravel(), pa.float32())
+    if answers.ndim > 1:
+        column = pa.FixedSizeListArray.from_arrays(column, answers.shape[1])
+    table = inputs.replace_schema_metadata(None).append_column(output, column)
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
@@ -73,10 +77,13 @@ def decode(data: bytes, *, source: str = "golden.arrow") -> pa.Table:
 
 def check(model: bytes, golden: bytes, *, allowed: float) -> Agreement:
     """Return how far `model` under onnxruntime is from the answers stored in `golden`."""
+    import numpy as np
+
     table = decode(golden)
-    return agreement(
-        score.score(model, table), table[table.column_names[-1]].to_numpy(), allowed=allowed
-    )
+    stored = table[table.column_names[-1]]
+    many = getattr(stored.type, "list_size", 0)
+    answers = np.array(stored.to_pylist()) if many else stored.to_numpy()
+    return agreement(score.score(model, table), answers, allowed=allowed)
 
 
 def agreement(ours: Any, theirs: Any, *, allowed: float) -> Agreement:

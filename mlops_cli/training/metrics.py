@@ -18,12 +18,15 @@ TINY = 1e-7  # probabilities are kept this far from 0 and 1 in the logarithm (fl
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A figure of merit. `measure(label, score)` is NaN where the metric is undefined."""
+    """A figure of merit. `measure(label, score)` is NaN where the metric is undefined.
+
+    Of a multiclass task label is the position of the class, score [rows, classes].
+    """
 
     name: str
     measure: Callable[[Array, Array], float]
     greater_is_better: bool
-    binary: bool  # labels must be 0 and 1, scores probabilities
+    binary: bool  # labels must be 0 and 1 (positions of classes), scores probabilities
 
     def better(self, one: float, other: float) -> bool:
         """Return whether `one` is strictly better than `other`."""
@@ -66,7 +69,10 @@ def _roc_auc(label: Array, score: Array) -> float:
 
 
 def _log_loss(label: Array, score: Array) -> float:
-    """-mean(y ln p + (1 - y) ln(1 - p)), the negative log-likelihood of a row."""
+    """-mean(ln p of the class that came), the negative log-likelihood of a row."""
+    if score.ndim > 1:
+        came = score[np.arange(len(label)), label.astype(np.int64)].astype(np.float64)
+        return float(-np.mean(np.log(np.clip(came, TINY, 1))))
     p = np.clip(score.astype(np.float64), TINY, 1 - TINY)
     return float(-np.mean(np.where(label > 0.5, np.log(p), np.log1p(-p))))
 
@@ -77,8 +83,27 @@ def _brier(label: Array, score: Array) -> float:
 
 
 def _accuracy(label: Array, score: Array) -> float:
-    """The share of rows on the right side of one half."""
-    return float(np.mean((score >= 0.5) == (label > 0.5)))
+    """The share of rows that are right, as `right` says."""
+    return float(np.mean(right(label, score)))
+
+
+def right(label: Array, score: Array) -> Array:
+    """Return which rows are on the right side of one half; whose likeliest class came."""
+    if score.ndim > 1:
+        hits: Array = score.argmax(1) == label
+        return hits
+    agreed: Array = (score >= 0.5) == (label > 0.5)
+    return agreed
+
+
+def _macro_f1(label: Array, score: Array) -> float:
+    """The mean over the classes that occur of 2 TP / (2 TP + FP + FN)."""
+    said = score.argmax(1) if score.ndim > 1 else score >= 0.5
+    found = []
+    for each in np.union1d(label, said):
+        came, told = label == each, said == each
+        found.append(2 * np.sum(came & told) / (came.sum() + told.sum()))
+    return float(np.mean(found))
 
 
 def _rmse(label: Array, score: Array) -> float:
@@ -95,5 +120,6 @@ roc_auc = Metric("roc_auc", _roc_auc, greater_is_better=True, binary=True)
 log_loss = Metric("log_loss", _log_loss, greater_is_better=False, binary=True)
 brier = Metric("brier", _brier, greater_is_better=False, binary=True)
 accuracy = Metric("accuracy", _accuracy, greater_is_better=True, binary=True)
+macro_f1 = Metric("macro_f1", _macro_f1, greater_is_better=True, binary=True)
 rmse = Metric("rmse", _rmse, greater_is_better=False, binary=False)
 mae = Metric("mae", _mae, greater_is_better=False, binary=False)

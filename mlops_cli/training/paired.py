@@ -57,8 +57,8 @@ def compare(
 ) -> Comparison:
     """Return the evidence that `challenger` beats `champion` on `metric` by more than `margin`.
 
-    Arrays are float64 [n], the same rows in the same order. roc_auc is tested by DeLong, accuracy
-    without a margin by McNemar, everything else by the bootstrap.
+    Arrays are float64 [n], scores of classes [n, classes], the same rows in the same order.
+    roc_auc is tested by DeLong, accuracy without a margin by McNemar, all else by the bootstrap.
     Raises ConfigError ("metric-undefined") when the rows do not define the metric.
     """
     measured = metrics.find(metric)
@@ -72,7 +72,7 @@ def compare(
     if metric == "roc_auc":
         test, p_value = "delong", delong(label, challenger, champion, margin=margin)
     elif metric == "accuracy" and not margin:
-        right, wrong = (challenger >= 0.5) == (label > 0.5), (champion >= 0.5) != (label > 0.5)
+        right, wrong = metrics.right(label, challenger), ~metrics.right(label, champion)
         test, p_value = "mcnemar", mcnemar(int((right & wrong).sum()), int((~right & ~wrong).sum()))
     else:
         test = "bootstrap"

@@ -11,14 +11,16 @@ from mlops_cli.registry.version import Version
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.training import bundle as bundles
-from mlops_cli.training import columns, paired, score
+from mlops_cli.training import dataset, paired, score
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mlops_cli.training.metrics import Array
 
-def test_rows(cache: Cache, version: Version) -> tuple[pa.Table, str, Digest]:
-    """Return the rows `version` was tested on, the name of their label, and their digest.
+
+def test_rows(cache: Cache, version: Version) -> tuple[pa.Table, Array, Digest]:
+    """Return the rows `version` was tested on, their labels, and their digest.
 
     Raises NotFound ("missing-object") where the dataset is not in the cache.
     """
@@ -27,7 +29,7 @@ def test_rows(cache: Cache, version: Version) -> tuple[pa.Table, str, Digest]:
     folder = bundles.opened(cache, Digest.parse(version.payload["dataset"]))
     facts = encode.parse_json(folder.read("dataset.json"), source="dataset.json")
     table = pq.read_table(io.BytesIO(folder.read("test.parquet")))
-    return table, str(facts["label"]), folder.digest("test.parquet")
+    return table, dataset.labels(table, facts), folder.digest("test.parquet")
 
 
 def compare(
@@ -38,7 +40,7 @@ def compare(
     Both are scored here and now, each by its own model.onnx out of the cache.
     Raises StateRefused ("not-comparable") when the rows lack a column of the champion.
     """
-    table, label, rows = test_rows(cache, challenger)
+    table, truth, rows = test_rows(cache, challenger)
     try:
         scores = [score.score(cache.read(each.digest), table) for each in (challenger, champion)]
     except NotFound as exc:
@@ -49,5 +51,10 @@ def compare(
             code="not-comparable",
             hint="keep the columns of the champion in the dataset until it is replaced",
         ) from exc
-    truth = columns.floats(table[label]).astype("float64")
+    if scores[0].shape != scores[1].shape:
+        raise StateRefused(
+            f"{challenger.name} and {champion.name} cannot be compared: their classes differ",
+            code="not-comparable",
+            hint="register the model under another name; it answers another question",
+        )
     return paired.compare(truth, *scores, metric=metric, margin=margin), rows

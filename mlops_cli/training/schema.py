@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.training import columns, export, score
+from mlops_cli.training import columns, graphs, score
 from mlops_cli.training.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -36,10 +36,13 @@ def describe(model: bytes, encoder: Encoder, train: pa.Table, *, task: str) -> d
         }
         if name in encoder.vocabularies:
             item["categories"] = list(encoder.vocabularies[name])
-        else:
+        elif feature["dtype"] != "string":
             item |= _range(train[name])
         inputs.append(item)
-    outputs = [{"name": export.output_name(task), "dtype": "FP32"}]
+    output: dict[str, Any] = {"name": graphs.output_name(task), "dtype": "FP32"}
+    if encoder.classes:
+        output["classes"] = list(encoder.classes)
+    outputs = [output]
     return {"schema": FORMAT, "task": task, "inputs": inputs, "outputs": outputs}
 
 

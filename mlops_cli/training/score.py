@@ -36,7 +36,7 @@ def open_model(model: bytes) -> Any:
 
 
 def score(model: bytes | Any, table: pa.Table) -> npt.NDArray[np.float64]:
-    """Return the first output of `model` for each row of `table`, as float64 [rows].
+    """Return the first output of `model` for each row of `table`, float64 [rows] or [rows, k].
 
     `model` is the bytes of an ONNX file or what `open_model` returned. Columns are found by
     name; null numbers become NaN, null text "". Raises NotFound ("column-missing").

@@ -102,7 +102,7 @@ def test_an_error_of_the_user_code_names_its_file_and_line(world, train_step, co
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("return 3", "not-a-module"),
+        ("return 3", "not-a-model"),
         ("return torch.nn.Bilinear(3, 2, 1)", "training-failed"),
         ("return Broken('shape')", "wrong-shape"),
         ("return Broken('nan')", "not-finite"),
