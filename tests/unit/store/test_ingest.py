@@ -262,3 +262,29 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     with cache.writer() as writer, pytest.raises(StateRefused) as caught:
         Reader(writer).take(str(tmp_path), ["file"], [4])
     assert caught.value.code == "file-changed"
+
+
+def test_what_is_refused_after_others_were_read_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PROCESSES_FROM", 2)
+    data, read = tmp_path / "data", []
+    for folder in ("refused", "right"):
+        (data / folder).mkdir(parents=True)
+        for number in range(5):
+            (data / folder / str(number)).write_text(f"{folder} {number}")
+    os.mkfifo(data / "refused/pipe")
+    take = reading.Reading.take
+    monkeypatch.setattr(
+        reading.Reading,
+        "take",
+        lambda self, folder: (read.append(folder.inside), take(self, folder)),
+    )
+
+    with pytest.raises(StateRefused) as caught:
+        ingest(data, cache=open_cache(tmp_path / "cache"), jobs=2)
+
+    assert caught.value.code == "special-file"
+    assert "right/" in read  # while its neighbour was still to be looked at
+    left = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert [path.name for path in left] == ["gc.lock"]
