@@ -24,6 +24,8 @@ SCHEMA = "mlops.contract/1"
 class ValidateStep:
     """Hold a source against its contract; a broken one stops everything downstream."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write out/data/NAME.json. Raises StepFailed ("contract-broken", "column-missing",
         "label-missing")."""

@@ -43,6 +43,8 @@ SCHEMA = "mlops.dataset/1"
 class DatasetStep:
     """Join, check for leaks, split, profile."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write train, validate and test.parquet, profile.json (of train) and dataset.json.
 

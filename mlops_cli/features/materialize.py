@@ -29,6 +29,8 @@ SCHEMA = "mlops.features/1"
 class FeatureStep:
     """Make the rows of one view from its source."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write values.parquet and report.json, and quarantine.parquet where rows were set aside.
 

@@ -6,7 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from mlops_cli.pipeline import check_running, check_serving, check_training, check_triggers
+from mlops_cli.pipeline import (
+    check_environment,
+    check_running,
+    check_serving,
+    check_training,
+    check_triggers,
+)
 from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known, near_miss
@@ -31,6 +37,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _features(pipeline, at)
     _steps(pipeline, at)
     check_training.check(pipeline, at)
+    check_environment.check(pipeline, at, root)
     check_running.check(pipeline, at, root)
     check_serving.check(pipeline, at)
     check_triggers.check(pipeline, at)
@@ -69,8 +76,6 @@ def project_path(path: str, place: Place, root: Path, *, written: bool = False) 
 
 
 def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
-    if pipeline.env.lock:
-        project_path(pipeline.env.lock, at("env", "lock"), root)
     for name, source in pipeline.data.items():
         project_path(source.path, at("data", name, "path"), root)
     for name, view in pipeline.features.items():

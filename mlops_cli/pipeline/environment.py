@@ -8,69 +8,75 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import NotFound
+from mlops_cli.pipeline import lockfile
 
 # what changes results most often; their versions stand in the record of a run
 TOLD = ("numpy", "pyarrow", "duckdb", "torch", "onnx", "onnxruntime", "scikit-learn", "pandas")
+LOCKS = {"uv": "uv.lock", "conda": "conda-lock.yml"}  # where a kind looks when none is named
 
 
-def environment(root: Path, lock: str | None, *, python: tuple[int, int]) -> dict[str, str]:
-    """Return the part of a key: interpreter version and normalised digest of the lock file.
+def environment(
+    root: Path, env: Mapping[str, Any], *, python: tuple[int, int], cache: Path | None = None
+) -> dict[str, str]:
+    """Return the part of a key that the `env` of pipeline.yaml stands for: what pins the
+    environment, and the version of the interpreter where nothing else does.
 
-    Raises NotFound ("missing-file") when the lock file is not there.
+    `cache` keeps lock files as they were read. Raises NotFound ("missing-file") when the lock
+    file is not there, ConfigError ("malformed-lock-file").
     """
-    part = {"python": f"{python[0]}.{python[1]}"}
-    if lock:
+    kind = env.get("kind", "system")
+    if kind == "container":
+        return {"kind": kind, "image": str(env["image"]).rpartition("@")[2]}
+    part = {} if kind == "system" else {"kind": kind}
+    if kind != "conda":  # whose lock file names the interpreter
+        part["python"] = f"{python[0]}.{python[1]}"
+    if lock := lock_of(env):
         try:
-            text = (root / lock).read_text(encoding="utf-8", errors="replace")
+            data = (root / lock).read_bytes()
         except OSError as exc:
             raise NotFound(
                 f"there is no {lock}, which pipeline.yaml names as env.lock",
                 code="missing-file",
-                hint=f"write it (pip freeze > {lock}), or correct env.lock",
+                hint=f"write it ({_HOW.get(lockfile.form(lock), 'pip freeze > ' + lock)}), or "
+                "correct env.lock",
                 details={"file": lock},
             ) from exc
-        normal = normalised(text, requirements=lock.endswith(".txt"))
-        part["lock"] = "sha256:" + hashlib.sha256(normal.encode()).hexdigest()
+        part["lock"] = lockfile.digest(data, lock, cache=cache)
     return part
 
 
-def normalised(text: str, *, requirements: bool) -> str:
-    """Return the text of a lock file without comments, blank lines and trailing spaces.
-
-    The lines of a requirements file mean the same in any order, so they are sorted.
-    """
-    lines: list[str] = []
-    joined = ""
-    for raw in text.splitlines():
-        line = raw.rstrip()
-        if requirements:
-            line = " ".join(line.split(" #")[0].split())
-            if line.endswith("\\"):
-                joined += line[:-1].strip() + " "
-                continue
-            line, joined = (joined + line).strip(), ""
-        if line.strip() and not line.lstrip().startswith("#"):
-            lines.append(line)
-    return "\n".join(sorted(lines) if requirements else lines) + "\n"
+def lock_of(env: Mapping[str, Any]) -> str | None:
+    """Return the lock file of an `env`, the usual one of its kind where it names none."""
+    return env.get("lock") or LOCKS.get(env.get("kind", "system"))
 
 
-def told(part: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a record says: digest of the key part, interpreter, platform, libraries."""
-    import platform
-    import sys
+_HOW = {"uv": "uv lock", "pylock": "uv export --format pylock.toml", "conda": "conda-lock"}
+
+
+def told(part: Mapping[str, str], python: Path | None = None) -> dict[str, Any]:
+    """Return what a record says of the environment whose part of the key is `part`: its digest,
+    interpreter and libraries, and the machine. `python` is the interpreter of an environment of
+    the step's own."""
+    from mlops_cli.encode import canonical_json
+    from mlops_cli.pipeline import machine
+
+    digest = "sha256:" + hashlib.sha256(canonical_json(dict(part))).hexdigest()
+    found: dict[str, Any] = {"digest": digest, **machine.machine()}
+    if part.get("kind") == "container":
+        return {**found, "image": part["image"]}
+    return {**found, **(machine.interpreter(TOLD) if python is None else _of(python))}
+
+
+def _of(python: Path) -> dict[str, Any]:
+    """Return what is installed beside the interpreter `python`; it is not started."""
     from importlib import metadata
 
-    from mlops_cli.encode import canonical_json
-
-    packages: dict[str, str] = {}
-    for name in TOLD:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "digest": "sha256:" + hashlib.sha256(canonical_json(dict(part))).hexdigest(),
-        "python": platform.python_version(),
-        "platform": f"{sys.platform}-{platform.machine()}",
-        "packages": packages,
-    }
+    folders = [str(path) for path in python.parents[1].glob("lib/python*/site-packages")]
+    found = {item.metadata["Name"]: item.version for item in metadata.distributions(path=folders)}
+    try:
+        text = (python.parents[1] / "pyvenv.cfg").read_text()
+        lines = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    except OSError:  # an environment of conda has none
+        lines = {}
+    version = lines.get("version_info") or lines.get("version")
+    return {"python": version, "packages": dict(sorted(found.items()))}

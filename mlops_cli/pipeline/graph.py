@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.order import Where, in_order
@@ -24,7 +24,7 @@ class Graph:
     steps: Mapping[str, Step]
     before: Mapping[str, tuple[str, ...]]  # step → the steps that must come first
     producers: Mapping[str, str]  # out → the step that makes it
-    env_lock: str | None = None
+    env: Mapping[str, Any] = field(default_factory=dict)  # of model.Env: that of most steps
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def select(self, names: Iterable[str]) -> set[str]:
@@ -78,7 +78,10 @@ class Graph:
 
 
 def graph(
-    steps: tuple[Step, ...], *, env_lock: str | None = None, where: Where | None = None
+    steps: tuple[Step, ...],
+    *,
+    env: Mapping[str, Any] | None = None,
+    where: Where | None = None,
 ) -> Graph:
     """Return the graph of `steps`.
 
@@ -112,7 +115,7 @@ def graph(
         {name: by_name[name] for name in order},
         before,
         producers,
-        env_lock,
+        env or {},
         {name: tuple(later) for name, later in after.items()},
     )
 
@@ -132,7 +135,7 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
             "steps": as_json(tuple(made.steps.values())),
             "before": {name: list(first) for name, first in made.before.items()},
             "producers": dict(made.producers),
-            "env_lock": made.env_lock,
+            "env": dict(made.env),
             "after": {name: list(later) for name, later in made.after.items()},
         }
 
@@ -146,7 +149,7 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
         {step["name"]: from_json(step) for step in value["steps"]},
         {name: tuple(first) for name, first in value["before"].items()},
         value["producers"],
-        value["env_lock"],
+        value["env"],
         {name: tuple(later) for name, later in value["after"].items()},
     )
 
@@ -154,8 +157,9 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
 def of_pipeline(pipeline: Pipeline) -> Graph:
     """Return the graph of a model that is already loaded."""
     from mlops_cli.pipeline.lower import lower
+    from mlops_cli.pipeline.model import to_plain
 
-    return graph(lower(pipeline), env_lock=pipeline.env.lock)
+    return graph(lower(pipeline), env=to_plain(pipeline.env))
 
 
 def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> str:
@@ -169,10 +173,11 @@ def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> s
 def _load(root: Path) -> Graph:
     from mlops_cli.pipeline.load import load_with_places
     from mlops_cli.pipeline.lower import lower
+    from mlops_cli.pipeline.model import to_plain
 
     loaded = load_with_places(root)
     steps = lower(loaded.pipeline)
-    return graph(steps, env_lock=loaded.pipeline.env.lock, where=_place(loaded))
+    return graph(steps, env=to_plain(loaded.pipeline.env), where=_place(loaded))
 
 
 def _place(loaded: Loaded) -> Where:
@@ -197,7 +202,7 @@ def _revision() -> str:
     here = Path(__file__).parent
     files = (
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
-        *("check_running.py", "retry.py"),
+        *("check_running.py", "check_environment.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)

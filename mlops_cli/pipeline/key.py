@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_cli import plugins
 from mlops_cli.encode import canonical_json
 from mlops_cli.pipeline.step import Step
 
@@ -41,6 +42,8 @@ def key(
         "outs": sorted(step.outs),
         "environment": dict(environment),
     }
+    if (revision := plugins.revision(step.kind)) > 1:  # keys of before there were any stay valid
+        parts["revision"] = revision
     optional: dict[str, Any] = {
         "cmd": list(step.cmd),
         "config": step.config,

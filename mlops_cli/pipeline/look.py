@@ -50,11 +50,16 @@ def look(
             absent.add(path)
     return World(
         paths,
-        environment(root, graph.env_lock, python=python),
+        environment(root, graph.env, python=python, cache=parsed),
         _params(root, steps, parsed),
         {step.name: code_of.closure(root, step.code, cache=parsed) for step in steps if step.code},
         {name: variable(environ.get(name)) for step in steps for name in step.variables},
         absent,
+        {
+            step.name: environment(root, step.environment, python=python, cache=parsed)
+            for step in steps
+            if step.environment
+        },
     )
 
 

@@ -13,7 +13,10 @@ from mlops_cli.pipeline.step import Step
 _VALIDATED = ("owner",)
 _READ = ("owner", "checks", "rows", "fresh_within")
 _VIEW = ("owner", "description", "online")
-_ENDURANCE = ("timeout", "retries", "resources", "checkpoint", "determinism", "tolerance")
+_ENDURANCE = (
+    *("timeout", "retries", "resources", "checkpoint", "determinism", "tolerance"),
+    "environment",  # whose digest is a part of its own
+)
 
 
 def lower(pipeline: Pipeline) -> tuple[Step, ...]:
@@ -240,6 +243,10 @@ def _endurance(definition: StepDef | Train) -> dict[str, Any]:
         }
     if definition.resources:
         found["resources"] = to_plain(definition.resources)
+    if definition.environment:
+        found["environment"] = {"kind": definition.environment.kind} | to_plain(
+            definition.environment
+        )
     if definition.checkpoint:
         found["checkpoint"] = clean(definition.checkpoint)
     return found

@@ -42,9 +42,13 @@ class ProjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """The environment of the steps; the normalised digest of `lock` is part of every key."""
+    """The environment of steps; the normalised digest of `lock` is part of their keys. `system` is
+    the one in which mlops runs; venv, uv and conda are made from the lock, in the cache; `image`
+    is that of a container, by its digest: python@sha256:…"""
 
     lock: str | None = None
+    kind: typing.Literal["system", "venv", "uv", "conda", "container"] = "system"
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class StepDef:
     retries: Retries | None = None
     resources: Resources | None = None
     checkpoint: str | None = None  # a folder that outlives a killed or failed attempt
+    environment: Env | None = None  # of its own, instead of the env of all
     determinism: Determinism = "exact"
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
 
@@ -225,6 +230,7 @@ class Train:
     retries: Retries | None = None
     resources: Resources | None = None
     checkpoint: str | None = None
+    environment: Env | None = None
     determinism: Determinism = "exact"
     tolerance: Mapping[str, float] = field(default_factory=dict)
 

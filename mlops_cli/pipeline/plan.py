@@ -33,6 +33,7 @@ class World:
     code: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # step → closure
     variables: Mapping[str, str | None] = field(default_factory=dict)
     absent: Collection[str] = frozenset()
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # steps' own
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def judge(
         inputs=inputs,
         params={ref: world.params.get(ref) for ref in step.params},
         code=world.code.get(step.name, {}),
-        environment=world.environment,
+        environment=environment_of(step, world),
         variables={name: world.variables.get(name) for name in step.variables},
     )
     if (
@@ -170,6 +171,11 @@ def judge(
         return Item(step, "skip", key=now)
     seen = None if forced or step.always else recall(now.digest)
     return Item(step, "restore" if seen else "run", tuple(because), now, seen)
+
+
+def environment_of(step: Step, world: World) -> Mapping[str, str]:
+    """Return the environment of `step` as it is part of its key."""
+    return world.environments.get(step.name, world.environment)
 
 
 def _outputs_only(step: Step, lock: Lock, paths: Mapping[str, str | None]) -> Item:

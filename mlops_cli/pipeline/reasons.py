@@ -130,9 +130,10 @@ class EnvironmentChanged(Reason):
     new: str | None
 
     def sentence(self) -> str:
-        if self.name == "python":
-            return f"python {self.old} → {self.new}"
-        return "the lock file of the environment changed"
+        if self.name == "lock":
+            return "the lock file of the environment changed"
+        word = {"kind": "environment", "image": "image of the container"}.get(self.name, self.name)
+        return f"{word} {_short(self.old)} → {_short(self.new)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,9 @@ def _config(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
     for part, word in words.items():
         if old.get(part) != new.get(part):
             yield CommandChanged(word, old.get(part), new.get(part))
+    before, after = old.get("revision", 1), new.get("revision", 1)
+    if before != after and old.get("kind") == new.get("kind"):
+        yield CommandChanged(f"the way mlops makes a {new.get('kind')} step", before, after)
     for part in ("config", "env"):
         before, after = _flat("", old.get(part, {})), _flat("", new.get(part, {}))
         for name in _names(before, after):

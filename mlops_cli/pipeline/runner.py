@@ -34,7 +34,11 @@ class Outcome:
 
 
 class StepKind(Protocol):
-    """One way of making outputs from inputs, found by name through `plugins.STEPS`."""
+    """One way of making outputs from inputs, found by name through `plugins.STEPS`.
+
+    `revision` (1 where a class states none) is raised, here and in `plugins.REVISIONS`, whenever
+    the same inputs give other outputs than before: it is part of the key.
+    """
 
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write every declared out to its scratch path. Runs in a process of its own; what it

@@ -35,6 +35,7 @@ class Step:
     retries: Mapping[str, Any] = field(default_factory=dict)  # of model.Retries; {}: none
     resources: Mapping[str, Any] = field(default_factory=dict)  # of model.Resources
     checkpoint: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)  # of model.Env; {}: that of all
     determinism: str = "exact"  # of model.Determinism: what a reproduction may ask of it
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
 

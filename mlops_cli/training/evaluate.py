@@ -31,6 +31,8 @@ DEFAULTS = {
 class EvaluateStep:
     """config: {name, metrics, slices, task}; deps are the dataset and the model."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write metrics.json, slices.json, scores.json and predictions.parquet.
 

@@ -50,6 +50,8 @@ class _Found:
 class ParentStep:
     """config: {name, warm_start, incremental, models}; deps[0] is the dataset."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Write parent.json and, where there is a parent, its weights and schema.
 

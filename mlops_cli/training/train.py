@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class TrainStep:
     """config: {name, train, task}; deps[0] is the dataset, outs[0] the folder of the model."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         """Train, export, hold the export against its framework on stored rows, write the folder.
 

@@ -9,9 +9,10 @@ import pytest
 
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.code import changed, closure
-from mlops_cli.pipeline.environment import environment, normalised
+from mlops_cli.pipeline.environment import environment
 from mlops_cli.pipeline.interpolate import interpolate, references
 from mlops_cli.pipeline.key import Key, key
+from mlops_cli.pipeline.lockfile import normalised
 from mlops_cli.pipeline.params import flat, merged, read_params
 from mlops_cli.pipeline.step import Step
 
@@ -112,7 +113,7 @@ def test_the_lock_file_of_the_environment_is_read_without_comments_and_order() -
 
 def test_a_missing_lock_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as caught:
-        environment(tmp_path, "uv.lock", python=(3, 11))
+        environment(tmp_path, {"lock": "uv.lock"}, python=(3, 11))
     assert "uv.lock" in caught.value.message
 
 
