@@ -12,7 +12,16 @@ from typing import Any
 
 from mlops_cli import fsio, live
 from mlops_cli.errors import ConfigError, MlopsError
-from mlops_cli.pipeline import checkpoint, interpolate, leftover, marker, retry, verdict, worker
+from mlops_cli.pipeline import (
+    checkpoint,
+    interpolate,
+    leftover,
+    marker,
+    retry,
+    sandbox,
+    verdict,
+    worker,
+)
 from mlops_cli.pipeline.marker import Held, Marker
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
@@ -36,6 +45,7 @@ class Order:
     params: Mapping[str, Any]
     environ: Mapping[str, str]
     python: str  # the interpreter
+    boxed: bool = False  # whether a command runs in a sandbox
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     @property
@@ -60,6 +70,7 @@ class Done:
     killed: bool = False
     failure: tuple[str, ...] = ()  # its classes, as `retries: on:` names them
     left: tuple[str, ...] = ()  # processes that outlived the step and were ended
+    beside: tuple[str, ...] = ()  # what it touched in a sandbox that it did not declare
 
 
 def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done:
@@ -84,7 +95,7 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
             facts=outcome.facts,
             parts=order.parts,
         )
-        return Done(order, ended.seconds, outcome, left=ended.left)
+        return Done(order, ended.seconds, outcome, left=ended.left, beside=ended.beside)
     except _Failed as failed:
         ended, error = failed.ended, failed.error
         order.log.touch()  # the error names it, though the step may have said nothing
@@ -105,22 +116,37 @@ class _Failed(Exception):
 
 
 def _command(
-    order: Order, _beside: Path, groups: Groups, clock: Callable[[], datetime]
+    order: Order, beside: Path, groups: Groups, clock: Callable[[], datetime]
 ) -> tuple[Ended, Outcome]:
-    """Run a command where its outputs belong; the former ones are aside meanwhile."""
+    """Run a command where its outputs belong, the former ones aside meanwhile; or in a sandbox."""
     step, root = order.step, order.root
-    for out, was_there in order.marker.outs.items():
-        if was_there:
-            marker.set_aside(root, order.marker, out)
+    box = sandbox.fill(root, step, order.parts, beside / "tree") if order.boxed else None
+    base = box.tree if box else root
+    if not box:
+        _set_aside(order)
     lines = [interpolate.interpolate(line, order.params) for line in step.cmd]
     script = lines[0] if len(lines) == 1 else "\n".join(["set -e", *lines])
-    ended = _run(order, groups, clock, ["/bin/sh", "-c", script], root / step.wdir, step.env)
+    ended = _run(order, groups, clock, ["/bin/sh", "-c", script], base / step.wdir, step.env)
     try:
-        verdict.judge(step, order.log_name, ended, {out: root / out for out in step.outs})
+        verdict.judge(step, order.log_name, ended, {out: base / out for out in step.outs})
         logged = live.parse(live.read(order.live)).last
-        return ended, Outcome({**logged, **verdict.metrics(step, root)})
+        outcome = Outcome({**logged, **verdict.metrics(step, base)})
     except MlopsError as error:
+        if box:
+            error = sandbox.explained(error, box, root, step, ended.tail)
         raise _Failed(ended, error) from error
+    if box:
+        ended = replace(ended, beside=tuple(sandbox.touched(box, step.outs)))
+        _set_aside(order)
+        for out in step.outs:
+            (box.tree / out).rename(root / out)
+    return ended, outcome
+
+
+def _set_aside(order: Order) -> None:
+    for out, was_there in order.marker.outs.items():
+        if was_there:
+            marker.set_aside(order.root, order.marker, out)
 
 
 def _domain(
@@ -152,9 +178,8 @@ def _domain(
         verdict.judge(step, order.log_name, ended, scratch)
     except MlopsError as error:
         raise _Failed(ended, error) from error
+    _set_aside(order)
     for out, path in scratch.items():
-        if order.marker.outs[out]:
-            marker.set_aside(order.root, order.marker, out)
         path.rename(order.root / out)
     return ended, said or Outcome()
 

@@ -54,6 +54,8 @@ class Manner:
     commit: bool = True
     parents: tuple[str, ...] = ()
     machine: Mapping[str, Any] = field(default_factory=dict)
+    sandbox: bool = False
+    store: bool = True
 
 
 def run(
@@ -69,6 +71,8 @@ def run(
     commit: bool = True,
     parents: Sequence[str] = (),
     machine: Mapping[str, Any] | None = None,
+    sandbox: bool = False,
+    store: bool = True,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Bring `targets` and all before them up to date; return what was done.
@@ -78,8 +82,11 @@ def run(
     error is raised: StepFailed (or what the step itself raised). Before anything runs: StateRefused
     ("no-identity", "git-busy", "too-few-resources"), NotFound ("missing-input", "data-not-here",
     "unknown-step"), ConfigError.
+
+    In a `sandbox` a command finds only what its step declares. Without `store` outputs stay where
+    they are made and are not put into the cache.
     """
-    manner = Manner(max(1, jobs), keep_going, commit, tuple(parents), machine or {})
+    manner = Manner(max(1, jobs), keep_going, commit, tuple(parents), machine or {}, sandbox, store)
     standing = marker.standing(parts.root)
 
     def look(standing: Standing) -> Prospect:
@@ -116,7 +123,7 @@ def _run(
     from mlops_cli.pipeline.tell import Teller
 
     ledger = parts.ledger or open_ledger(parts.git)
-    settling = Settling(parts.root, parts.cache, parts.stats, ledger)
+    settling = Settling(parts.root, parts.cache, parts.stats, ledger, manner.store)
     teller = Teller(parts.git, now, manner.parents)
     if standing.dead:
         put_all_right(parts.root, standing.dead, settling, teller, progress)
@@ -131,7 +138,7 @@ def _run(
     results = Results(parts.root, Sight(parts, found), settling, teller, progress)
     seconds = ready.read_pace(parts.root) if stale else {}
     slots = Slots(parts.root, there)
-    session = Session(parts, found, now, progress, results, slots, seconds)
+    session = Session(parts, found, now, progress, results, slots, seconds, manner.sandbox)
     error: MlopsError | None = None
     revision: str | None = None
     try:

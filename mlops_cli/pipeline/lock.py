@@ -19,12 +19,22 @@ SCHEMA = "mlops.lock/1"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output as it was made; `kind` is "file" or "tree", `size` counts bytes."""
+    """One output as it was made; `kind` is "file" or "tree", `size` counts bytes.
+
+    One that is not `stored` is only in the workspace that made it.
+    """
 
     digest: str
     kind: str
     size: int
     files: int
+    stored: bool = True
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> Output:
+        """Return the output that `outputs_json` made plain."""
+        stored = bool(item.get("stored", True))
+        return cls(item["digest"], item["kind"], item["size"], item["files"], stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +102,7 @@ def read_lock(data: bytes, *, step: str) -> Lock:
 def _from_json(value: Any, step: str) -> Lock:
     if value["schema"] != SCHEMA:
         raise ValueError(f"its schema is {value['schema']!r}")
-    outputs = {
-        path: Output(item["digest"], item["kind"], item["size"], item["files"])
-        for path, item in value["outputs"].items()
-    }
+    outputs = {path: Output.of(item) for path, item in value["outputs"].items()}
     theirs = value.get("theirs")
     return Lock(
         step,
@@ -139,5 +146,6 @@ def outputs_json(outputs: Mapping[str, Output]) -> dict[str, dict[str, Any]]:
     """Return outputs as plain values."""
     return {
         path: {"digest": out.digest, "kind": out.kind, "size": out.size, "files": out.files}
+        | ({} if out.stored else {"stored": False})
         for path, out in outputs.items()
     }

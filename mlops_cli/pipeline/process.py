@@ -32,6 +32,7 @@ class Ended:
     timed_out: bool
     tail: tuple[str, ...] = ()
     left: tuple[str, ...] = ()  # processes that outlived it and were ended
+    beside: tuple[str, ...] = ()  # what it touched in a sandbox that it did not declare
 
 
 @dataclass(slots=True)

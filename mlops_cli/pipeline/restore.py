@@ -39,9 +39,13 @@ def keep_all(
     stats: StatCache | None,
 ) -> dict[str, str]:
     """Keep the paths `now` (with their digests); return what no step made, but a hand."""
-    made = {out.digest for out in lock.outputs.values()} if lock else set()
+    outputs = lock.outputs if lock else {}
+    made = {out.digest for out in outputs.values()}
+    spare = {out.digest for out in outputs.values() if not out.stored}  # as it was asked for
     kept: dict[str, str] = {}
     for path, digest in now.items():
+        if digest in spare:
+            continue
         saved = keep(root, path, digest, cache=cache, stats=stats)
         if saved and saved not in made:
             kept[path] = saved

@@ -52,6 +52,9 @@ class Results:
         account = replace(account, logged=self._logged(done.order.live))
         for words in done.left:
             self.progress.say(f"{name} left a process behind, which was ended: {words}")
+        if done.beside:
+            self.progress.say(f"{name} did what it does not declare: {', '.join(done.beside)}.")
+            account = replace(account, beside=done.beside)
         if error is None:
             try:
                 outputs = {out: self.settling.store(out) for out in item.step.outs}

@@ -30,10 +30,7 @@ def recall(folder: Path, key: str, *, present: Callable[[str], bool]) -> Seen | 
         value = json.loads(_path(folder, key).read_bytes())
         if value["schema"] != SCHEMA or value["key"] != key:
             return None
-        outputs = {
-            path: Output(item["digest"], item["kind"], item["size"], item["files"])
-            for path, item in value["outputs"].items()
-        }
+        outputs = {path: Output.of(item) for path, item in value["outputs"].items()}
         seen = Seen(outputs, value["metrics"], value["facts"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # absent or damaged: as if it had never been seen

@@ -57,6 +57,7 @@ class Session:
     results: Results
     slots: Slots
     seconds: Mapping[str, float]  # what steps took the last time
+    boxed: bool = False  # whether commands run in sandboxes
     items: dict[str, Item] = field(default_factory=dict)  # as it was decided in the end
     _running: dict[str, _Running] = field(default_factory=dict)
     _groups: process.Groups = field(default_factory=process.Groups)
@@ -258,6 +259,7 @@ class Session:
             given,
             {**self._environ, **taken.environ},
             self.parts.python,
+            self.boxed,
         )
         self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
         self._orders.put(order)

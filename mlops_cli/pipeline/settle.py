@@ -36,6 +36,7 @@ class Settling:
     cache: Cache
     stats: StatCache | None
     ledger: Writes
+    stored: bool = True  # whether outputs go into the cache
     written: list[str] = field(default_factory=list)  # locks that changed
     digests: dict[str, str] = field(default_factory=dict)  # step → its record
     _results: list[tuple[Lock, str]] = field(default_factory=list)
@@ -49,19 +50,21 @@ class Settling:
     _since: float = 0.0
 
     def store(self, path: str) -> Output:
-        """Put what is at `path` on its way into the cache. Raises NotFound as `ingest` does."""
+        """Put what is at `path` on its way into the cache, or only look at it where outputs are not
+        `stored`. Raises NotFound as `ingest` does."""
         self._hold()
         target = self.root / path
         found = os.lstat(target) if os.path.lexists(target) else None
-        if found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
+        if self.stored and found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
             data = target.read_bytes()
             return Output(self.put(data), "file", len(data), 1)
-        from mlops_cli.store.files.ingest import ingest
+        from mlops_cli.store.files.ingest import fingerprint, ingest
         from mlops_cli.workspace.ignore import ignored_in
 
         ignored = ignored_in(self.root, path) if target.is_dir() else None
-        made = ingest(target, cache=self.cache, stats=self.stats, ignored=ignored)
-        return Output(str(made.digest), made.kind, made.size, made.files)
+        look = ingest if self.stored else fingerprint
+        made = look(target, cache=self.cache, stats=self.stats, ignored=ignored)
+        return Output(str(made.digest), made.kind, made.size, made.files, self.stored)
 
     def put(self, data: bytes) -> str:
         """Put `data` on its way into the cache; it is there after `flush`."""
@@ -104,7 +107,9 @@ class Settling:
         for lock, key in self._results:
             if locks.write_lock(self.root, lock):
                 self.written.append(lock.path)
-            if key not in self._restored or not runcache.knows(folder, key):
+            if all(out.stored for out in lock.outputs.values()) and not (
+                key in self._restored and runcache.knows(folder, key)
+            ):
                 seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
                 runcache.remember(folder, key, seen)
         for step, record in self._records:

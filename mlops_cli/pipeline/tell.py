@@ -33,6 +33,7 @@ class Account:
     log: str | None = None  # digest
     error: MlopsError | None = None
     left: tuple[str, ...] = ()  # processes that outlived the step
+    beside: tuple[str, ...] = ()  # what it touched in a sandbox that it did not declare
     logged: Mapping[str, Any] = field(default_factory=dict)  # of live: series, logged, artifacts
 
 
@@ -73,6 +74,8 @@ class Teller:
             facts["kept"] = dict(account.kept)
         if account.left:
             facts["left"] = list(account.left)
+        if account.beside:
+            facts["undeclared"] = list(account.beside)
         return record(
             "run",
             time=self._now(),

@@ -165,6 +165,8 @@ def _outputs(data: bytes, source: str) -> Iterator[Tracked]:
         raise _malformed(source)
     for path, output in sorted(outputs.items()):
         try:
+            if output.get("stored", True) is False:
+                continue  # in the workspace that made it, and nowhere else
             kind = output["kind"]
             digest = Digest.parse(output["digest"])
             size, files = int(output.get("size", 0)), int(output.get("files", 1))

@@ -38,6 +38,13 @@ def command(
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
+    no_store: Annotated[
+        bool, typer.Option("--no-store", help="Leave outputs in the workspace, out of the cache.")
+    ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Let commands see only what their steps declare."),
+    ] = False,
 ) -> int:
     """Run the stale steps, in order and in parallel, and commit their locks.
 
@@ -60,6 +67,8 @@ def command(
         keep_going=keep_going,
         commit=not no_commit,
         machine=machine(ctx.settings),
+        sandbox=sandbox,
+        store=not no_store,
         progress=ctx.progress,
     )
     actions = [name for name in named if graph.steps[name].action]
