@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """One part of a task that is under way; `expected` are the seconds it took the last time."""
+
+    name: str
+    seconds: float
+    expected: float | None = None
+    tail: str = ""  # the last line it said
 
 
 class Task(Protocol):
@@ -10,6 +22,10 @@ class Task(Protocol):
 
     def advance(self, n: int = 1) -> None: ...
     def expect(self, total: int) -> None: ...
+    def watch(self, working: Callable[[], Sequence[Working]]) -> None:
+        """Show what `working` returns, which is asked from another thread, as often as wanted."""
+        ...
+
     def __enter__(self) -> Task: ...
     def __exit__(self, *exc: object) -> None: ...
 
@@ -30,6 +46,8 @@ class _SilentTask:
     def advance(self, n: int = 1) -> None: ...
 
     def expect(self, total: int) -> None: ...
+
+    def watch(self, working: Callable[[], Sequence[Working]]) -> None: ...
 
     def __enter__(self) -> _SilentTask:
         return self

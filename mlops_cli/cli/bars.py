@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlops_cli.cli.render import text
-from mlops_cli.progress import SILENT, Progress, Task
+from mlops_cli.progress import SILENT, Progress, Task, Working
 
 FIRST_BAR = 0.6  # seconds; importing rich for work that is over by then would be the work
 HEARTBEAT = 5.0
+ROWS = 16  # parts at work that have a row on a terminal
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+NAMED = 3  # parts at work that a heartbeat names
 
 
 class _Task:
@@ -23,6 +28,11 @@ class _Task:
         self.done = 0
         self.started = self.told = time.monotonic()
         self.bar: Any = None
+        self.working: Callable[[], Sequence[Working]] = tuple
+        self.rows: dict[str, Any] = {}  # name of a part that works → its row on the screen
+
+    def watch(self, working: Callable[[], Sequence[Working]]) -> None:
+        self.working = working
 
     def advance(self, n: int = 1) -> None:
         with self.owner.lock:
@@ -45,6 +55,12 @@ class _Task:
                 f"{_amount(self.done, self.unit)} of {_amount(self.total, self.unit)} ({share} %)"
             ]
         return f"{self.label}: {', '.join([*figures, f'{now - self.started:.0f} s'])}"
+
+    def beat(self, now: float) -> str:
+        """Return the line together with the names of what works, those at it longest first."""
+        parts = sorted(self.working(), key=lambda one: -one.seconds)[:NAMED]
+        names = ", ".join(f"{one.name} {_pace(one)}" for one in parts)
+        return f"{self.line(now)}; {names}" if names else self.line(now)
 
 
 class Reporter:
@@ -79,7 +95,9 @@ class Reporter:
             if task in self._tasks:
                 self._tasks.remove(task)
             if task.bar is not None:
-                self._display.remove_task(task.bar)
+                for row in (task.bar, *task.rows.values()):
+                    self._display.remove_task(row)
+                task.rows.clear()
             if not self._tasks and self._display is not None:
                 self._display.stop()
                 self._display = None
@@ -99,7 +117,7 @@ class Reporter:
             for task in due:
                 task.told = now
         for task in due:
-            self.say(task.line(now))
+            self.say(task.beat(now))
 
     def _draw(self, now: float) -> None:
         if not any(now - task.started >= FIRST_BAR for task in list(self._tasks)):
@@ -120,6 +138,34 @@ class Reporter:
                     display.update(
                         task.bar, completed=task.done, total=task.total, figures=task.line(now)
                     )
+                    _draw_rows(task, display)
+
+
+def _draw_rows(task: _Task, display: Any) -> None:
+    """Give each part of `task` that works a row: its name, its time, the last line it said."""
+    parts = {one.name: one for one in list(task.working())[:ROWS]}
+    for name in [name for name in task.rows if name not in parts]:
+        display.remove_task(task.rows.pop(name))
+    width = max(20, display.console.width - 36)
+    for name, one in parts.items():
+        if name not in task.rows:
+            task.rows[name] = display.add_task(name, figures="", total=None)
+        words = f"{name}: {_pace(one)}"
+        words += f"\n  {_plain(one.tail)[:width]}" if one.tail else ""
+        done = min(one.seconds, one.expected) if one.expected else 0.0
+        display.update(task.rows[name], completed=done, total=one.expected, figures=words)
+
+
+def _plain(line: str) -> str:
+    """Return what a terminal would show of a line of a log, without what moves its cursor."""
+    return "".join(
+        one for one in _ESCAPE.sub("", line.rstrip("\r").rpartition("\r")[2]) if one.isprintable()
+    )
+
+
+def _pace(one: Working) -> str:
+    about = f" of about {one.expected:.0f} s" if one.expected and one.expected >= 1 else ""
+    return f"{one.seconds:.0f} s{about}"
 
 
 def _amount(number: int, unit: str) -> str:

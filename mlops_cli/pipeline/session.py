@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
 from mlops_cli.ledger.record import timestamp
-from mlops_cli.pipeline import leftover, marker, process, ready
+from mlops_cli.pipeline import leftover, marker, outs, process, ready
 from mlops_cli.pipeline.attempt import Done, Order, attempt, check_params, inherited
 from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.marker import Held
@@ -24,7 +24,7 @@ from mlops_cli.pipeline.results import Results
 from mlops_cli.pipeline.runner import Clock
 from mlops_cli.pipeline.slots import Slots, Taken
 from mlops_cli.pipeline.tell import Account
-from mlops_cli.progress import Progress, Task
+from mlops_cli.progress import Progress, Task, Working
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.parts import RunParts
@@ -84,6 +84,7 @@ class Session:
         if stale:
             fsio.make_folder(self.parts.root / LOGS / self._run_id)
         with self.progress.task("run", total=stale, unit="steps") as task:
+            task.watch(self.working)
             try:
                 while next_ or self._running:
                     stopped = bool(self.results.errors) and not keep_going
@@ -104,6 +105,15 @@ class Session:
                 f"{one.step} left a process behind, which was ended: {one.words} (pid {one.pid})"
             )
         return self.results.errors[0] if self.results.errors else None
+
+    def working(self) -> list[Working]:
+        """Return the steps that run now; another thread may ask."""
+        now = time.monotonic()
+        return [
+            Working(name, now - one.began, self.seconds.get(name), tail[-1] if tail else "")
+            for name, one in list(self._running.items())
+            for tail in (one.order.tail,)
+        ]
 
     @property
     def _run_id(self) -> str:
@@ -231,7 +241,8 @@ class Session:
             self.progress.say(f"{name} cannot be restored and runs: {problem.message}.")
             return False
         self._tell_kept(kept)
-        lock = Lock(name, item.key.digest, item.key.parts, seen.outputs, seen.metrics, seen.facts)
+        made = {path: outs.marked(path, out, item.step) for path, out in seen.outputs.items()}
+        lock = Lock(name, item.key.digest, item.key.parts, made, seen.metrics, seen.facts)
         self.results.made(item, lock, Account("cached", began, 0.0, lock, kept), "restored", held)
         self.progress.say(f"{name} restored from the run cache.")
         return True

@@ -30,6 +30,8 @@ class Told:
     def advance(self, n: int = 1) -> None:
         self.steps.append(n)
 
+    def watch(self, working: object) -> None: ...
+
     def expect(self, total: int) -> None: ...
 
     def __enter__(self) -> Task:
