@@ -95,10 +95,15 @@ def in_order(found: Iterable[Difference]) -> list[Difference]:
     return sorted(known, key=lambda one: PARTS.index(one.part) if one.part in PARTS else 9)
 
 
+def part_of(reason: Reason) -> Part:
+    """Return to which part of what a step is made of `reason` belongs."""
+    return _OF_REASON.get(reason.code, "code")
+
+
 def _of(reason: Reason) -> Difference:
     facts = reason.as_json()
     name = str(facts.get("name") or facts.get("path") or facts.get("what") or "")
-    return Difference(_OF_REASON.get(reason.code, "code"), name, reason.sentence())
+    return Difference(part_of(reason), name, reason.sentence())
 
 
 def _of_records(old: Record, new: Record) -> Iterator[Difference]:

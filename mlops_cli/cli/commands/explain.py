@@ -8,7 +8,9 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
+from mlops_cli.experiments.why import part_of
 from mlops_cli.pipeline import params
+from mlops_cli.pipeline.contrast import Contrast, contrast
 from mlops_cli.pipeline.detail import detailed
 from mlops_cli.pipeline.graph import open_graph
 from mlops_cli.pipeline.parts import RunParts
@@ -30,11 +32,15 @@ def command(
     all_parts: Annotated[
         bool, typer.Option("-a", "--all", help="Show every part of the key.")
     ] = False,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="REV", help="Compare with that commit.")
+    ] = None,
 ) -> int:
     """Say whether a step is stale, and the first part of its key that differs.
 
     A key is made of the command or section, params, code, inputs, environment and variables;
-    --all shows them as they are now.
+    --all shows them as they are now. --against compares them with those that the lock of the step
+    had at a commit, branch or tag.
     """
     ctx = context.current()
     project = ctx.project()
@@ -46,6 +52,7 @@ def command(
     because = list(item.because) if item else []
     because = [detailed(reason, project.root, project.cache, project.stats) for reason in because]
     lock = found.locks.get(name)
+    since = contrast(found, name, project.git, against) if against and item else None
     now = item.key.parts if item and item.key else None
     data = {
         "step": name,
@@ -61,8 +68,43 @@ def command(
         "locked_key": lock.key if lock else None,
         "parts": now or (lock.parts if lock else None),
         "outs": list(graph.steps[name].outs),
+        "against": since and _since_json(since),
     }
-    return ctx.show(data, "mlops.explain/1", lambda: _screen(name, item, because, found, all_parts))
+
+    def human() -> str:
+        if since is None:
+            return _screen(name, item, because, found, all_parts)
+        return _since_screen(name, str(against), since)
+
+    return ctx.show(data, "mlops.explain/1", human)
+
+
+def _since_json(since: Contrast) -> dict[str, Any]:
+    return {
+        "commit": since.commit,
+        "key": since.then.key,
+        "because": [{**reason.as_json(), "part": part_of(reason)} for reason in since.because],
+        "outputs": [
+            {"path": path, "then": then, "now": now} for path, (then, now) in since.outputs.items()
+        ],
+        "later": list(since.later),
+    }
+
+
+def _since_screen(name: str, revision: str, since: Contrast) -> str:
+    count = len(since.because)
+    differs = f"differs in {text.count(count, 'way')} from" if count else "is made as it was at"
+    lines = [f"{text.style(name, 'bold')} {differs} {revision}."]
+    rows = [(part_of(reason), reason.sentence()) for reason in since.because]
+    rows += [
+        ("output", f"{path} {text.short(then or 'nothing')} → {text.short(now or 'nothing')}")
+        for path, (then, now) in since.outputs.items()
+    ]
+    if rows:
+        lines.append(text.table(rows, indent="  "))
+    if since.later:
+        lines.append(f"  What it reads from {', '.join(since.later)} is known when they have run.")
+    return "\n".join(lines)
 
 
 def _screen(
