@@ -198,6 +198,16 @@ def bare(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
+def empty(tmp_path: Path) -> Project:
+    """A new repository, ignoring nothing and holding nothing."""
+    home, root = _home(tmp_path / "home"), tmp_path / "empty"
+    root.mkdir()
+    made = Project(root, home)
+    made.git("init", "-q")
+    return made
+
+
+@pytest.fixture
 def clone(tmp_path: Path) -> Callable[[Project, str], Project]:
     """Clone a project with its ledger, as another person would."""
 

@@ -1,11 +1,16 @@
 """P6, continuous training: a retraining is held against the champion, and only better is promoted.
 
-Missing: `mlops tick` with the triggers time and push, warm starts, the cost of an update.
+A cheaper update goes on from the champion and learns only from what is new.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+import fitted
+
+from mlops_cli.ledger.index import open_index
+from mlops_cli.vcs.repo import Git
 
 
 def test_every_retraining_is_evaluated_against_the_champion_on_the_same_rows(demo: Any) -> None:
@@ -48,3 +53,39 @@ def test_the_policy_keeps_a_distance_between_retrainings(project: Any) -> None:
     done = project.run("mlops", "monitor", "check", *words, "--at", day_after, "--json", code=None)
     assert done.returncode == 1, done.stdout
     assert '"blocked"' in done.stdout and "cooldown" in done.stdout
+
+
+def test_an_incremental_training_goes_on_from_production_with_the_new_rows(empty: Any) -> None:
+    fitted.write(empty.root)
+    empty.commit("a project")
+    empty.here("add", "data/hours.parquet")
+    cold = empty.mlops("train", "gust")
+    assert cold["production"] == [] and "parent" not in empty.lock("train.gust")["facts"]
+    assert empty.lock("parent.gust")["facts"]["why"] == "there is no production model yet"
+    first = empty.here("register", "gust")
+    assert empty.here("promote", "gust", "production")["moved"]
+
+    fitted.write_rows(empty.root, 900)
+    empty.here("add", "data/hours.parquet")
+    done = empty.mlops("train", "gust", "--incremental")
+    facts = empty.lock("train.gust")["facts"]
+    assert facts["parent"] == {"model": first["digest"], "name": "gust@v1"}
+    # of 540 rows 360 were seen by v1; nothing else is learnt from
+    assert facts["rows"]["train"] == 180 and facts["incremental"]["of"] == 540
+    (beside,) = done["production"]
+    assert beside["champion"]["version"] == 1 and beside["test"]["n"] == 180
+    assert set(beside["metrics"]) == {"roc_auc", "log_loss"}
+    assert [each["value"] for each in beside["slices"]["origin"]] == ["EWR", "JFK"]
+    with open_index(Git(empty.root)) as index:
+        (record,) = index.newest("evaluation")
+    assert record["result"]["slices"] == beside["slices"]
+
+    again = empty.here("train", "gust", "--incremental")
+    assert {step["action"] for step in again["steps"]} == {"skip"} and again["production"] == []
+    parent = ".mlops/lock/parent.gust.json"
+    assert parent in empty.git("ls-files").split(), "what it went on from stands in git"
+
+
+def test_without_a_parent_nothing_is_incremental(trained_project: Any) -> None:
+    refused = trained_project.here("train", "--incremental", code=10)
+    assert refused["code"] == "no-parent" and "warm_start" in refused["hint"]

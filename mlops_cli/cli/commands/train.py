@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.commands.run import as_json, machine, screen
 from mlops_cli.cli.render import text
-from mlops_cli.errors import NotFound
+from mlops_cli.cli.render.standing import screen as standing_screen
+from mlops_cli.errors import ConfigError, NotFound, UsageError
 from mlops_cli.pipeline import execute
 from mlops_cli.pipeline.execute import RunParts, RunResult
-from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.graph import Graph, of_pipeline, open_graph
+from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.model import Pipeline
+
+if TYPE_CHECKING:
+    from mlops_cli.pipeline.runner import Clock
+    from mlops_cli.project import Project
 
 
 def command(
@@ -34,15 +42,31 @@ def command(
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
+    incremental: Annotated[
+        bool,
+        typer.Option("--incremental", help="This once, only on rows that the parent has not seen."),
+    ] = False,
+    quantize: Annotated[
+        str | None, typer.Option(help="This once, weights of eight bits: int8.")
+    ] = None,
 ) -> int:
     """Train models and evaluate them on later rows, with all that comes before.
 
-    Only what is stale is run; --force trains though nothing changed.
+    Only what is stale is run; --force trains though nothing changed. What was trained is held
+    against the model in production, on the same rows and slices.
     """
     ctx = context.current()
     project = ctx.project()
-    parts = RunParts.of(project, ctx.environment)
-    graph = open_graph(project.root, cache=parts.parsed)
+    environment = ctx.environment
+    chosen = [name.removeprefix("train.") for name in names or ()]
+    if incremental:
+        _refuse_cold(load(project.root), chosen)
+        environment = {**environment, "MLOPS_INCREMENTAL": "1"}
+    parts = RunParts.of(project, environment)
+    if quantize:
+        graph = of_pipeline(_quantized(load(project.root), chosen, quantize))
+    else:
+        graph = open_graph(project.root, cache=parts.parsed)
     targets = _targets(graph, names or [], evaluate=evaluate)
     result = execute.run(
         parts,
@@ -56,8 +80,53 @@ def command(
         machine=machine(ctx.settings),
         progress=ctx.progress,
     )
-    data = as_json(result, dry_run=dry_run) | {"actions": [], "metrics": _metrics(parts, targets)}
-    return ctx.show(data, "mlops.train/1", lambda: _screen(result, data["metrics"], dry_run))
+    data = as_json(result, dry_run=dry_run) | {
+        "actions": [],
+        "metrics": _metrics(parts, targets),
+        "production": _standings(project, result, targets, ctx.now),
+    }
+    return ctx.show(data, "mlops.train/1", lambda: _screen(result, data, dry_run))
+
+
+def _refuse_cold(pipeline: Pipeline, names: list[str]) -> None:
+    """Raise ConfigError ("no-parent") where a training begins anew each time."""
+    for name, train in pipeline.train.items():
+        if train.warm_start is None and (not names or name in names):
+            raise ConfigError(
+                f"train.{name} begins anew each time, so it has no rows to leave out",
+                code="no-parent",
+                hint=f"add warm_start: previous, or production, to train.{name}",
+            )
+
+
+def _quantized(pipeline: Pipeline, names: list[str], how: str) -> Pipeline:
+    """Return the pipeline with `export.quantize` set for the trainings `names`, or for all."""
+    if how != "int8":
+        raise UsageError(f"there is no {how}", code="wrong-value", hint="--quantize int8")
+    small = {
+        name: replace(train, export=replace(train.export, quantize="int8"))
+        for name, train in pipeline.train.items()
+        if not names or name in names
+    }
+    return replace(pipeline, train={**pipeline.train, **small})
+
+
+def _standings(
+    project: Project, result: RunResult, targets: list[str], now: Clock
+) -> list[dict[str, Any]]:
+    """Return how what was evaluated now stands beside production, and record it."""
+    done = [name for name in targets if name.startswith("evaluate.") and name in result.did]
+    if not done:
+        return []
+    from mlops_cli.training import standing
+    from mlops_cli.training.action import work
+
+    parts, pipeline = work(project), load(project.root)
+    found = []
+    for name in done:
+        found += standing.standings(parts, pipeline, name.partition(".")[2])
+    standing.remember(parts, found, now=now())
+    return [one.to_plain() for one in found]
 
 
 def _targets(graph: Graph, names: list[str], *, evaluate: bool) -> list[str]:
@@ -87,11 +156,13 @@ def _metrics(parts: RunParts, targets: list[str]) -> dict[str, Any]:
     return {name.partition(".")[2]: dict(lock.metrics) for name, lock in held.items()}
 
 
-def _screen(result: RunResult, metrics: dict[str, Any], dry_run: bool) -> str:
+def _screen(result: RunResult, data: dict[str, Any], dry_run: bool) -> str:
     lines = [screen(result, [], dry_run=dry_run)]
     if not dry_run:
-        for name, values in metrics.items():
+        for name, values in data["metrics"].items():
             rows = [(metric, f"{value:.4f}") for metric, value in values.items()]
             if rows:
                 lines += ["", text.table(rows, (name, "value"), "lr")]
+        for each in data["production"]:
+            lines += ["", standing_screen(each)]
     return "\n".join(lines)
