@@ -145,10 +145,12 @@ class Index:
         return self._edges("source", node)
 
     def named(self, name: str) -> str | None:
-        """Return the digest that the newest record saw under the path `name`."""
+        """Return the digest that the newest record saw under the path `name`; what experiments
+        saw there counts only where nothing else did."""
         rows = self._all(
             "select iif(edges.source = record, edges.target, edges.source) from edges"
-            " join records on digest = record where name = ? order by time desc limit 1",
+            " join records on digest = record where name = ?"
+            " order by json_extract(body, '$.experiment') is not null, time desc limit 1",
             name,
         )
         return rows[0][0] if rows else None

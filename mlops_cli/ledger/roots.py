@@ -11,7 +11,8 @@ from mlops_cli.store.space.collect import Named, names_in
 from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
-_REFS = "refs/mlops/"  # the ledger's own, and those that were fetched beside it
+_REFS = "refs/mlops/"  # the ledger's own, and those that were fetched beside it …
+_NONE = "/experiments/"  # … but not these: they are commits as others, whose locks git names
 
 
 def roots(root: Path, git: Git, memory: dict[str, frozenset[bytes]] | None = None) -> Named:
@@ -25,7 +26,7 @@ def roots(root: Path, git: Git, memory: dict[str, frozenset[bytes]] | None = Non
     for path in (root / SPOOL).glob("*"):  # first: what leaves the spool meanwhile is on a ref
         with contextlib.suppress(FileNotFoundError):
             found |= names_in(path.read_bytes()).digests
-    for tip in set(refs.tips(git, _REFS).values()):
+    for tip in {tip for ref, tip in refs.tips(git, _REFS).items() if _NONE not in ref}:
         if tip not in memory:
             memory[tip] = _named_at(git, tip)
         found |= memory[tip]

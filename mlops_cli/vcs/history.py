@@ -30,7 +30,8 @@ class Commits:
 def commits(git: Git) -> Commits:
     """Return all commits that can be reached, of all work trees."""
     # the refs of the ledger hold records, which `ledger.roots` reads
-    every = ("--exclude=refs/mlops/*", "--all", "--reflog")
+    kept = "--glob=refs/mlops/experiments/*"
+    every = ("--exclude=refs/mlops/*", "--all", kept, "--reflog")
     held = set(git.run("rev-list", "--no-walk=unsorted", *every).split())
     # staged and untracked files of a stash are its second and third parent
     stashed = git.call("log", "--walk-reflogs", "--format=%P", "refs/stash", "--")
