@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "reproduce": _at("reproduce", "pipeline", "Run again from a commit; is it the same?"),
     "feature": _at("feature", "features", "Validate, profile, build and read features"),
     "train": _at("train", "experiments", "Train and evaluate models"),
+    "sweep": _at("sweep", "experiments", "Try params side by side, in scratch trees"),
     "runs": _at("runs", "experiments", "List, show and search what was run"),
     "register": _at("register", "registry", "Make a trained model a numbered version"),
     "promote": _at("promote", "registry", "Move an alias to a version if its gates pass"),

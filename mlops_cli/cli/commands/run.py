@@ -8,6 +8,7 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
+from mlops_cli.errors import UsageError
 from mlops_cli.pipeline import execute
 from mlops_cli.pipeline.execute import RunParts, RunResult
 from mlops_cli.pipeline.graph import Graph, open_graph
@@ -26,6 +27,10 @@ def command(
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=0, help="Steps at once; 0: one a core.")
     ] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-S", "--set", help="Elsewhere, with KEY=VALUE; with KEY=A,B once for each."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")
     ] = False,
@@ -50,8 +55,20 @@ def command(
 
     A step that made the same before is restored from the run cache. Register, deploy and monitor
     act on the world, so they run only when named: mlops run register.delay
+
+    With -S it is an experiment: params of your choice, in a scratch tree, your own untouched.
     """
     ctx = context.current()
+    if changes:
+        from mlops_cli.cli import experimenting
+
+        if dry_run or force or no_commit:
+            raise UsageError(
+                "an experiment with -S takes steps and -j, nothing else",
+                code="bad-options",
+                hint="mlops run -S train.lr=0.1",
+            )
+        return experimenting.of_run(changes, targets or [], jobs=jobs or 1)
     project = ctx.project()
     parts = RunParts.of(project, ctx.environment)
     graph = open_graph(project.root, cache=parts.parsed)
