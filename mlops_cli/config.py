@@ -102,6 +102,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
     Setting("run.cpus", "int", None, "how many processors steps may ask for; as there are"),
     Setting("run.gpus", "int", None, "how many GPUs steps may ask for; as there are"),
+    Setting(
+        "run.warm",
+        "string",
+        None,
+        "modules imported once for all Python steps, which then start at once: torch, pandas",
+    ),
     Setting("run.mem", "size", None, "how much memory steps may ask for; as there is: 64GB"),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -170,7 +170,7 @@ def _domain(
     )
     words = [order.python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
     # an order of hashes that changes from run to run would change outputs
-    ended = _run(order, groups, clock, words, order.root, {"PYTHONHASHSEED": "0"})
+    ended = _run(order, groups, clock, words, order.root, {"PYTHONHASHSEED": "0"}, words[3:])
     said = worker.read_answer(answer)
     try:
         if isinstance(said, MlopsError):
@@ -191,6 +191,7 @@ def _run(
     words: list[str],
     cwd: Path,
     env: Mapping[str, str],
+    worker_words: Sequence[str] = (),
 ) -> Ended:
     step = order.step
     environ = {**order.environ, **env, marker.VARIABLE: order.marker.attempt}
@@ -205,6 +206,7 @@ def _run(
         tail=order.tail,
         clock=clock,
         timeout=duration(step.timeout).total_seconds() if step.timeout else None,
+        worker=worker_words,
     )
     if ended.seconds >= LONG:
         left = leftover.end(lambda attempt: attempt == order.marker.attempt)

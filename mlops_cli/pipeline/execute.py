@@ -56,6 +56,7 @@ class Manner:
     machine: Mapping[str, Any] = field(default_factory=dict)
     sandbox: bool = False
     store: bool = True
+    warm: str | None = None
 
 
 def run(
@@ -73,6 +74,7 @@ def run(
     machine: Mapping[str, Any] | None = None,
     sandbox: bool = False,
     store: bool = True,
+    warm: str | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Bring `targets` and all before them up to date; return what was done.
@@ -86,7 +88,9 @@ def run(
     In a `sandbox` a command finds only what its step declares. Without `store` outputs stay where
     they are made and are not put into the cache.
     """
-    manner = Manner(max(1, jobs), keep_going, commit, tuple(parents), machine or {}, sandbox, store)
+    manner = Manner(
+        max(1, jobs), keep_going, commit, tuple(parents), machine or {}, sandbox, store, warm
+    )
     standing = marker.standing(parts.root)
 
     def look(standing: Standing) -> Prospect:
@@ -138,7 +142,9 @@ def _run(
     results = Results(parts.root, Sight(parts, found), settling, teller, progress)
     seconds = ready.read_pace(parts.root) if stale else {}
     slots = Slots(parts.root, there)
-    session = Session(parts, found, now, progress, results, slots, seconds, manner.sandbox)
+    session = Session(
+        parts, found, now, progress, results, slots, seconds, manner.sandbox, manner.warm
+    )
     error: MlopsError | None = None
     revision: str | None = None
     try:

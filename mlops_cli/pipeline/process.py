@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import subprocess
 
+    from mlops_cli.pipeline.warm import Forked, Warm
+
 TAIL = 20  # last lines of a log that an error shows
 LINGER = 0.5  # seconds that processes left by a step may hold its output open
 GRACE = 5.0  # seconds between the request to end and the end
@@ -40,7 +42,8 @@ class Groups:
     """The process groups that run now, so that an interrupt can end all of them."""
 
     stopping: bool = False
-    _running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    warm: Warm | None = None  # forks the workers of Python steps, where it was asked for
+    _running: dict[int, subprocess.Popen[bytes] | Forked] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(
@@ -53,24 +56,29 @@ class Groups:
         tail: deque[str],
         clock: Callable[[], datetime],
         timeout: float | None = None,
+        worker: Sequence[str] = (),
     ) -> Ended:
         """Run a command to its end; stdout and stderr go to `log`, a time before each line, and
-        the last lines to `tail`."""
+        the last lines to `tail`. `worker` are the words of a command that is our worker."""
         import subprocess
 
         began = time.monotonic()
         with self._lock:
             if self.stopping:
                 return Ended(-signal.SIGTERM, 0.0, False)
-            child = subprocess.Popen(
-                arguments,
-                cwd=cwd,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+            child: subprocess.Popen[bytes] | Forked
+            if self.warm and worker:
+                child = self.warm.start(worker, cwd=cwd, environ=environ)
+            else:
+                child = subprocess.Popen(
+                    arguments,
+                    cwd=cwd,
+                    env=dict(environ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    process_group=0,
+                )
             self._running[child.pid] = child
         try:
             timed_out = _pump(child, log, tail, clock, began + timeout if timeout else None)
@@ -96,7 +104,7 @@ class Groups:
 
 
 def _pump(
-    child: subprocess.Popen[bytes],
+    child: subprocess.Popen[bytes] | Forked,
     log: Path,
     tail: deque[str],
     clock: Callable[[], datetime],
@@ -174,7 +182,7 @@ def _pause(deadline: float | None) -> float:
     return min(0.25, max(0.01, left))
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes] | Forked) -> None:
     _signal(child.pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     while child.poll() is None and time.monotonic() < deadline:

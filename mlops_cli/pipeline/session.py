@@ -58,6 +58,7 @@ class Session:
     slots: Slots
     seconds: Mapping[str, float]  # what steps took the last time
     boxed: bool = False  # whether commands run in sandboxes
+    warm: str | None = None  # modules that a process imports once for all Python steps
     items: dict[str, Item] = field(default_factory=dict)  # as it was decided in the end
     _running: dict[str, _Running] = field(default_factory=dict)
     _groups: process.Groups = field(default_factory=process.Groups)
@@ -98,6 +99,8 @@ class Session:
                 self._stop()
                 raise
             finally:
+                if self._groups.warm:
+                    self._groups.warm.close()
                 for _ in self._threads:
                     self._orders.put(None)
         for one in leftover.end(lambda attempt: attempt.startswith(f"{self._run_id}/")):
@@ -272,6 +275,13 @@ class Session:
             self.parts.python,
             self.boxed,
         )
+        if self.warm and step.kind != "command" and self._groups.warm is None:
+            from mlops_cli.pipeline.warm import open_warm
+
+            python = self.parts.python
+            self._groups.warm = open_warm(
+                self.warm, python=python, root=root, environ=self._environ
+            )
         self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
         self._orders.put(order)
         if len(self._running) > len(self._threads):

@@ -84,6 +84,7 @@ def command(
         keep_going=keep_going,
         commit=not no_commit,
         machine=machine(ctx.settings),
+        warm=ctx.settings.get("run.warm"),
         sandbox=sandbox,
         store=not no_store,
         progress=ctx.progress,

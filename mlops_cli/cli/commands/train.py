@@ -78,6 +78,7 @@ def command(
         force=force,
         commit=not no_commit,
         machine=machine(ctx.settings),
+        warm=ctx.settings.get("run.warm"),
         progress=ctx.progress,
     )
     data = as_json(result, dry_run=dry_run) | {
