@@ -42,7 +42,6 @@ class Template:
     extras: str = ""
     track: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
-    cron: str = "mlops run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def schedule(state: State, ticks: Iterable[datetime]) -> Iterator[tuple[datetime
             yield at, one
             claim = Claim(
                 one.trigger, one.window, one.moment, "replay", at, at, at, "done", at,
-                one.attempt, seen=one.seen,
+                one.attempt, seen=one.seen, floor=True,
             )  # fmt: skip
             if state.triggers[one.trigger].cron:  # of a schedule only the last one matters
                 state = dataclasses.replace(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context, founding, scaffold
+from mlops_cli.cli import context, crontab, founding, scaffold, timers
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused, UsageError
 from mlops_cli.vcs.repo import find_root
@@ -85,7 +85,7 @@ def command(
         following += ["git init", *(f"mlops add {path}" for path in chosen.track)]
         following += [] if no_hooks else ["mlops hooks install"]
     following += chosen.next
-    cron = f"17 3 * * * cd {shlex.quote(str(root))} && {_installed(chosen.cron)}"
+    cron = crontab.line_for(root, timers.every("15m", root), [])
     data = {
         "root": str(root),
         "name": answers.name,
@@ -110,8 +110,11 @@ def command(
             lines.append(f"Committed all of it as {commit[:10]}")
         if not dry_run:
             lines += ["", text.style("Next:", "bold"), *(f"  {each}" for each in following)]
-            lines += ["", "To look every night whether something is due, in crontab -e:"]
-            lines += [f"  {cron}"]
+            lines += [
+                "",
+                "To let cron or systemd run what is due, by the clock, new data or drift:",
+            ]
+            lines += ["  mlops schedule install"]
         return "\n".join(lines)
 
     return ctx.show(data, "mlops.init/1", human)
@@ -151,12 +154,6 @@ def _ask(name: str) -> scaffold.Answers:
     kpi = typer.prompt("KPI, such as roc_auc >= 0.62", default="", show_default=False, err=True)
     owner = typer.prompt("Owner", default="", show_default=False, err=True)
     return _answers(name, name, goal or None, kpi or None, [owner] if owner else [])
-
-
-def _installed(line: str) -> str:
-    # cron knows no virtual environment
-    script = Path(sys.executable).with_name("mlops")
-    return f"{shlex.quote(str(script))} {line.removeprefix('mlops ')}" if script.exists() else line
 
 
 def _folders(files: list[str]) -> list[str]:
