@@ -16,6 +16,7 @@ from mlops_cli.store.space.collect import Named, Needs, names_in
 from mlops_cli.vcs import history
 from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import roots as workspace
+from mlops_cli.workspace.surplus import surplus
 
 
 @dataclass(slots=True)
@@ -32,7 +33,10 @@ class Asker:
         Raises StateRefused ("project-unreadable") for another project that cannot be asked.
         """
         cache = self.project.cache.root
-        found = self._of(self.project.root) | Needs(_of_runs(cache))
+        root, git = self.project.root, self.project.git
+        found = self._of(root) | Needs(_of_runs(cache))
+        if spare := surplus(root, git) - registry.roots(git).digests:
+            found = Needs(found.now - spare, found.history - spare)
         for root in others(self.project):
             card = projects.card_of(cache, root)
             if not (root / ".git").exists():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops_cli.pipeline import (
     check_environment,
+    check_outs,
     check_running,
     check_serving,
     check_training,
@@ -16,6 +17,7 @@ from mlops_cli.pipeline import (
 from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known, near_miss
+from mlops_cli.pipeline.outs import path_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
@@ -36,6 +38,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _data(pipeline, at)
     _features(pipeline, at)
     _steps(pipeline, at)
+    check_outs.check(pipeline, at)
     check_training.check(pipeline, at)
     check_environment.check(pipeline, at, root)
     check_running.check(pipeline, at, root)
@@ -85,10 +88,11 @@ def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
                 project_path(file, at("features", name, key), root)
     for name, step in pipeline.steps.items():
         project_path(step.wdir, at("steps", name, "wdir"), root)
-        for key in ("deps", "outs", "metrics"):
-            for n, path in enumerate(getattr(step, key)):
+        for key in ("deps", "outs", "metrics", "plots"):
+            for n, path in enumerate(map(path_of, getattr(step, key))):
                 if path.removeprefix("data.") not in pipeline.data:
-                    project_path(path, at("steps", name, key, n), root, written=key != "deps")
+                    place = at("steps", name, key, n, "path")
+                    project_path(path, place, root, written=key != "deps")
     for name, train in pipeline.train.items():
         for key in ("code", "network"):
             if value := getattr(train, key):

@@ -7,13 +7,14 @@ from pathlib import Path
 from mlops_cli.pipeline.document import refuse
 from mlops_cli.pipeline.model import Pipeline, StepDef, Train
 from mlops_cli.pipeline.names import Where
+from mlops_cli.pipeline.outs import paths
 from mlops_cli.pipeline.paths import clean, under
 from mlops_cli.pipeline.retry import known_failure
 
 
 def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     """Raise ConfigError for the first of these words that means nothing."""
-    outs = [clean(out) for step in pipeline.steps.values() for out in step.outs]
+    outs = [path for step in pipeline.steps.values() for path in paths(step.outs)]
     for name, step in pipeline.steps.items():
         _one(step, ("steps", name), at, root, outs)
     for name, train in pipeline.train.items():

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.order import Where, in_order
-from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.outs import paths
+from mlops_cli.pipeline.paths import under
 from mlops_cli.pipeline.step import Step, from_json
 
 if TYPE_CHECKING:
@@ -186,10 +187,10 @@ def _place(loaded: Loaded) -> Where:
     def place(step: str, field_: str, value: str) -> str:
         section, name = section_of(step)
         if section == "steps" and field_:
-            written = getattr(loaded.pipeline.steps[name], field_)
-            spelled = [clean(path) for path in written]
-            if value in spelled:
-                return str(loaded.place(section, name, field_, spelled.index(value)))
+            for word in (field_, "metrics", "plots") if field_ == "outs" else (field_,):
+                spelled = paths(getattr(loaded.pipeline.steps[name], word))
+                if value in spelled:
+                    return str(loaded.place(section, name, word, spelled.index(value), "path"))
         if section == "data" and value:
             return str(loaded.place(section, name, "path"))
         return str(loaded.place(section, name))
@@ -203,7 +204,7 @@ def _revision() -> str:
     files = (
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
         *("check_running.py", "check_environment.py", "retry.py"),
-        *("names.py", "lower.py", "graph.py", "order.py"),
+        *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 

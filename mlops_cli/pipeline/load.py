@@ -188,6 +188,9 @@ def _union(choices: tuple[Any, ...], node: Node, where: str) -> Any:
     if isinstance(node.value, tuple):
         listed = [choice for choice in rest if typing.get_origin(choice) is tuple]
         return _build((listed or rest)[0], node, where)
+    if isinstance(node.value, dict):
+        records = [choice for choice in rest if dataclasses.is_dataclass(choice)]
+        return _build((records or rest)[0], node, where)
     return _build(rest[0], node, where)
 
 

@@ -21,7 +21,8 @@ SCHEMA = "mlops.lock/1"
 class Output:
     """One output as it was made; `kind` is "file" or "tree", `size` counts bytes.
 
-    One that is not `stored` is only in the workspace that made it.
+    One that is not `stored` is only in the workspace that made it, one without `push` is sent to
+    no remote, and of its versions gc needs the newest `keep`.
     """
 
     digest: str
@@ -29,12 +30,14 @@ class Output:
     size: int
     files: int
     stored: bool = True
+    push: bool = True
+    keep: int | None = None
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Output:
         """Return the output that `outputs_json` made plain."""
-        stored = bool(item.get("stored", True))
-        return cls(item["digest"], item["kind"], item["size"], item["files"], stored)
+        kept = bool(item.get("stored", True)), bool(item.get("push", True)), item.get("keep")
+        return cls(item["digest"], item["kind"], item["size"], item["files"], *kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +150,7 @@ def outputs_json(outputs: Mapping[str, Output]) -> dict[str, dict[str, Any]]:
     return {
         path: {"digest": out.digest, "kind": out.kind, "size": out.size, "files": out.files}
         | ({} if out.stored else {"stored": False})
+        | ({} if out.push else {"push": False})
+        | ({} if out.keep is None else {"keep": out.keep})
         for path, out in outputs.items()
     }

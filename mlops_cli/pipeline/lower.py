@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_cli.pipeline.interpolate import references
 from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, StepDef, Train, to_plain
+from mlops_cli.pipeline.outs import keeping, paths
 from mlops_cli.pipeline.paths import clean, under
 from mlops_cli.pipeline.step import Step
 
@@ -128,9 +129,9 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
             deps += [pipeline.data[source].path, f"out/data/{source}.json"]
         else:
             deps.append(clean(dep))
-    outs = [clean(out) for out in definition.outs]
-    metrics = [clean(path) for path in definition.metrics]
-    outs += [path for path in metrics if not any(under(path, out) for out in outs)]
+    outs = paths(definition.outs)
+    metrics, plots = paths(definition.metrics), paths(definition.plots)
+    outs += [path for path in (*metrics, *plots) if not any(under(path, out) for out in outs)]
     mentioned = [ref for line in cmd for ref in references(line)]
     return Step(
         name,
@@ -140,6 +141,7 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
         params=tuple(dict.fromkeys([*definition.params, *mentioned])),
         cmd=cmd,
         metrics=tuple(metrics),
+        plots=tuple(plots),
         env=definition.env,
         variables=definition.variables,
         wdir=definition.wdir,
@@ -147,6 +149,7 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
         frozen=definition.frozen,
         always=definition.always,
         owner=definition.owner,
+        keeping=keeping(definition.outs),
         **_endurance(definition),
     )
 

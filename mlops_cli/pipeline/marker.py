@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Marker:
     inputs: Mapping[str, Any]
     params: Mapping[str, Any]
     finished: Finished | None = None
+    keeping: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of the step
 
     @property
     def attempt(self) -> str:
@@ -77,7 +78,8 @@ def of(key: Key, step: Step, run: str, started: str, outs: Mapping[str, bool]) -
     """Return the marker of an attempt at `step` that begins now."""
     parts = key.parts
     inputs, params = parts.get("inputs", {}), parts.get("params", {})
-    return Marker(step.name, run, step.kind, key.digest, started, outs, inputs, params)
+    words = (step.name, run, step.kind, key.digest, started)
+    return Marker(*words, outs, inputs, params, keeping=step.keeping)
 
 
 def hold(root: Path, step: str) -> Held | None:
@@ -141,6 +143,13 @@ def set_aside(root: Path, marker: Marker, out: str) -> None:
     former.parent.mkdir(parents=True, exist_ok=True)
     remove(former)
     _move(root / out, former)
+
+
+def go_on(root: Path, marker: Marker, out: str) -> None:
+    """Put a copy of what was set aside where it was, for the step to go on with."""
+    from mlops_cli.pipeline.copies import copy
+
+    copy(_former(root, marker, out), root / out)
 
 
 def put_back(held: Held, marker: Marker) -> None:

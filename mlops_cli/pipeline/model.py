@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlops_cli.pipeline.outs import Out as Out  # noqa: PLC0414
 from mlops_cli.pipeline.step import Step as Step  # noqa: PLC0414
 
 Task = typing.Literal["binary", "multiclass", "regression", "other"]
@@ -143,8 +144,9 @@ class StepDef:
     cmd: str | tuple[str, ...]
     deps: tuple[str, ...] = ()
     params: tuple[str, ...] = ()  # "params.yaml:clean"
-    outs: tuple[str, ...] = ()
+    outs: tuple[str | Out, ...] = ()
     metrics: tuple[str, ...] = ()  # JSON files among the outputs whose numbers are recorded
+    plots: tuple[str, ...] = ()  # files among the outputs that the record of a run names
     env: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[str, ...] = ()  # names of environment variables that are part of the key
     wdir: str = "."
@@ -462,6 +464,8 @@ def from_plain(kind: Any, value: Any) -> Any:
         if value is None:
             return None
         choices = [choice for choice in typing.get_args(kind) if choice is not type(None)]
+        if isinstance(value, Mapping):
+            return from_plain(next(one for one in choices if dataclasses.is_dataclass(one)), value)
         if len(choices) > 1 and not isinstance(value, list):
             return value
         return from_plain(choices[-1], value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import ConfigError, MlopsError, NotFound
-from mlops_cli.pipeline.parsed import parsed
+from mlops_cli.pipeline.parsed import parsed, remembered
 
 
 def read_params(
@@ -59,16 +59,59 @@ def _file(root: Path, name: str, cache: Path | None) -> Any:
     from mlops_cli import fsio
 
     path = fsio.inside(root, name)
-    if name.endswith(".json"):
-        import json
+    if not name.endswith((".json", ".toml")):
+        return parsed(path, name=name, cache=cache)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as exc:
+        raise NotFound(f"there is no {name}", code="missing-file") from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot read {name}: {exc.strerror}", code="unreadable-file") from exc
+    read = _json if name.endswith(".json") else _toml
+    return remembered(data, lambda: read(data, name), maker=f"params {name} 1", cache=cache)
 
-        try:
-            return json.loads(path.read_bytes())
-        except FileNotFoundError as exc:
-            raise NotFound(f"there is no {name}", code="missing-file") from exc
-        except ValueError as exc:
-            raise ConfigError(f"{name} is not JSON: {exc}", code="malformed-json") from exc
-    return parsed(path, name=name, cache=cache)
+
+def _json(data: bytes, name: str) -> Any:
+    import json
+
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError as exc:
+        raise _malformed(name, exc.lineno, exc.colno, exc.msg) from exc
+    except ValueError as exc:
+        raise ConfigError(f"{name} is not JSON: {exc}", code="malformed-params") from exc
+
+
+def _toml(data: bytes, name: str) -> Any:
+    import re
+    import tomllib
+
+    try:
+        return _plain(tomllib.loads(data.decode()))
+    except tomllib.TOMLDecodeError as exc:
+        said = str(exc)
+        at = re.search(r" \(at line (\d+), column (\d+)\)$", said)
+        line, column = (int(at[1]), int(at[2])) if at else (data.count(b"\n") + 1, 1)
+        raise _malformed(name, line, column, said[: at.start()] if at else said) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{name} is not UTF-8 text", code="malformed-params") from exc
+
+
+def _plain(value: Any) -> Any:
+    """Return what TOML says as JSON can: a date is the text that YAML reads it as."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float) else value.isoformat()
+
+
+def _malformed(name: str, line: int, column: int, what: str) -> ConfigError:
+    return ConfigError(
+        f"{name}:{line}:{column}: {what[:1].lower()}{what[1:]}",
+        code="malformed-params",
+        details={"file": name, "line": line, "column": column},
+    )
 
 
 def _part(value: Any, file: str, part: str) -> Any:

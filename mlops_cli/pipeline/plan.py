@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_cli.pipeline import outs
 from mlops_cli.pipeline.graph import Graph
 from mlops_cli.pipeline.key import Key, key
 from mlops_cli.pipeline.lock import Lock
@@ -136,7 +137,7 @@ def judge(
     ):
         as_made = all(paths.get(path) == out.digest for path, out in lock.outputs.items())
         if as_made and not any(item.action == "blocked" for item in first):
-            return Item(step, "skip", key=now)
+            return _kept_otherwise(step, lock, now) or Item(step, "skip", key=now)
     from mlops_cli.pipeline import reasons
 
     because: list[Reason] = [reasons.Forced()] if forced else []
@@ -169,8 +170,21 @@ def judge(
         return Item(step, "run", tuple(because))
     if not because:
         return Item(step, "skip", key=now)
-    seen = None if forced or step.always else recall(now.digest)
+    own = bool(step.keeping) and (lock is None or lock.key != now.digest) and outs.persists(step)
+    seen = None if forced or step.always or own else recall(now.digest)
     return Item(step, "restore" if seen else "run", tuple(because), now, seen)
+
+
+def _kept_otherwise(step: Step, lock: Lock, now: Key) -> Item | None:
+    """Return what to do when nothing but the way is new in which outputs are kept."""
+    if all(out.push and out.keep is None for out in lock.outputs.values()) and not step.keeping:
+        return None
+    from mlops_cli.pipeline import reasons
+    from mlops_cli.pipeline.runcache import Seen
+
+    because = tuple(reasons.KeepingChanged(path) for path in outs.changed(step, lock))
+    seen = Seen(lock.outputs, lock.metrics, lock.facts)
+    return Item(step, "restore", because, now, seen) if because else None
 
 
 def environment_of(step: Step, world: World) -> Mapping[str, str]:

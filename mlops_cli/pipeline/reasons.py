@@ -167,6 +167,16 @@ class OutputChanged(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepingChanged(Reason):
+    """Its output is what it was, and is to be kept in another way."""
+
+    path: str
+
+    def sentence(self) -> str:
+        return f"its output {self.path} is kept in another way"
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamStale(Reason):
     """A step whose outputs it reads will run first."""
 

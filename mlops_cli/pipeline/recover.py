@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from mlops_cli.pipeline import leftover, marker
+from mlops_cli.pipeline import leftover, marker, outs
 from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.marker import Held, Marker
 from mlops_cli.pipeline.settle import Settling
@@ -24,7 +24,7 @@ def put_right(held: Held, settling: Settling, teller: Teller, progress: Progress
     leftover.end(lambda attempt: attempt == left.attempt)
     if left.finished is not None and _as_left(held.root, left.outs, left.finished.moment):
         done = left.finished
-        outputs = {out: settling.store(out) for out in left.outs}
+        outputs = {out: outs.store(settling, out, left.keeping) for out in left.outs}
         lock = Lock(left.step, left.key, done.parts, outputs, done.metrics, done.facts)
         settling.result(lock, teller.finished(left, lock), held)
         settling.flush()
@@ -36,9 +36,9 @@ def put_right(held: Held, settling: Settling, teller: Teller, progress: Progress
     progress.say(f"{left.step} was interrupted; its former outputs are back.")
 
 
-def _as_left(root: Path, outs: Iterable[str], moment: int) -> bool:
-    """Return whether nothing in `outs` was written after `moment` and all of them are there."""
-    for out in outs:
+def _as_left(root: Path, paths: Iterable[str], moment: int) -> bool:
+    """Return whether nothing in `paths` was written after `moment` and all of them are there."""
+    for out in paths:
         try:
             if (root / out).lstat().st_mtime_ns > moment:
                 return False

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mlops_cli import live
 from mlops_cli.errors import MlopsError
-from mlops_cli.pipeline import marker, retry
+from mlops_cli.pipeline import marker, outs, retry
 from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.conclude import Deeds, shown
 from mlops_cli.pipeline.lock import Lock
@@ -57,7 +57,9 @@ class Results:
             account = replace(account, beside=done.beside)
         if error is None:
             try:
-                outputs = {out: self.settling.store(out) for out in item.step.outs}
+                outputs = {
+                    out: outs.store(self.settling, out, item.step.keeping) for out in item.step.outs
+                }
             except MlopsError as problem:
                 marker.put_back(done.order.held, done.order.marker)
                 error = problem

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import MlopsError
+from mlops_cli.pipeline import outs
+from mlops_cli.pipeline.copies import copy
 from mlops_cli.pipeline.paths import under
 from mlops_cli.pipeline.step import Step
-from mlops_cli.store import links
 
 _WORD = re.compile(r"[A-Za-z0-9_./@+-]+")
 SHOWN = 10  # paths in a sentence
@@ -34,8 +34,9 @@ class Sandbox:
 def fill(root: Path, step: Step, parts: Mapping[str, Any], tree: Path) -> Sandbox:
     """Put what `step` declared into `tree`: deps, code, params files, folders of outputs."""
     params = [reference.partition(":")[0] for reference in parts.get("params", {})]
-    for path in dict.fromkeys([*step.deps, *parts.get("code", {}), *params]):
-        _copy(root / path, tree / path)
+    own = outs.persists(step)
+    for path in dict.fromkeys([*step.deps, *parts.get("code", {}), *params, *own]):
+        copy(root / path, tree / path)
     for out in step.outs:
         (tree / out).parent.mkdir(parents=True, exist_ok=True)
     (tree / step.wdir).mkdir(parents=True, exist_ok=True)
@@ -96,20 +97,3 @@ def _listing(tree: Path) -> dict[str, tuple[int, int]]:
             state = os.lstat(path)
             found[os.path.relpath(path, tree)] = (state.st_mtime_ns, state.st_size)
     return found
-
-
-def _copy(source: Path, target: Path) -> None:
-    if os.path.lexists(target):
-        return  # inside a folder that came before
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        target.mkdir()
-        for entry in source.iterdir():
-            _copy(entry, target / entry.name)
-    elif source.is_symlink():
-        target.symlink_to(source.readlink())
-    elif source.exists():
-        with source.open("rb") as was, target.open("wb") as copy:
-            if not links.reflink(was.fileno(), copy.fileno()):
-                shutil.copyfileobj(was, copy, 1 << 20)
-        shutil.copystat(source, target)

@@ -244,7 +244,8 @@ class Session:
             self.progress.say(f"{name} cannot be restored and runs: {problem.message}.")
             return False
         self._tell_kept(kept)
-        made = {path: outs.marked(path, out, item.step) for path, out in seen.outputs.items()}
+        keeping = item.step.keeping
+        made = {path: outs.marked(path, out, keeping) for path, out in seen.outputs.items()}
         lock = Lock(name, item.key.digest, item.key.parts, made, seen.metrics, seen.facts)
         self.results.made(item, lock, Account("cached", began, 0.0, lock, kept), "restored", held)
         self.progress.say(f"{name} restored from the run cache.")

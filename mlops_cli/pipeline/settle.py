@@ -49,22 +49,23 @@ class Settling:
     _leased: bool = False
     _since: float = 0.0
 
-    def store(self, path: str) -> Output:
+    def store(self, path: str, *, cache: bool = True) -> Output:
         """Put what is at `path` on its way into the cache, or only look at it where outputs are not
-        `stored`. Raises NotFound as `ingest` does."""
+        `stored` or this one is to be in no `cache`. Raises NotFound as `ingest` does."""
         self._hold()
+        stored = self.stored and cache
         target = self.root / path
         found = os.lstat(target) if os.path.lexists(target) else None
-        if self.stored and found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
+        if stored and found and stat.S_ISREG(found.st_mode) and found.st_size <= SMALL:
             data = target.read_bytes()
             return Output(self.put(data), "file", len(data), 1)
         from mlops_cli.store.files.ingest import fingerprint, ingest
         from mlops_cli.workspace.ignore import ignored_in
 
         ignored = ignored_in(self.root, path) if target.is_dir() else None
-        look = ingest if self.stored else fingerprint
+        look = ingest if stored else fingerprint
         made = look(target, cache=self.cache, stats=self.stats, ignored=ignored)
-        return Output(str(made.digest), made.kind, made.size, made.files, self.stored)
+        return Output(str(made.digest), made.kind, made.size, made.files, stored)
 
     def put(self, data: bytes) -> str:
         """Put `data` on its way into the cache; it is there after `flush`."""

@@ -25,6 +25,7 @@ class Step:
     needs: tuple[str, ...] = ()  # steps that come first though no path joins them
     cmd: tuple[str, ...] = ()  # shell lines of a command step
     metrics: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     wdir: str = "."
@@ -38,9 +39,10 @@ class Step:
     environment: Mapping[str, Any] = field(default_factory=dict)  # of model.Env; {}: that of all
     determinism: str = "exact"  # of model.Determinism: what a reproduction may ask of it
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
+    keeping: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # out → of outs.Out
 
 
-_LISTED = ("deps", "outs", "params", "code", "needs", "cmd", "metrics", "variables")
+_LISTED = ("deps", "outs", "params", "code", "needs", "cmd", "metrics", "plots", "variables")
 
 
 def from_json(value: Mapping[str, Any]) -> Step:

@@ -17,6 +17,7 @@ from mlops_cli.pipeline.marker import Marker
 from mlops_cli.pipeline.plan import Item
 from mlops_cli.pipeline.runner import Clock
 
+from mlops_cli.pipeline.step import Step
 if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
 
@@ -104,6 +105,7 @@ class Teller:
     def finished(self, left: Marker, lock: Lock) -> Record:
         """Return the record of an attempt that ended well and whose mlops was killed then."""
         assert left.finished is not None
+            **_plots(item.step, lock),
         return record(
             "run",
             time=self._now(),
@@ -154,3 +156,10 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value for ref, part in given.items() for name, value in params.flat(ref, part).items()
     }
+def _plots(step: Step, lock: Lock | None) -> dict[str, Any]:
+    """Return the plots among the outputs by path, as far as there are any."""
+    if lock is None or not step.plots:
+        return {}
+    return {"plots": {path: lock.outputs[path].digest for path in step.plots}}
+
+

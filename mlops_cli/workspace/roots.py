@@ -52,8 +52,13 @@ def roots(root: Path, git: Git, memory: Memory | None = None) -> Needs:
 
 def pins(root: Path, git: Git) -> Named:
     """Return what `.mlops/pins` names: digests, and all that is tracked at the revisions in it."""
-    blobs = history.blobs(git, _revisions(root, git), role=_role, wanted=_wanted)
-    return _together([_bytes(root / PINS), *history.contents(git, blobs)])
+    return _together([_bytes(root / PINS)]) | named_at(git, _revisions(root, git))
+
+
+def named_at(git: Git, revisions: Iterable[str]) -> Named:
+    """Return what the files of `revisions` name."""
+    blobs = history.blobs(git, revisions, role=_role, wanted=_wanted)
+    return _together(history.contents(git, blobs))
 
 
 def in_workspace(root: Path, git: Git) -> Named:

@@ -175,7 +175,8 @@ def _outputs(data: bytes, source: str) -> Iterator[Tracked]:
         parts = PurePosixPath(path).parts
         if kind not in ("file", "tree") or not parts or any(map(refusal, parts)):
             raise _malformed(source)  # also what would lead into .git, whose hooks are run
-        yield Tracked(path, digest, kind, size, files, source, step)
+        push = output.get("push", True) is not False
+        yield Tracked(path, digest, kind, size, files, source, step, push=push)
 
 
 def _lock(data: bytes, source: str) -> dict[str, Any]:

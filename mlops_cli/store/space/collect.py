@@ -35,6 +35,9 @@ class Named:
     def __or__(self, other: Named) -> Named:
         return Named(self.digests | other.digests, self.trees | other.trees)
 
+    def __sub__(self, raws: Set[bytes]) -> Named:
+        return Named(self.digests - raws, self.trees - raws)
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
