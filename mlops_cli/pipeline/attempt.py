@@ -27,6 +27,7 @@ from mlops_cli.pipeline.marker import Held, Marker
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
 from mlops_cli.pipeline.process import TAIL, Ended, Groups
+from mlops_cli.pipeline.room import Room, enter, not_made, prepare, refuse_without_mlops
 from mlops_cli.pipeline.runner import Outcome
 from mlops_cli.pipeline.step import Step
 
@@ -47,6 +48,7 @@ class Order:
     environ: Mapping[str, str]
     python: str  # the interpreter
     boxed: bool = False  # whether a command runs in a sandbox
+    room: Room | None = None  # the environment, where the step has one of its own
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     @property
@@ -87,6 +89,7 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
             checkpoint.prepare(root, step.name, step.checkpoint, order.marker.key)
         else:
             marker.remove(order.live)  # of a try before this one, which begins at the beginning
+        _furnish(order, groups, clock)
         run = _command if step.kind == "command" else _domain
         ended, outcome = run(order, beside, groups, clock)
         marker.finish(
@@ -114,6 +117,28 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
 class _Failed(Exception):
     def __init__(self, ended: Ended, error: MlopsError) -> None:
         self.ended, self.error = ended, error
+
+
+def _furnish(order: Order, groups: Groups, clock: Callable[[], datetime]) -> None:
+    """Make the environment of the step, unless it has none of its own or it is there already."""
+    room = order.room
+    if room is None:
+        return
+
+    def do(words: list[str], environ: Mapping[str, str]) -> Ended:
+        log, tail = order.log, order.tail
+        return groups.run(
+            words, cwd=order.root, environ=environ, log=log, tail=tail, clock=clock
+        )
+
+    try:
+        ended = prepare(room, root=order.root, environ=order.environ, do=do)
+        if ended is not None:
+            raise _Failed(ended, not_made(room, order.step.name, order.log_name, ended))
+        if order.step.kind != "command":
+            refuse_without_mlops(room, order.step)
+    except MlopsError as error:
+        raise _Failed(Ended(1, 0.0, False), error) from error
 
 
 def _command(
@@ -169,7 +194,8 @@ def _domain(
         params=params,
         seed=seed if isinstance(seed, int) else 0,
     )
-    words = [order.python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
+    python = order.room.python if order.room else order.python
+    words = [python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
     own = outs.persists(order.step)
     # an order of hashes that changes from run to run would change outputs
     ended = _run(order, groups, clock, words, order.root, {"PYTHONHASHSEED": "0"}, words[3:])
@@ -202,6 +228,11 @@ def _run(
     environ[live.VARIABLE] = str(order.live)
     if step.checkpoint:
         environ[checkpoint.VARIABLE] = str(order.root / step.checkpoint)
+    if order.room:
+        shown = (*env, *step.env, *step.variables)
+        words, environ = enter(
+            order.room, words, root=order.root, cwd=cwd, environ=environ, names=shown
+        )
     ended = groups.run(
         words,
         cwd=cwd,

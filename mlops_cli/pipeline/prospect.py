@@ -15,11 +15,13 @@ from mlops_cli.pipeline import marker
 from mlops_cli.pipeline.graph import Graph
 from mlops_cli.pipeline.look import look
 from mlops_cli.pipeline.parts import RunParts
-from mlops_cli.pipeline.plan import Plan, Recall, World, lock_recall, plan
+from mlops_cli.pipeline.plan import Plan, Recall, World, environment_of, lock_recall, plan
 from mlops_cli.store.digest import Digest
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.model import Pipeline
+    from mlops_cli.pipeline.room import Room
+    from mlops_cli.pipeline.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Prospect:
     world: World
     plan: Plan
     recall: Recall
+
+    def room(self, step: Step, parts: RunParts, part: Mapping[str, str]) -> Room | None:
+        """Return where `step` runs, None where that is the environment of mlops; `part` is what
+        its key says of it."""
+        from mlops_cli.pipeline.room import room
+
+        env = step.environment or self.graph.env
+        return room(env, part, cache=parts.cache.root, python=parts.python)
 
 
 def prospect(
@@ -103,11 +113,21 @@ def refuse_before(parts: RunParts, found: Prospect, *, commit: bool) -> None:
                 hint=f"mlops checkout {gone[0]}, or mlops pull",
                 details={"step": item.step.name, "path": gone[0]},
             )
+    _refuse_rooms(parts, found)
     parts.git.identity()
     if commit:
         from mlops_cli.vcs.commit import refuse_when_busy
 
         refuse_when_busy(parts.git)
+
+
+def _refuse_rooms(parts: RunParts, found: Prospect) -> None:
+    """Raise MissingExtra where what makes the environment of a step is not on this machine."""
+    for item in found.plan.items:
+        if item.action == "run":
+            room = found.room(item.step, parts, environment_of(item.step, found.world))
+            if room is not None:
+                room.refuse(parts.environ.get("PATH"))
 
 
 def _missing(root: Path, step: str, path: str) -> NotFound:

@@ -48,10 +48,16 @@ class Results:
         self.deeds.seconds[name] = done.seconds
         began = datetime.fromisoformat(done.order.marker.started)
         log = self._log(done.order.log)
-        account = Account("done", began, done.seconds, kept=kept, log=log, left=done.left)
+        room = done.order.room
+        python = Path(room.python) if room and room.folder else None
+        account = Account(
+            "done", began, done.seconds, kept=kept, log=log, left=done.left, python=python
+        )
         account = replace(account, logged=self._logged(done.order.live))
         for words in done.left:
             self.progress.say(f"{name} left a process behind, which was ended: {words}")
+        if done.outcome.found:
+            account = replace(account, found=done.outcome.found)
         if done.beside:
             self.progress.say(f"{name} did what it does not declare: {', '.join(done.beside)}.")
             account = replace(account, beside=done.beside)

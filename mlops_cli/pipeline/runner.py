@@ -31,6 +31,7 @@ class Outcome:
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)  # by `machine`, for the record alone
 
 
 class StepKind(Protocol):

@@ -275,6 +275,7 @@ class Session:
             {**self._environ, **taken.environ},
             self.parts.python,
             self.boxed,
+            self.found.room(step, self.parts, item.key.parts["environment"]),
         )
         if self.warm and step.kind != "command" and self._groups.warm is None:
             from mlops_cli.pipeline.warm import open_warm

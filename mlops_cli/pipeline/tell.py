@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MlopsError
@@ -34,6 +35,8 @@ class Account:
     log: str | None = None  # digest
     error: MlopsError | None = None
     left: tuple[str, ...] = ()  # processes that outlived the step
+    python: Path | None = None  # the interpreter of an environment of the step's own
+    found: Mapping[str, Any] = field(default_factory=dict)  # what its process told of itself
     beside: tuple[str, ...] = ()  # what it touched in a sandbox that it did not declare
     logged: Mapping[str, Any] = field(default_factory=dict)  # of live: series, logged, artifacts
 
@@ -44,7 +47,7 @@ class Teller:
     def __init__(self, git: Git, now: Clock, parents: tuple[str, ...]) -> None:
         self._git, self._now, self._parents = git, now, parents
         self.run_id = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        self._environment: dict[str, Any] | None = None
+        self._environments: dict[tuple[str, Path | None], dict[str, Any]] = {}
 
     @cached_property
     def actor(self) -> str:
@@ -58,13 +61,15 @@ class Teller:
 
         return code_now(self._git)
 
-    def environment(self, part: Mapping[str, str]) -> dict[str, Any]:
-        """Return what is told of the environment, whose part in keys is `part`."""
-        if self._environment is None:
+    def environment(self, part: Mapping[str, str], python: Path | None = None) -> dict[str, Any]:
+        """Return what is told of the environment whose part in keys is `part`; `python` is the
+        interpreter where it is not that of mlops."""
+        name = str(sorted(part.items())), python
+        if name not in self._environments:
             from mlops_cli.pipeline.environment import told
 
-            self._environment = told(part)
-        return self._environment
+            self._environments[name] = told(part, python)
+        return self._environments[name]
 
     def record(self, item: Item, account: Account) -> Record:
         """Return the record of an attempt at `item`."""
@@ -95,7 +100,10 @@ class Teller:
             params=_flat(parts.get("params", {})),
             metrics=dict(lock.metrics) if lock else {},
             facts=facts,
-            environment=self.environment(parts["environment"]),
+            environment={
+                **self.environment(parts["environment"], account.python),
+                **account.found,
+            },
             log=account.log,
             error={"code": error.code, "message": error.message} if error else None,
             because=[reason.sentence() for reason in item.because],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import errors, fsio, live, plugins
+from mlops_cli.pipeline.machine import loaded
 from mlops_cli.pipeline.model import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step, from_json
@@ -43,7 +44,7 @@ def read_answer(path: Path) -> Outcome | errors.MlopsError | None:
         return failure
     # a metric that is no number (NaN) is none
     metrics = {name: number for name, number in value["metrics"].items() if number is not None}
-    return Outcome(metrics, value["facts"])
+    return Outcome(metrics, value["facts"], value.get("found", {}))
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +64,9 @@ def main(arguments: list[str]) -> int:
     )
     try:
         outcome = plugins.load("mlops.steps", step.kind)().run(step, context)
-        answer = _plain({"metrics": dict(outcome.metrics), "facts": dict(outcome.facts)})
+        found = {**loaded(), "seed": request["seed"]}
+        told = {"metrics": dict(outcome.metrics), "facts": dict(outcome.facts), "found": found}
+        answer = _plain(told)
         code = 0
     except errors.MlopsError as error:
         answer, code = {"error": _error(error)}, 1

@@ -95,7 +95,7 @@ def _since_screen(name: str, revision: str, since: Contrast) -> str:
     count = len(since.because)
     differs = f"differs in {text.count(count, 'way')} from" if count else "is made as it was at"
     lines = [f"{text.style(name, 'bold')} {differs} {revision}."]
-    rows = [(part_of(reason), reason.sentence()) for reason in since.because]
+    rows = [(str(part_of(reason)), reason.sentence()) for reason in since.because]
     rows += [
         ("output", f"{path} {text.short(then or 'nothing')} → {text.short(now or 'nothing')}")
         for path, (then, now) in since.outputs.items()
