@@ -51,7 +51,7 @@ def loaded() -> dict[str, Any]:
     found: dict[str, Any] = {}
     versions = {}
     for name, module in sorted(sys.modules.items()):
-        version = getattr(module, "__version__", None)
+        version = vars(module).get("__version__")  # asking the module may warn
         private = name.startswith("_") or "." in name or name in sys.stdlib_module_names
         if isinstance(version, str) and not private:
             versions[name] = version
