@@ -14,6 +14,7 @@ from mlops_cli.store.remotes.pieces import Pieces
 from mlops_cli.store.remotes.remote import PART, Parts, Requests
 
 AT_ONCE = 8  # a connection to S3 gives 50 to 100 MB/s, and most of a small request is waiting
+AHEAD = 1 << 20  # bytes of an answer that may wait to be taken
 SLOWEST = 64 << 10  # bytes a second below which a request counts as stuck
 # these name what is read at each push and pull: never in a class that must be thawed
 ALWAYS_AT_HAND = ("format.json", "index/", "recipes/", "listing")
@@ -115,11 +116,15 @@ class S3:
         answer = await self.filesystem._call_s3(
             "get_object", Bucket=self.bucket, Key=key, Range=f"bytes={start}-{end - 1}"
         )
+        # asked for all, aiohttp would stop the line at each piece, and in the end hold it twice
+        data = io.BytesIO(bytes(min(end - start, answer.get("ContentLength", 0))))
         try:
-            data: bytes = await answer["Body"].read()
+            while piece := await answer["Body"].read(AHEAD):
+                data.write(piece)
         finally:
             answer["Body"].close()
-        return data
+        data.truncate()
+        return data.getvalue()
 
     def _call(self, method: str, *, size: int = 0, **words: Any) -> Any:
         return self._wait(self.filesystem._call_s3(method, **words), size)
