@@ -47,7 +47,7 @@ def quantize(model: bytes) -> bytes:
     is needed. Raises StepFailed ("nothing-to-compress") when the file would not be smaller.
     """
     try:
-        import onnx
+        import onnx.inliner
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError as exc:
         raise MissingExtra.of(exc.name or "onnxruntime", "torch") from exc
