@@ -171,7 +171,7 @@ def _until(trigger: Trigger, look: Look, claims: tuple[Claim, ...]) -> tuple[str
     assert trigger.until is not None
     if look.value == look.used:
         return "", f"the goal is met: {look.told}"
-    tries = sum(1 for one in claims if look.met is None or one.claimed > look.met)
+    tries = sum(1 for one in claims if look.met is None or one.claimed >= look.met)
     if tries >= trigger.until.tries:
         return "", f"tried {tries} times, and still {look.told}"
     return f"try {tries + 1} of {trigger.until.tries}: {look.told}", ""
