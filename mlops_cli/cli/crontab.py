@@ -21,7 +21,8 @@ def line_for(root: Path, how: Every, options: Sequence[str]) -> str:
             code="bad-path",
             hint="give the folder a name without line ends",
         )
-    words = f"cd {shlex.quote(str(root))} && {shlex.join(command(options))} >>{LOG} 2>&1"
+    words = f"cd {shlex.quote(str(root))} && mkdir -p .mlops && {shlex.join(command(options))}"
+    words += f" >>{LOG} 2>&1"
     return f"{how.cron} {words} {_mark(root)}".replace("%", r"\%")
 
 
