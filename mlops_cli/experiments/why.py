@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Record
 from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.reasons import Reason, differences
+from mlops_cli.pipeline.reasons import InputChanged, Reason, differences
 from mlops_cli.vcs.repo import Git
 
 Part = Literal["data", "code", "params", "environment", "hardware", "determinism"]
@@ -19,10 +20,10 @@ _OF_REASON: dict[str, Part] = {
     "param-changed": "params",
     "code-changed": "code",
     "command-changed": "code",
-    "input-changed": "data",
     "environment-changed": "environment",
     "variable-changed": "environment",
 }
+_SCRIPTS = {".py", ".ipynb", ".sh", ".sql", ".r", ".jl"}
 _MACHINE = ("platform", "hardware", "cpu", "gpu", "blas", "threads")
 
 
@@ -97,7 +98,14 @@ def in_order(found: Iterable[Difference]) -> list[Difference]:
 
 def part_of(reason: Reason) -> Part:
     """Return to which part of what a step is made of `reason` belongs."""
+    if isinstance(reason, InputChanged):
+        return _of_path(reason.path)
     return _OF_REASON.get(reason.code, "code")
+
+
+def _of_path(path: str) -> Part:
+    """Return what an input is: a script that a command names as one is code."""
+    return "code" if PurePosixPath(path).suffix.lower() in _SCRIPTS else "data"
 
 
 def _of(reason: Reason) -> Difference:
@@ -113,7 +121,7 @@ def _of_records(old: Record, new: Record) -> Iterator[Difference]:
             if before.get(name) != after.get(name):
                 change = f"param {name} {_shown(before, name)} → {_shown(after, name)}"
                 sentence = change if part == "params" else f"{name} changed"
-                yield Difference("params" if part == "params" else "data", name, sentence)
+                yield Difference("params" if part == "params" else _of_path(name), name, sentence)
     if old["key"] == new["key"]:
         return
     commits = [str((one["code"] or {}).get("commit"))[:12] for one in (old, new)]

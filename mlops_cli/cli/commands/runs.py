@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
+from mlops_cli.cli.commands import runs_apply, runs_compare, runs_export
 from mlops_cli.cli.render import runs as pages
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import query
@@ -14,7 +16,7 @@ from mlops_cli.ledger.expression import parse
 from mlops_cli.ledger.index import Index, open_index
 from mlops_cli.ledger.record import KINDS, Record
 
-app = typer.Typer(help="List, show and search what was run.")
+app = typer.Typer(help="List, compare, search what was run; bring a result into the tree.")
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 
@@ -36,12 +38,21 @@ def show(
     name: Annotated[
         str, typer.Argument(help="A run, the beginning of one, 'latest', or a record's digest.")
     ] = "latest",
+    plots: Annotated[
+        Path | None, typer.Option("--plots", help="Write what was logged into this HTML file.")
+    ] = None,
 ) -> int:
     """Show one run with all its steps, or one record of the ledger."""
     ctx = context.current()
-    with open_index(ctx.project().git) as index:
+    project = ctx.project()
+    with open_index(project.git) as index:
         run, record = _find(index, name)
         warnings = _warnings(index)
+    if plots is not None and run is not None:
+        from mlops_cli.cli.plotting import write
+
+        count = write(ctx.cwd / plots, project, [run])
+        ctx.progress.say(f"{count} curves in {plots}")
     data = {
         "run": _summary(run) if run else None,
         "steps": [_whole(told) for told in run.records] if run else [],
@@ -76,6 +87,11 @@ def search(
         warnings = _warnings(index)
     data = {"expression": expression, "kind": kind, "records": found}
     return ctx.show(data, "mlops.runs-search/1", lambda: pages.found(found, kind), warnings)
+
+
+app.command("compare")(runs_compare.command)
+app.command("apply")(runs_apply.command)
+app.command("export")(runs_export.command)
 
 
 def _find(index: Index, name: str) -> tuple[query.Run | None, Record | None]:
