@@ -55,7 +55,7 @@ COMMANDS: dict[str, Command] = {
     "feature": _at("feature", "features", "Validate, profile, build and read features"),
     "train": _at("train", "experiments", "Train and evaluate models"),
     "sweep": _at("sweep", "experiments", "Try params side by side, in scratch trees"),
-    "runs": _at("runs", "experiments", "List, show and search what was run"),
+    "runs": _at("runs", "experiments", "What was run: show, compare, apply, export"),
     "register": _at("register", "registry", "Make a trained model a numbered version"),
     "promote": _at("promote", "registry", "Move an alias to a version if its gates pass"),
     "models": _at("models", "registry", "List models, versions and the history of aliases"),
