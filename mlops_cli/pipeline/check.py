@@ -13,10 +13,11 @@ from mlops_cli.pipeline import (
     check_serving,
     check_training,
     check_triggers,
+    deps,
 )
 from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
-from mlops_cli.pipeline.names import Where, known, near_miss
+from mlops_cli.pipeline.names import Where, known
 from mlops_cli.pipeline.outs import path_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -38,6 +39,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     _data(pipeline, at)
     _features(pipeline, at)
     _steps(pipeline, at)
+    deps.check(pipeline, at)
     check_outs.check(pipeline, at)
     check_training.check(pipeline, at)
     check_environment.check(pipeline, at, root)
@@ -90,7 +92,7 @@ def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
         project_path(step.wdir, at("steps", name, "wdir"), root)
         for key in ("deps", "outs", "metrics", "plots"):
             for n, path in enumerate(map(path_of, getattr(step, key))):
-                if path.removeprefix("data.") not in pipeline.data:
+                if key != "deps" or not deps.by_name(pipeline, path):
                     place = at("steps", name, key, n, "path")
                     project_path(path, place, root, written=key != "deps")
     for name, train in pipeline.train.items():
@@ -152,10 +154,6 @@ def _steps(pipeline: Pipeline, at: Where) -> None:
             raise refuse(
                 at("steps", name, "cmd"), f"the command of step {name} is empty", code="wrong-value"
             )
-        for n, dep in enumerate(step.deps):
-            # data.txt may be a file: only what is nearly the name of a source is refused
-            if dep.startswith("data.") and near_miss(dep, "data.", pipeline.data):
-                known(dep, "data.", pipeline.data, at("steps", name, "deps", n), "the source")
 
 
 def _lines(cmd: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import NotFound
 from mlops_cli.pipeline import reasons
+from mlops_cli.pipeline.globs import spelled_out
 from mlops_cli.pipeline.key import key
 from mlops_cli.pipeline.lock import Lock, path_of, read_lock
 from mlops_cli.pipeline.plan import UNKNOWN, Item, environment_of
@@ -72,8 +73,9 @@ def parts_now(found: Prospect, item: Item) -> Mapping[str, Any]:
         return item.key.parts
     step, world = item.step, found.world
     stale = {one.step.name for one in found.plan.items if one.action in ("run", "blocked")}
-    made = {path: found.graph.producer(path) for path in step.deps}
-    inputs = {path: UNKNOWN if made[path] in stale else world.paths.get(path) for path in step.deps}
+    deps = spelled_out(step.deps, world.paths, world.globs)
+    made = {path: found.graph.producer(path) for path in deps}
+    inputs = {path: UNKNOWN if made[path] in stale else world.paths.get(path) for path in deps}
     return key(
         step,
         inputs={path: digest for path, digest in inputs.items() if digest is not None},

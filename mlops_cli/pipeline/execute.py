@@ -72,6 +72,7 @@ def run(
     commit: bool = True,
     parents: Sequence[str] = (),
     machine: Mapping[str, Any] | None = None,
+    refresh: bool = False,
     sandbox: bool = False,
     store: bool = True,
     warm: str | None = None,
@@ -85,8 +86,9 @@ def run(
     ("no-identity", "git-busy", "too-few-resources"), NotFound ("missing-input", "data-not-here",
     "unknown-step"), ConfigError.
 
-    In a `sandbox` a command finds only what its step declares. Without `store` outputs stay where
-    they are made and are not put into the cache.
+    With `refresh` servers are asked about URLs that locks know, too. In a `sandbox` a command finds
+    only what its step declares. Without `store` outputs stay where they are made and are not put
+    into the cache.
     """
     manner = Manner(
         max(1, jobs), keep_going, commit, tuple(parents), machine or {}, sandbox, store, warm
@@ -94,7 +96,9 @@ def run(
     standing = marker.standing(parts.root)
 
     def look(standing: Standing) -> Prospect:
-        return _look(lambda: prospect(parts, pipeline, targets, force=force), standing)
+        return _look(
+            lambda: prospect(parts, pipeline, targets, force=force, refresh=refresh), standing
+        )
 
     if dry_run:
         return RunResult("", look(standing).plan.items)

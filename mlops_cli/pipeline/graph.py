@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError, NotFound
+from mlops_cli.pipeline.globs import is_glob, may_touch
 from mlops_cli.pipeline.order import Where, in_order
-from mlops_cli.pipeline.outs import paths
-from mlops_cli.pipeline.paths import under
+from mlops_cli.pipeline.outs import path_of
+from mlops_cli.pipeline.paths import clean, under
 from mlops_cli.pipeline.step import Step, from_json
 
 if TYPE_CHECKING:
@@ -182,15 +183,17 @@ def _load(root: Path) -> Graph:
 
 
 def _place(loaded: Loaded) -> Where:
+    from mlops_cli.pipeline.deps import meant
     from mlops_cli.pipeline.lower import section as section_of
 
     def place(step: str, field_: str, value: str) -> str:
         section, name = section_of(step)
         if section == "steps" and field_:
             for word in (field_, "metrics", "plots") if field_ == "outs" else (field_,):
-                spelled = paths(getattr(loaded.pipeline.steps[name], word))
-                if value in spelled:
-                    return str(loaded.place(section, name, word, spelled.index(value), "path"))
+                for n, written in enumerate(getattr(loaded.pipeline.steps[name], word)):
+                    one = path_of(written)
+                    if value in (clean(one), *meant(loaded.pipeline, one)):
+                        return str(loaded.place(section, name, word, n, "path"))
         if section == "data" and value:
             return str(loaded.place(section, name, "path"))
         return str(loaded.place(section, name))
@@ -205,6 +208,7 @@ def _revision() -> str:
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
         *("check_running.py", "check_environment.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
+        *("globs.py", "deps.py", "urls.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 
@@ -250,6 +254,8 @@ def _folders(producers: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _makers(dep: str, producers: Mapping[str, str], folders: Mapping[str, list[str]]) -> list[str]:
+    if is_glob(dep):
+        return [name for out, name in producers.items() if may_touch(dep, out)]
     parent = dep
     while parent:
         if parent in producers:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline import code as code_of
 from mlops_cli.pipeline.environment import environment
+from mlops_cli.pipeline.globs import LISTED, expand, is_glob
 from mlops_cli.pipeline.graph import Graph, place_of_step
 from mlops_cli.pipeline.params import read_params
 from mlops_cli.pipeline.plan import World
 from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
+    from mlops_cli.pipeline.lock import Lock
     from mlops_cli.store.cache import Cache
     from mlops_cli.store.statcache import StatCache
 
@@ -34,16 +36,29 @@ def look(
     python: tuple[int, int],
     store: Cache | None,
     parsed: Path | None,
+    locks: Mapping[str, Lock] | None = None,
+    refresh: bool = False,
 ) -> World:
     """Return what the steps `names` see now; `parsed` is the folder of parsed files.
 
-    Raises as `read_params` and `environment`; a path that is not there is no error here.
+    With `refresh` servers are asked about URLs that `locks` know, too.
+    Raises as `read_params`, `environment`, `urls.now`; a path that is not there is no error here.
     """
     steps = [graph.steps[name] for name in names]
     wanted = dict.fromkeys(path for step in steps for path in (*step.deps, *step.outs))
     paths: dict[str, str | None] = {}
     absent: set[str] = set()
+    globs = {path: expand(root, path, graph.producers) for path in wanted if is_glob(path)}
+    for pattern, found in globs.items():
+        paths[pattern] = LISTED if found else None
+        wanted |= dict.fromkeys(found)
+    if web := [path for path in wanted if "://" in path]:
+        from mlops_cli.pipeline import urls
+
+        paths |= urls.now(web, urls.noted((locks or {}).values()), refresh=refresh)
     for path in wanted:
+        if path in paths:
+            continue
         paths[path] = digest_at(root, path, stats=stats, store=store)
         if paths[path] is None and (pointed := _pointer(root, path)):
             paths[path] = pointed
@@ -60,6 +75,7 @@ def look(
             for step in steps
             if step.environment
         },
+        globs,
     )
 
 

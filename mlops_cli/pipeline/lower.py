@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops_cli.pipeline import deps as deps_of
 from mlops_cli.pipeline.interpolate import references
 from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, StepDef, Train, to_plain
 from mlops_cli.pipeline.outs import keeping, paths
@@ -121,14 +122,7 @@ def _feature(pipeline: Pipeline, name: str, view: FeatureView) -> Step:
 
 def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
     cmd = (definition.cmd,) if isinstance(definition.cmd, str) else definition.cmd
-    deps: list[str] = []
-    for dep in definition.deps:
-        source = dep.removeprefix("data.")
-        if dep != source and source in pipeline.data:
-            # the report as well: data that broke its contract never reaches a step
-            deps += [pipeline.data[source].path, f"out/data/{source}.json"]
-        else:
-            deps.append(clean(dep))
+    deps = [path for dep in definition.deps for path in deps_of.meant(pipeline, dep)]
     outs = paths(definition.outs)
     metrics, plots = paths(definition.metrics), paths(definition.plots)
     outs += [path for path in (*metrics, *plots) if not any(under(path, out) for out in outs)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli.pipeline import outs
+from mlops_cli.pipeline.globs import is_glob, may_touch, spelled_out
 from mlops_cli.pipeline.graph import Graph
 from mlops_cli.pipeline.key import Key, key
 from mlops_cli.pipeline.lock import Lock
@@ -35,6 +36,7 @@ class World:
     variables: Mapping[str, str | None] = field(default_factory=dict)
     absent: Collection[str] = frozenset()
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # steps' own
+    globs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # pattern → its paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,10 @@ def judge(
     undecided = lock is not None and lock.theirs is not None
     if step.frozen and lock is not None and not (forced or undecided):
         return _outputs_only(step, lock, paths)
-    missing = [path for path in step.deps if paths.get(path) is None]
+    deps = spelled_out(step.deps, paths, world.globs) if world.globs else step.deps
+    missing = [path for path in deps if paths.get(path) is None]
     missing += [file for file, units in world.code.get(step.name, {}).items() if units is None]
-    inputs = {path: digest for path in step.deps if (digest := paths.get(path)) is not None}
+    inputs = {path: digest for path in deps if (digest := paths.get(path)) is not None}
     now = key(
         step,
         inputs=inputs,
@@ -222,15 +225,22 @@ def partial(graph: Graph, paths: Collection[str]) -> frozenset[str]:
     return frozenset(
         path
         for path in paths
-        if path not in graph.producers and (path in folders or graph.producer(path))
+        if path not in graph.producers
+        and (path in folders or graph.producer(path) or (is_glob(path) and _made(path, graph)))
     )
 
 
 def forget_parts(paths: dict[str, str | None], parts: Collection[str], step: Step) -> None:
     """Make those of `parts` unknown that change with the outputs of `step`."""
+def _made(pattern: str, graph: Graph) -> bool:
+    return any(may_touch(pattern, out) for out in graph.producers)
+
+
     for path in parts:
-        if any(under(path, out) or under(out, path) for out in step.outs):
-            paths[path] = UNKNOWN
+        pattern = is_glob(path)
+        for out in step.outs:
+            if (pattern and may_touch(path, out)) or under(path, out) or under(out, path):
+                paths[path] = UNKNOWN
 
 
 def lock_recall(

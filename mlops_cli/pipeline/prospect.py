@@ -49,6 +49,7 @@ def prospect(
     targets: Sequence[str] | None = None,
     *,
     force: bool = False,
+    refresh: bool = False,
 ) -> Prospect:
     """Return what a run of `targets` (all when None) would do; nothing is changed."""
     graph = pipeline if isinstance(pipeline, Graph) else graphs.of_pipeline(pipeline)
@@ -65,6 +66,8 @@ def prospect(
         python=sys.version_info[:2],
         store=parts.cache,
         parsed=parts.parsed,
+        locks=held,
+        refresh=refresh,
     )
 
     def present(digest: str) -> bool:
@@ -105,7 +108,8 @@ def refuse_before(parts: RunParts, found: Prospect, *, commit: bool) -> None:
             if isinstance(reason, InputMissing):
                 raise _missing(parts.root, item.step.name, reason.path)
     for item in found.plan.items:
-        gone = [path for path in item.step.deps if path in found.world.absent]
+        read = item.key.parts.get("inputs", {}) if item.key else item.step.deps
+        gone = [path for path in read if path in found.world.absent]
         if item.action == "run" and gone:
             raise NotFound(
                 f"step {item.step.name} reads {gone[0]}, which is tracked but not here",

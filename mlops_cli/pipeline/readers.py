@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlops_cli.pipeline.globs import is_glob, may_touch
 from mlops_cli.pipeline.graph import Graph
 from mlops_cli.pipeline.paths import under
 
@@ -16,7 +17,12 @@ def readers(graph: Graph, path: str, *, part: bool = False) -> list[str]:
     return [
         step.name
         for step in graph.steps.values()
-        if any(under(dep, path) or (not part and under(path, dep)) for dep in step.deps)
+        if any(
+            under(dep, path)
+            or (not part and under(path, dep))
+            or (is_glob(dep) and may_touch(dep, path))
+            for dep in step.deps
+        )
     ]
 
 

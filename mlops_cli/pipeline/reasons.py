@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mlops_cli.pipeline import code, params
+from mlops_cli.pipeline.globs import is_glob
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class InputMissing(Reason):
     path: str
 
     def sentence(self) -> str:
+        if is_glob(self.path):
+            return f"{self.path} stands for no file"
         return f"{self.path} does not exist, and no step makes it"
 
 

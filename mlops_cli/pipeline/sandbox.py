@@ -35,7 +35,7 @@ def fill(root: Path, step: Step, parts: Mapping[str, Any], tree: Path) -> Sandbo
     """Put what `step` declared into `tree`: deps, code, params files, folders of outputs."""
     params = [reference.partition(":")[0] for reference in parts.get("params", {})]
     own = outs.persists(step)
-    for path in dict.fromkeys([*step.deps, *parts.get("code", {}), *params, *own]):
+    for path in dict.fromkeys([*parts.get("inputs", {}), *parts.get("code", {}), *params, *own]):
         copy(root / path, tree / path)
     for out in step.outs:
         (tree / out).parent.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mlops_cli.pipeline.globs import LISTED, expand, is_glob
 from mlops_cli.pipeline.lock import Lock, find_lock
 from mlops_cli.pipeline.look import digest_at
-from mlops_cli.pipeline.plan import UNKNOWN, Item, forget_parts, judge, partial
+from mlops_cli.pipeline.plan import UNKNOWN, Item, World, forget_parts, judge, partial
 from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ class Sight:
     locks: dict[str, Lock] = field(default_factory=dict)
     _paths: dict[str, str | None] = field(default_factory=dict)
     _partial: frozenset[str] = frozenset()
+    _world: World = field(init=False)
 
     def __post_init__(self) -> None:
         self.locks = dict(self.found.locks)
-        self._paths = dict(self.found.world.paths)
+        self._world = self.found.world
+        self._paths = dict(self._world.paths)
         self._partial = partial(self.found.graph, self._paths)
 
     def digest(self, path: str) -> str | None:
@@ -45,13 +48,16 @@ class Sight:
         step = planned.step
         for path in {*step.deps, *step.outs}:
             if self._paths.get(path) == UNKNOWN or path in self._partial:
-                self._paths[path] = self.digest(path)
+                if is_glob(path):
+                    self._list(path)
+                else:
+                    self._paths[path] = self.digest(path)
         codes = {reason.code for reason in planned.because}
         return judge(
             step,
             self.locks.get(step.name),
             self._paths,
-            self.found.world,
+            self._world,
             recall=self.found.recall,
             forced="forced" in codes,
             interrupted="interrupted" in codes,
@@ -71,8 +77,16 @@ class Sight:
                 if now:
                     self.locks[name] = now
         if changed:
-            self._paths |= dict.fromkeys({*step.deps, *step.outs}, UNKNOWN)
+            paths = {path for path in (*step.deps, *step.outs) if "://" not in path}
+            self._paths |= dict.fromkeys(paths, UNKNOWN)
         return changed
+
+    def _list(self, pattern: str) -> None:
+        """Look again for what `pattern` stands for, and at each of that."""
+        found = expand(self.parts.root, pattern, self.found.graph.producers)
+        self._world = replace(self._world, globs={**self._world.globs, pattern: found})
+        self._paths |= {path: self.digest(path) for path in found}
+        self._paths[pattern] = LISTED if found else None
 
     def made(self, step: Step, lock: Lock) -> None:
         """Take note of what `step` made."""

@@ -40,6 +40,9 @@ def command(
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, run what does not need it.")
     ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask servers again about URLs that steps read.")
+    ] = False,
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
@@ -82,6 +85,7 @@ def command(
         dry_run=dry_run,
         force=force,
         keep_going=keep_going,
+        refresh=refresh,
         commit=not no_commit,
         machine=machine(ctx.settings),
         warm=ctx.settings.get("run.warm"),

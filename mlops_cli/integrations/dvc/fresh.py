@@ -25,6 +25,7 @@ def fresh(
     parsed = cache.root / "parsed"
     graph = open_graph(root, cache=parsed)
     steps = {name: step for name, step in graph.steps.items() if not step.action}
+    held = read_locks(root, steps)
     world = look(
         graph,
         list(steps),
@@ -34,6 +35,7 @@ def fresh(
         python=(sys.version_info[0], sys.version_info[1]),
         store=cache,
         parsed=parsed,
+        locks=held,
     )
-    made = plan(graph, read_locks(root, steps), world, recall=lambda _: None)
+    made = plan(graph, held, world, recall=lambda _: None)
     return steps, {item.step.name for item in made.items if item.action == "skip"}

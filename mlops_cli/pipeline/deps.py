@@ -1,0 +1,80 @@
+"""What a step says it reads: paths, patterns, URLs, or data, features and steps by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mlops_cli.errors import MlopsError
+from mlops_cli.pipeline.document import Place, refuse
+from mlops_cli.pipeline.model import Pipeline
+from mlops_cli.pipeline.names import Where, known, near_miss
+from mlops_cli.pipeline.outs import paths
+from mlops_cli.pipeline.paths import clean
+from mlops_cli.pipeline.urls import KINDS, is_url
+
+
+def meant(pipeline: Pipeline, dep: str) -> list[str]:
+    """Return the paths for which a dep stands."""
+    kind, dot, name = dep.partition(".")
+    if is_url(dep):
+        return [dep]
+    if kind == "data" and dot and name in pipeline.data:
+        # the report as well: data that broke its contract never reaches a step
+        return [pipeline.data[name].path, f"out/data/{name}.json"]
+    if kind == "features" and dot and name in pipeline.features:
+        return [f"out/features/{name}"]
+    if kind == "steps" and dot and (made := _made(pipeline, name)):
+        return made
+    return [clean(dep)]
+
+
+def by_name(pipeline: Pipeline, dep: str) -> bool:
+    """Return whether a dep is a name, and no path."""
+    return is_url(dep) or meant(pipeline, dep) != [clean(dep)]
+
+
+def check(pipeline: Pipeline, at: Where) -> None:
+    """Raise ConfigError for a dep that is nearly a name, or a URL that nobody can ask about."""
+    for name, step in pipeline.steps.items():
+        for n, dep in enumerate(step.deps):
+            place = at("steps", name, "deps", n)
+            if is_url(dep):
+                _url(dep, place)
+            # data.txt may be a file: only what is nearly a name is refused
+            groups = [*pipeline.steps, *(one.partition("@")[0] for one in pipeline.steps)]
+            sections: dict[str, Collection[str]] = {
+                "data": pipeline.data,
+                "features": pipeline.features,
+                "steps": groups,
+            }
+            prefix, what = dep.partition(".")[0], {"data": "the source", "features": "the feature"}
+            if prefix in sections and "." in dep and not by_name(pipeline, dep):
+                section = sections[prefix]
+                if near_miss(dep, f"{prefix}.", section) or dep.removeprefix("steps.") in groups:
+                    known(dep, f"{prefix}.", section, place, what.get(prefix, "the step"))
+
+
+def _made(pipeline: Pipeline, name: str) -> list[str]:
+    """Return what a step makes, or all the steps that one entry with `for` stands for."""
+    steps = [one for step, one in pipeline.steps.items() if name in (step, step.partition("@")[0])]
+    return [
+        path for one in steps for path in (*paths(one.outs), *paths(one.metrics), *paths(one.plots))
+    ]
+
+
+def _url(dep: str, place: Place) -> None:
+    from mlops_cli.store.sources.source import spell
+
+    if not dep.startswith(KINDS):
+        raise refuse(
+            place,
+            f"{dep!r} is no URL that a step can read",
+            code="wrong-value",
+            hint="https://…; of other places, mlops import url and name the path",
+        )
+    try:
+        from pathlib import Path
+
+        spell(dep, start=Path())
+    except MlopsError as error:
+        raise refuse(place, error.message, code=error.code, hint=error.hint) from error
