@@ -1,6 +1,6 @@
 """Step 14, preparing and splitting: by time, without a look into the future, always the same.
 
-Missing: `tests/unit/features` covers splits by group and stratified ones.
+Splits by group and strata, and what is refused as a leak: tests/unit/features.
 """
 
 from __future__ import annotations
