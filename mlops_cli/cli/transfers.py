@@ -29,6 +29,7 @@ class Done:
     requests: Requests
     cost: Cost | None
     at_most: bool = False  # only a transfer tells how much of it is on the other side
+    runs: int = 0  # entries of the run cache that went
 
     @property
     def name(self) -> str:

@@ -138,6 +138,9 @@ def _run(
     found = found or look(marker.standing(parts.root))
     there = capacity(parts.environ, manner.machine)
     ignored: list[str] = []
+    if parts.elsewhere is not None:
+        taken = [item for item in found.plan.items if item.action == "restore"]
+        parts.elsewhere().bring({one.key.digest: one.seen for one in taken if one.key and one.seen})
     if stale := [item.step for item in found.plan.stale]:
         refuse_before(parts, found, commit=manner.commit)
         refuse_more(stale, there)

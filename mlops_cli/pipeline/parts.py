@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mlops_cli.ledger.append import Writes
+    from mlops_cli.pipeline.elsewhere import Elsewhere
     from mlops_cli.store.cache import Cache
     from mlops_cli.store.statcache import StatCache
     from mlops_cli.vcs.repo import Git
@@ -39,6 +40,7 @@ class RunParts:
     environ: Mapping[str, str]
     ledger: Writes | None = None  # opened when the first record is made
     python: str = sys.executable
+    elsewhere: Callable[[], Elsewhere] | None = None  # what other clones ran, made when needed
 
     @classmethod
     def of(cls, project: Opened, environ: Mapping[str, str]) -> RunParts:

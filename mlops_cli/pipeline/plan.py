@@ -175,6 +175,8 @@ def judge(
         return Item(step, "skip", key=now)
     own = bool(step.keeping) and (lock is None or lock.key != now.digest) and outs.persists(step)
     seen = None if forced or step.always or own else recall(now.digest)
+    if seen is not None and seen.outputs.keys() != set(step.outs):
+        seen = None  # no entry of this key: who wrote it wants to write somewhere else
     return Item(step, "restore" if seen else "run", tuple(because), now, seen)
 
 

@@ -76,7 +76,12 @@ def prospect(
     def look_back(key: str) -> Any:
         from mlops_cli.pipeline.runcache import recall
 
-        return recall(parts.cache.root / "runs", key, present=present)
+        seen = recall(parts.cache.root / "runs", key, present=present)
+        if parts.elsewhere is None:
+            return None if seen is None or seen.remote else seen
+        if seen is not None and (not seen.remote or parts.elsewhere().admits(key, seen)):
+            return seen
+        return parts.elsewhere().find(key)
 
     recalled = lock_recall(held, look_back, present)
     forced: Collection[str] = ()

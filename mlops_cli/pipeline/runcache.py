@@ -9,32 +9,74 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import fsio
-from mlops_cli.errors import OutsideWorld
+from mlops_cli.errors import IntegrityError, OutsideWorld
 from mlops_cli.pipeline.lock import Output, outputs_json
+from mlops_cli.store.digest import Digest
 
 SCHEMA = "mlops.seen/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a key gave: the same fields as the end of a lock."""
+    """What a key gave: the same fields as the end of a lock, and who says so.
+
+    `record` is that of the run in the ledger of `writer`; `remote` is the one from which the entry
+    came, None for what was made with this cache.
+    """
 
     outputs: Mapping[str, Output]
     metrics: Mapping[str, float]
     facts: Mapping[str, Any]
+    record: str | None = None
+    writer: str | None = None
+    actor: str | None = None
+    determinism: str = "exact"
+    remote: str | None = None
+
+
+_SAID = ("record", "writer", "actor", "remote")
 
 
 def recall(folder: Path, key: str, *, present: Callable[[str], bool]) -> Seen | None:
     """Return what `key` gave before, when every output is still `present` in the cache."""
     try:
-        value = json.loads(_path(folder, key).read_bytes())
-        if value["schema"] != SCHEMA or value["key"] != key:
+        found = parse(_path(folder, key).read_bytes())
+    except OSError:
+        return None
+    if found is None or found[0] != key:
+        return None  # damaged: as if it had never been seen
+    seen = found[1]
+    return seen if all(present(out.digest) for out in seen.outputs.values()) else None
+
+
+def parse(data: bytes) -> tuple[str, Seen] | None:
+    """Return the key and what it gave, None where `data` is no entry that can be read."""
+    try:
+        value = json.loads(data)
+        if value["schema"] != SCHEMA:
             return None
         outputs = {path: Output.of(item) for path, item in value["outputs"].items()}
-        seen = Seen(outputs, value["metrics"], value["facts"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # absent or damaged: as if it had never been seen
-    return seen if all(present(out.digest) for out in outputs.values()) else None
+        for out in outputs.values():
+            Digest.parse(out.digest)
+        said = {name: str(value[name]) for name in _SAID if value.get(name)}
+        determinism = str(value.get("determinism", "exact"))
+        seen = Seen(outputs, value["metrics"], value["facts"], determinism=determinism, **said)
+        return str(value["key"]), seen
+    except (ValueError, KeyError, TypeError, AttributeError, IntegrityError):
+        return None
+
+
+def entry(key: str, seen: Seen) -> dict[str, Any]:
+    """Return an entry as plain values; what nobody said is left out."""
+    value = {
+        "schema": SCHEMA,
+        "key": key,
+        "outputs": outputs_json(seen.outputs),
+        "metrics": dict(seen.metrics),
+        "facts": dict(seen.facts),
+    }
+    value |= {name: said for name in _SAID if (said := getattr(seen, name))}
+    return value | ({"determinism": seen.determinism} if seen.determinism != "exact" else {})
 
 
 def knows(folder: Path, key: str) -> bool:
@@ -44,15 +86,9 @@ def knows(folder: Path, key: str) -> bool:
 
 def remember(folder: Path, key: str, seen: Seen) -> None:
     """Keep what `key` gave; a folder that cannot be written keeps nothing."""
-    value = {
-        "schema": SCHEMA,
-        "key": key,
-        "outputs": outputs_json(seen.outputs),
-        "metrics": dict(seen.metrics),
-        "facts": dict(seen.facts),
-    }
+    text = json.dumps(entry(key, seen), sort_keys=True)
     try:
-        fsio.write_atomic(_path(folder, key), json.dumps(value, sort_keys=True), durable=False)
+        fsio.write_atomic(_path(folder, key), text, durable=False)
     except (OutsideWorld, OSError):
         pass
 

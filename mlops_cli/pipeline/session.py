@@ -238,6 +238,8 @@ class Session:
         parts, seen, name = self.parts, item.seen, item.step.name
         began = self.now()
         there = {path: self.results.sight.digest(path) for path in seen.outputs}
+        if parts.elsewhere is not None:
+            parts.elsewhere().bring({item.key.digest: seen})
         try:
             kept = restore(parts.root, seen.outputs, there, cache=parts.cache, stats=parts.stats)
         except (NotFound, IntegrityError) as problem:

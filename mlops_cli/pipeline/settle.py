@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlops_cli.ledger.append import Writes
@@ -105,20 +105,33 @@ class Settling:
             self._writer = None
             self._open.close()
         folder = self.cache.root / "runs"
+        told = dict(self._records)
         for lock, key in self._results:
             if locks.write_lock(self.root, lock):
                 self.written.append(lock.path)
             if all(out.stored for out in lock.outputs.values()) and not (
                 key in self._restored and runcache.knows(folder, key)
             ):
-                seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
-                runcache.remember(folder, key, seen)
+                runcache.remember(folder, key, self._seen(lock, told.get(lock.step)))
         for step, record in self._records:
             self.digests[step] = str(self.ledger.spool(record))
         for held in self._over:
             checkpoint.forget(self.root, held.step)
             marker.clear(held)
         self._results, self._records, self._over, self._since = [], [], [], 0.0
+
+    def _seen(self, lock: Lock, record: Record | None) -> runcache.Seen:
+        """Return the entry of the run cache, with the record that stands for it."""
+        seen = runcache.Seen(lock.outputs, lock.metrics, lock.facts)
+        if record is None or record["status"] != "done":
+            return seen
+        return replace(
+            seen,
+            record=str(record.digest),
+            writer=getattr(self.ledger, "writer", None),  # one that tells nobody has no name
+            actor=record["actor"],
+            determinism=record["determinism"] or "exact",
+        )
 
     def _hold(self) -> None:
         """Keep gc away until what is stored from here on has a name."""

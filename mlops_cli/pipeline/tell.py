@@ -105,6 +105,7 @@ class Teller:
                 **account.found,
             },
             log=account.log,
+            **_promise(item.step),
             error={"code": error.code, "message": error.message} if error else None,
             because=[reason.sentence() for reason in item.because],
             **account.logged,
@@ -158,6 +159,11 @@ class Teller:
             log=None,
             error={"code": "interrupted", "message": message},
         )
+
+
+def _promise(step: Step) -> dict[str, str]:
+    """Return what a reproduction may ask of the step, where that is not the same bytes."""
+    return {} if step.determinism == "exact" else {"determinism": step.determinism}
 
 
 def _flat(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from mlops_cli.cli import bundles, context, history, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
+from mlops_cli.pipeline.published import publish, unsent
 from mlops_cli.store.remotes.remote import Requests
 from mlops_cli.workspace import remotes, sync, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of
@@ -62,7 +63,7 @@ def command(
     failure: MlopsError | None = None
     for route in routes:
         try:
-            done.append(_send(route, dry_run=dry_run, force=force))
+            done.append(_send(route, dry_run=dry_run, force=force, runs=not paths))
         except MlopsError as exc:
             failure = failure or exc  # told at the end: the other remotes get theirs
     if failure is not None:
@@ -77,6 +78,7 @@ def command(
         "paths": [one.path for one in wanted],
         "kept": kept,
         "held": sum(plan.held for plan, _ in done),
+        "runs": sum(one.runs for _, one in done),
         "missing": [part.path for plan, _ in done for part in plan.absent],
         **plain([one for _, one in done]),
     }
@@ -91,24 +93,26 @@ def _evict(ctx: context.Context, project: Project) -> Evicted | None:
     return evict_after_push(ctx, project)
 
 
-def _send(route: Route, *, dry_run: bool, force: bool) -> tuple[PushPlan, Done]:
+def _send(route: Route, *, dry_run: bool, force: bool, runs: bool) -> tuple[PushPlan, Done]:
     ctx = context.current()
     project = ctx.project()
     place = remotes.connect(route.remote, project.root)
     outgoing = sync.plan_push(project.cache, place, route.tracked, now=ctx.now(), everything=force)
     plan, requests = outgoing.plan, place.requests
     warn_uncut(ctx, plan)
-    objects, size = plan.objects, plan.bytes
+    objects, size, published = plan.objects, plan.bytes, 0
     if not dry_run:
-        sent, _ = sync.push(outgoing, project.cache, place, progress=ctx.progress)
+        sent, index = sync.push(outgoing, project.cache, place, progress=ctx.progress)
         objects, size = sent.objects, sent.bytes
+        if runs and route.remote.default and unsent(project.cache.root, place.id):
+            published = publish(project.cache, place, index)
     elif objects:
         writes = requests.writes + plan.requests + AROUND
         requests = Requests(requests.lists, requests.reads, writes)
     price = price_of(route.remote.options)
     cost = cost_of_push(price, size, reads=requests.reads, writes=requests.writes + requests.lists)
     at_most = dry_run and plan.at_most and not plan.uncut
-    return plan, Done(route, place.url, objects, size, requests, cost, at_most)
+    return plan, Done(route, place.url, objects, size, requests, cost, at_most, published)
 
 
 def _page(
@@ -123,8 +127,12 @@ def _page(
             lines.append(f"Sent {one.amount}, to {one.name} in {one.asked}")
         elif plan.roots:
             lines.append(f"The remote {one.name} has everything.")
+        elif one.runs:
+            pass
         else:
             continue
+        if one.runs:
+            lines.append(f"Shared {text.count(one.runs, 'result')} with runs elsewhere.")
         lines += one.costs()
     if evicted is not None and evicted.objects:
         amount = f"{text.count(evicted.objects, 'object')}, {text.size(evicted.bytes)}"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, sharing
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 from mlops_cli.pipeline import execute
-from mlops_cli.pipeline.execute import RunParts, RunResult
+from mlops_cli.pipeline.execute import RunResult
 from mlops_cli.pipeline.graph import Graph, open_graph
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def command(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask servers again about URLs that steps read.")
     ] = False,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Take from the remote what other clones have run.")
+    ] = False,
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
@@ -73,7 +76,7 @@ def command(
             )
         return experimenting.of_run(changes, targets or [], jobs=jobs or 1)
     project = ctx.project()
-    parts = RunParts.of(project, ctx.environment)
+    parts = sharing.parts(ctx, project, pull=pull)
     graph = open_graph(project.root, cache=parts.parsed)
     named = [graph.name(word) for word in targets or ()]
     result = execute.run(

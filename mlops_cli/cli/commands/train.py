@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, sharing
 from mlops_cli.cli.commands.run import as_json, machine, screen
 from mlops_cli.cli.render import text
 from mlops_cli.cli.render.standing import screen as standing_screen
@@ -62,7 +62,7 @@ def command(
     if incremental:
         _refuse_cold(load(project.root), chosen)
         environment = {**environment, "MLOPS_INCREMENTAL": "1"}
-    parts = RunParts.of(project, environment)
+    parts = replace(sharing.parts(ctx, project), environ=environment)
     if quantize:
         graph = of_pipeline(_quantized(load(project.root), chosen, quantize))
     else:

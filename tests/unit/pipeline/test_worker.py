@@ -58,7 +58,10 @@ def answer(step: Step, folder: Path, **config: Any) -> Any:
 
 
 def test_a_step_writes_scratch_and_answers_plain_numbers(step: Step, tmp_path: Path) -> None:
-    assert answer(step, tmp_path) == Outcome({"rows": 3.0}, {"watermark": "2013-01-01"})
+    told = answer(step, tmp_path)
+    assert (told.metrics, told.facts) == ({"rows": 3.0}, {"watermark": "2013-01-01"})
+    assert told.found["seed"] == 7
+    assert told.found["loaded"]["pytest"] == pytest.__version__
     assert (tmp_path / "a").read_text() == '[{"lr": 0.1}, 7]'
 
 
