@@ -25,15 +25,15 @@ def wanted(state: State, name: str, trigger: Trigger, at: datetime) -> Wants:
         reason = _REASONS["until" if trigger.until else str(trigger.on)]
         windows, quiet = _by_event(name, trigger, look, claims, at, reason)
     known = {claim.window: claim for claim in claims}
-    left = []
+    left, told = [], ""
     for window in windows:
         claim = known.get(window.window)
         again = window if claim is None else _again(state, trigger, window, claim, at)
         if again is not None:
             left.append(again)
         elif claim is not None:
-            quiet = _told(claim, at)
-    return left, "" if left else quiet
+            told = _told(claim, at)
+    return left, "" if left else "; ".join(part for part in (told, quiet) if part)
 
 
 def _again(state: State, trigger: Trigger, window: Due, claim: Claim, at: datetime) -> Due | None:
