@@ -99,6 +99,29 @@ SETTINGS: tuple[Setting, ...] = (
         "the address of an S3 service that may see your credentials where another repository "
         "names it",
     ),
+    Setting(
+        "trust.runs",
+        "choice",
+        "project",
+        "whose results run takes from a remote on a protected branch: those that the ledger of "
+        "this clone confirms, of any writer of the project (see trust.writers), or all",
+        ("own", "project", "all"),
+    ),
+    Setting(
+        "trust.branches",
+        "string",
+        "main,master",
+        "protected branches, as patterns; where no branch is checked out, as in CI, is one too",
+    ),
+    Setting(
+        "trust.writers",
+        "string",
+        None,
+        "writers of the ledger who count for trust.runs, as patterns: ci-*,anna-*; all when unset",
+    ),
+    Setting(
+        "run.remote_cache", "bool", False, "whether run asks the remote what other clones have run"
+    ),
     Setting("run.jobs", "int", 0, "how many steps run at once; 0: as many as there are processors"),
     Setting("run.cpus", "int", None, "how many processors steps may ask for; as there are"),
     Setting("run.gpus", "int", None, "how many GPUs steps may ask for; as there are"),

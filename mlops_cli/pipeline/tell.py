@@ -17,8 +17,8 @@ from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.marker import Marker
 from mlops_cli.pipeline.plan import Item
 from mlops_cli.pipeline.runner import Clock
-
 from mlops_cli.pipeline.step import Step
+
 if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
 
@@ -106,6 +106,7 @@ class Teller:
             },
             log=account.log,
             **_promise(item.step),
+            **_plots(item.step, lock),
             error={"code": error.code, "message": error.message} if error else None,
             because=[reason.sentence() for reason in item.because],
             **account.logged,
@@ -114,7 +115,6 @@ class Teller:
     def finished(self, left: Marker, lock: Lock) -> Record:
         """Return the record of an attempt that ended well and whose mlops was killed then."""
         assert left.finished is not None
-            **_plots(item.step, lock),
         return record(
             "run",
             time=self._now(),
@@ -161,6 +161,13 @@ class Teller:
         )
 
 
+def _plots(step: Step, lock: Lock | None) -> dict[str, Any]:
+    """Return the plots among the outputs by path, as far as there are any."""
+    if lock is None or not step.plots:
+        return {}
+    return {"plots": {path: lock.outputs[path].digest for path in step.plots}}
+
+
 def _promise(step: Step) -> dict[str, str]:
     """Return what a reproduction may ask of the step, where that is not the same bytes."""
     return {} if step.determinism == "exact" else {"determinism": step.determinism}
@@ -170,10 +177,3 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value for ref, part in given.items() for name, value in params.flat(ref, part).items()
     }
-def _plots(step: Step, lock: Lock | None) -> dict[str, Any]:
-    """Return the plots among the outputs by path, as far as there are any."""
-    if lock is None or not step.plots:
-        return {}
-    return {"plots": {path: lock.outputs[path].digest for path in step.plots}}
-
-
