@@ -170,9 +170,12 @@ def _command(
 
 
 def _set_aside(order: Order) -> None:
+    own = outs.persists(order.step)
     for out, was_there in order.marker.outs.items():
         if was_there:
             marker.set_aside(order.root, order.marker, out)
+            if not order.boxed and out in own:
+                marker.go_on(order.root, order.marker, out)
 
 
 def _domain(
@@ -196,12 +199,9 @@ def _domain(
     )
     python = order.room.python if order.room else order.python
     words = [python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
-    own = outs.persists(order.step)
     # an order of hashes that changes from run to run would change outputs
     ended = _run(order, groups, clock, words, order.root, {"PYTHONHASHSEED": "0"}, words[3:])
     said = worker.read_answer(answer)
-            if not order.boxed and out in own:
-                marker.go_on(order.root, order.marker, out)
     try:
         if isinstance(said, MlopsError):
             raise verdict.of_step(step, order.log_name, said, ended)
@@ -241,7 +241,7 @@ def _run(
         tail=order.tail,
         clock=clock,
         timeout=duration(step.timeout).total_seconds() if step.timeout else None,
-        worker=worker_words,
+        worker=() if order.room else worker_words,  # forked from an environment of another
     )
     if ended.seconds >= LONG:
         left = leftover.end(lambda attempt: attempt == order.marker.attempt)

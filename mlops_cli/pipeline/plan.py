@@ -232,12 +232,12 @@ def partial(graph: Graph, paths: Collection[str]) -> frozenset[str]:
     )
 
 
-def forget_parts(paths: dict[str, str | None], parts: Collection[str], step: Step) -> None:
-    """Make those of `parts` unknown that change with the outputs of `step`."""
 def _made(pattern: str, graph: Graph) -> bool:
     return any(may_touch(pattern, out) for out in graph.producers)
 
 
+def forget_parts(paths: dict[str, str | None], parts: Collection[str], step: Step) -> None:
+    """Make those of `parts` unknown that change with the outputs of `step`."""
     for path in parts:
         pattern = is_glob(path)
         for out in step.outs:
