@@ -8,8 +8,9 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import reproduce as pages
+from mlops_cli.experiments.judge import Judged
 from mlops_cli.experiments.recorded import Recorded, recorded
-from mlops_cli.experiments.reproduce import Judged, Reproduction, reproduce
+from mlops_cli.experiments.reproduce import Reproduction, reproduce
 from mlops_cli.ledger.index import open_index
 from mlops_cli.pipeline import execute
 from mlops_cli.project import Project
