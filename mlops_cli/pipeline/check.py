@@ -19,6 +19,7 @@ from mlops_cli.pipeline.document import Place, meant, refuse
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known
 from mlops_cli.pipeline.outs import path_of
+from mlops_cli.pipeline.paths import base
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SECTIONS = ("data", "features", "steps", "train", "models", "deployments", "monitors", "triggers")
@@ -28,7 +29,7 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     """Raise ConfigError for the first name, path or metric that does not fit; `at` tells where."""
     for section in _SECTIONS:
         for name in getattr(pipeline, section):
-            if not _NAME.fullmatch(name):
+            if not _NAME.fullmatch(base(name) if section == "steps" else name):
                 raise refuse(
                     at(section, name),
                     f"{name!r} cannot be a name in {section}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.pipeline.globs import is_glob, may_touch
 from mlops_cli.pipeline.order import Where, in_order
 from mlops_cli.pipeline.outs import path_of
-from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.paths import base, clean, under
 from mlops_cli.pipeline.step import Step, from_json
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Graph:
         Raises NotFound ("unknown-step").
         """
         chosen: set[str] = set()
-        waiting = [self.name(name) for name in names]
+        waiting = [name for word in names for name in self.named(word)]
         while waiting:
             name = waiting.pop()
             if name not in chosen:
@@ -53,6 +54,12 @@ class Graph:
                     found.add(name)
                     waiting.append(name)
         return found
+
+    def named(self, word: str) -> list[str]:
+        """Return the steps that a person calls `word`: one, or all of an entry with `for`."""
+        if word in self.steps:
+            return [word]
+        return [name for name in self.steps if base(name) == word] or [self.name(word)]
 
     def name(self, word: str) -> str:
         """Return the step that a person calls `word`: its name or an output of it."""
@@ -132,8 +139,9 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
     def make() -> dict[str, object]:
         from mlops_cli.pipeline.lower import as_json
 
-        made = _load(root)
+        made, reads = _load(root)
         return {
+            "reads": {name: _digest(root, name) for name in sorted(reads)},
             "steps": as_json(tuple(made.steps.values())),
             "before": {name: list(first) for name, first in made.before.items()},
             "producers": dict(made.producers),
@@ -146,7 +154,11 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
     except OSError:
         data = b""  # load says what is wrong
 
-    value = parsed.remembered(data, make, maker=f"graph {_revision()}", cache=cache)
+    def holds(known: Any) -> bool:
+        return all(_digest(root, name) == digest for name, digest in known["reads"].items())
+
+    maker = f"graph {_revision()}"
+    value = parsed.remembered(data, make, maker=maker, cache=cache, holds=holds)
     return Graph(
         {step["name"]: from_json(step) for step in value["steps"]},
         {name: tuple(first) for name, first in value["before"].items()},
@@ -172,14 +184,22 @@ def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> s
     return _place(loaded)(step, field_, value)
 
 
-def _load(root: Path) -> Graph:
+def _load(root: Path) -> tuple[Graph, frozenset[str]]:
     from mlops_cli.pipeline.load import load_with_places
     from mlops_cli.pipeline.lower import lower
     from mlops_cli.pipeline.model import to_plain
 
     loaded = load_with_places(root)
     steps = lower(loaded.pipeline)
-    return graph(steps, env=to_plain(loaded.pipeline.env), where=_place(loaded))
+    env = to_plain(loaded.pipeline.env)
+    return graph(steps, env=env, where=_place(loaded)), loaded.reads
+
+
+def _digest(root: Path, name: str) -> str | None:
+    try:
+        return hashlib.sha256((root / name).read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _place(loaded: Loaded) -> Where:
@@ -208,7 +228,7 @@ def _revision() -> str:
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
         *("check_running.py", "check_environment.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
-        *("globs.py", "deps.py", "urls.py"),
+        *("globs.py", "deps.py", "urls.py", "matrix.py", "include.py", "nodes.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 

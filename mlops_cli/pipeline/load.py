@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import check
+from mlops_cli.pipeline import check, include, matrix
 from mlops_cli.pipeline.document import Node, Place, meant, plain, read, refuse
 from mlops_cli.pipeline.model import SPELLED, Pipeline, duration, size
 
@@ -44,6 +44,7 @@ class Loaded:
 
     pipeline: Pipeline
     top: Node
+    reads: frozenset[str] = frozenset()  # files beside pipeline.yaml that say which steps there are
 
     def place(self, *path: str | int) -> Place:
         """Return where the value at `path` stands, or its nearest parent that is written."""
@@ -71,7 +72,10 @@ def load_with_places(root: Path) -> Loaded:
             code="wrong-value",
             hint="write version: 1, or install a newer mlops",
         )
-    loaded = Loaded(_build(Pipeline, top, "pipeline.yaml"), top)
+    reads: list[str] = []
+    top = include.included(top, root, reads, chain=(FILE,))
+    top = matrix.unrolled(top, root, reads)
+    loaded = Loaded(build(Pipeline, top, "pipeline.yaml"), top, frozenset(reads))
     check.check(loaded.pipeline, loaded.place, root)
     return loaded
 
@@ -104,7 +108,8 @@ def _fields(kind: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     }
 
 
-def _build(kind: Any, node: Node, where: str) -> Any:
+def build(kind: Any, node: Node, where: str) -> Any:
+    """Return what `node` says as a value of the model. Raises ConfigError as `load`."""
     origin = typing.get_origin(kind)
     if kind is Any:
         return plain(node)
@@ -115,10 +120,10 @@ def _build(kind: Any, node: Node, where: str) -> Any:
     if origin is tuple:
         item = typing.get_args(kind)[0]
         if isinstance(node.value, tuple):
-            return tuple(_build(item, each, f"{where}[{n}]") for n, each in enumerate(node.value))
+            return tuple(build(item, each, f"{where}[{n}]") for n, each in enumerate(node.value))
         if isinstance(node.value, dict) and not dataclasses.is_dataclass(item) and item is not Any:
             raise _wrong(node, where, "a list")
-        return () if node.value is None else (_build(item, node, where),)
+        return () if node.value is None else (build(item, node, where),)
     if origin is typing.Literal:
         return _choice(typing.get_args(kind), node, where)
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
@@ -127,7 +132,7 @@ def _build(kind: Any, node: Node, where: str) -> Any:
         if not isinstance(node.value, dict):
             raise _wrong(node, where, "a mapping")
         item = typing.get_args(kind)[1]
-        return {key: _build(item, each, f"{where}.{key}") for key, each in node.value.items()}
+        return {key: build(item, each, f"{where}.{key}") for key, each in node.value.items()}
     return _scalar(kind, node, where)
 
 
@@ -151,7 +156,7 @@ def _record(kind: Any, node: Node, where: str) -> Any:
             )
         target, hint = known[word]
         below = word if where == FILE else f"{where}.{word}"
-        values[target.name] = _build(hint, item, below)
+        values[target.name] = build(hint, item, below)
         _words_of_size(kind.__name__, target.name, item, below)
     for word, (target, _) in known.items():
         if target.name not in values and not _optional(target):
@@ -187,11 +192,11 @@ def _union(choices: tuple[Any, ...], node: Node, where: str) -> Any:
     rest = [choice for choice in choices if choice is not type(None)]
     if isinstance(node.value, tuple):
         listed = [choice for choice in rest if typing.get_origin(choice) is tuple]
-        return _build((listed or rest)[0], node, where)
+        return build((listed or rest)[0], node, where)
     if isinstance(node.value, dict):
         records = [choice for choice in rest if dataclasses.is_dataclass(choice)]
-        return _build((records or rest)[0], node, where)
-    return _build(rest[0], node, where)
+        return build((records or rest)[0], node, where)
+    return build(rest[0], node, where)
 
 
 def _choice(words: tuple[Any, ...], node: Node, where: str) -> Any:

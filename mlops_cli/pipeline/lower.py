@@ -8,7 +8,7 @@ from mlops_cli.pipeline import deps as deps_of
 from mlops_cli.pipeline.interpolate import references
 from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, StepDef, Train, to_plain
 from mlops_cli.pipeline.outs import keeping, paths
-from mlops_cli.pipeline.paths import clean, under
+from mlops_cli.pipeline.paths import base, clean, under
 from mlops_cli.pipeline.step import Step
 
 # owners, descriptions and serving switches change no byte of an output, so they are in no key
@@ -54,11 +54,11 @@ def lower(pipeline: Pipeline) -> tuple[Step, ...]:
 
 
 def names(pipeline: Pipeline) -> list[str]:
-    """Return the names of all steps without lowering them."""
+    """Return the names of all steps, and of those that stand for many, without lowering them."""
     prefixes = [
         ("data.", pipeline.data),
         ("feature.", pipeline.features),
-        ("", pipeline.steps),
+        ("", dict.fromkeys([*pipeline.steps, *map(base, pipeline.steps)])),
         *((f"{kind}.", pipeline.train) for kind in ("dataset", "train", "evaluate")),
         ("parent.", [name for name, train in pipeline.train.items() if train.warm_start]),
         ("register.", pipeline.models),
@@ -70,7 +70,7 @@ def names(pipeline: Pipeline) -> list[str]:
 
 def section(step: str) -> tuple[str, str]:
     """Return where in pipeline.yaml the step stands: ("features", "weather_at_origin")."""
-    kind, dot, name = step.partition(".")
+    kind, dot, name = base(step).partition(".")
     if not dot:
         return "steps", step
     sections = {

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlops_cli.pipeline.include import Include as Include  # noqa: PLC0414
 from mlops_cli.pipeline.outs import Out as Out  # noqa: PLC0414
 from mlops_cli.pipeline.step import Step as Step  # noqa: PLC0414
 
@@ -160,6 +161,7 @@ class StepDef:
     environment: Env | None = None  # of its own, instead of the env of all
     determinism: Determinism = "exact"
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
+    for_: Any = None  # a list or mapping of lists: the entry stands for a step for each item
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,11 +415,12 @@ class Pipeline:
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     monitors: Mapping[str, Monitor] = field(default_factory=dict)
     triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    include: tuple[Include, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 
 # field of the model → the word in pipeline.yaml, where that word is taken in Python
-SPELLED = {"source": "from", "one_of": "in"}
+SPELLED = {"source": "from", "one_of": "in", "for_": "for", "with_": "with", "as_": "as"}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")

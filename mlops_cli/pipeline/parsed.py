@@ -12,8 +12,16 @@ from mlops_cli import __version__, fsio
 from mlops_cli.errors import OutsideWorld
 
 
-def remembered(data: bytes, make: Callable[[], Any], *, maker: str, cache: Path | None) -> Any:
-    """Return `make()` for the text `data`, or what it gave the last time for the same bytes.
+def remembered(
+    data: bytes,
+    make: Callable[[], Any],
+    *,
+    maker: str,
+    cache: Path | None,
+    holds: Callable[[Any], bool] = lambda _: True,
+) -> Any:
+    """Return `make()` for the text `data`, or what it gave the last time for the same bytes, if
+    that still `holds`.
 
     `maker` names who parses and in which revision; `cache` is the folder of kept answers, None
     to keep none. The folder may be deleted at any time.
@@ -23,7 +31,9 @@ def remembered(data: bytes, make: Callable[[], Any], *, maker: str, cache: Path 
     name = hashlib.sha256(f"{__version__}\0{maker}\0".encode() + data).hexdigest()
     path = cache / f"{name[:32]}.json"
     try:
-        return json.loads(path.read_bytes())
+        known = json.loads(path.read_bytes())
+        if holds(known):
+            return known
     except (OSError, ValueError):
         pass
     value = make()

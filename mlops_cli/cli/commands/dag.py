@@ -10,6 +10,9 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.paths import SPLIT, base
+
+SHOWN = 8  # outputs of an entry with `for`
 
 
 class Format(enum.StrEnum):
@@ -45,6 +48,7 @@ def as_json(graph: Graph, names: list[str]) -> dict[str, Any]:
         "steps": [
             {
                 "name": name,
+                "group": base(name) if base(name) != name else None,
                 "kind": graph.steps[name].kind,
                 "action": graph.steps[name].action,
                 "deps": list(graph.steps[name].deps),
@@ -75,13 +79,23 @@ def tree(graph: Graph, names: list[str]) -> str:
     """Return the steps in an order in which they can run: what each makes, what comes before."""
     import textwrap
 
-    width = max((len(name) for name in names), default=0)
-    lines: list[str] = []
+    groups: dict[str, list[str]] = {}
     for name in names:
-        step = graph.steps[name]
-        made = ", ".join(step.outs) if step.outs else "runs only when named"
-        lines.append(f"{text.style(f'{name:<{width}}', 'bold')}  → {made}")
-        first = _nearest(graph, [earlier for earlier in graph.before[name] if earlier in names])
+        groups.setdefault(base(name), []).append(name)
+    labels = {
+        one: group if members == [group] else f"{group}{SPLIT} ({len(members)} steps)"
+        for group, members in groups.items()
+        for one in members
+    }
+    width = max(map(len, labels.values()), default=0)
+    lines: list[str] = []
+    for members in groups.values():
+        outs = [out for name in members for out in graph.steps[name].outs]
+        made = ", ".join(outs[:SHOWN]) if outs else "runs only when named"
+        made += f" and {len(outs) - SHOWN} more" if len(outs) > SHOWN else ""
+        lines.append(f"{text.style(f'{labels[members[0]]:<{width}}', 'bold')}  → {made}")
+        before = {early: 0 for name in members for early in graph.before[name] if early in labels}
+        first = dict.fromkeys(labels[early] for early in _nearest(graph, list(before)))
         if first:
             wrapped = textwrap.wrap(
                 ", ".join(first), 80, initial_indent="    ← ", subsequent_indent="      "

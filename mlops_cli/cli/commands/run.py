@@ -78,7 +78,7 @@ def command(
     project = ctx.project()
     parts = sharing.parts(ctx, project, pull=pull)
     graph = open_graph(project.root, cache=parts.parsed)
-    named = [graph.name(word) for word in targets or ()]
+    named = [name for word in targets or () for name in graph.named(word)]
     result = execute.run(
         parts,
         graph,
