@@ -23,7 +23,8 @@ from mlops_cli.pipeline import (
     verdict,
     worker,
 )
-from mlops_cli.pipeline.marker import Held, Marker
+from mlops_cli.pipeline.holding import Held
+from mlops_cli.pipeline.marker import Marker
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
 from mlops_cli.pipeline.process import TAIL, Ended, Groups
@@ -127,9 +128,7 @@ def _furnish(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Non
 
     def do(words: list[str], environ: Mapping[str, str]) -> Ended:
         log, tail = order.log, order.tail
-        return groups.run(
-            words, cwd=order.root, environ=environ, log=log, tail=tail, clock=clock
-        )
+        return groups.run(words, cwd=order.root, environ=environ, log=log, tail=tail, clock=clock)
 
     try:
         ended = prepare(room, root=order.root, environ=order.environ, do=do)

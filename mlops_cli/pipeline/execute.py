@@ -122,6 +122,7 @@ def _run(
     """Put right what a killed run left, carry out the plan, and write down what was done."""
     from mlops_cli.ledger.append import open_ledger
     from mlops_cli.pipeline import conclude, ready
+    from mlops_cli.pipeline.holding import Holder
     from mlops_cli.pipeline.recover import put_all_right
     from mlops_cli.pipeline.results import Results
     from mlops_cli.pipeline.session import Session
@@ -133,8 +134,9 @@ def _run(
     ledger = parts.ledger or open_ledger(parts.git)
     settling = Settling(parts.root, parts.cache, parts.stats, ledger, manner.store)
     teller = Teller(parts.git, now, manner.parents)
+    holder = Holder(parts.root)
     if standing.dead:
-        put_all_right(parts.root, standing.dead, settling, teller, progress)
+        put_all_right(holder, standing.dead, settling, teller, progress)
     found = found or look(marker.standing(parts.root))
     there = capacity(parts.environ, manner.machine)
     ignored: list[str] = []
@@ -150,7 +152,7 @@ def _run(
     seconds = ready.read_pace(parts.root) if stale else {}
     slots = Slots(parts.root, there)
     session = Session(
-        parts, found, now, progress, results, slots, seconds, manner.sandbox, manner.warm
+        parts, found, now, progress, results, slots, holder, seconds, manner.sandbox, manner.warm
     )
     error: MlopsError | None = None
     revision: str | None = None
@@ -164,6 +166,7 @@ def _run(
                 paths = [*_uncommitted(parts, found), *ignored]
                 revision = conclude.commit(parts.git, teller.run_id, results.deeds, paths)
             ready.write_pace(parts.root, results.deeds.ran)
+        holder.close()
     if error is not None:
         error.details.setdefault("run", teller.run_id)
         raise error

@@ -3,8 +3,8 @@
 A marker is written before the first output is touched and deleted after the lock is written, so
 after a crash it names all that must be put back. A former output is renamed aside, not copied.
 
-The file of a marker is also the lock of its step: whoever runs the step holds it with flock, so
-the kernel tells a live attempt from a dead one, and two runs never do the same step at once.
+It stands in the file that whoever runs the step holds (see `holding`), so two runs never do the
+same step at once, and what a dead one left is known for that.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mlops_cli import fsio
+from mlops_cli.pipeline.holding import FOLDER, Held, path_of
 from mlops_cli.pipeline.key import Key
 from mlops_cli.pipeline.step import Step
 
-FOLDER = ".mlops/tmp/running"
+_END = b"\n\n"  # what stands behind it in the file was said about another step
 VARIABLE = "MLOPS_ATTEMPT"  # in the environment of every process of an attempt
 
 
@@ -57,16 +58,6 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A step that this process, and no other, may run; `left` is what a dead one left of it."""
-
-    root: Path
-    step: str
-    handle: int
-    left: Marker | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """The attempts that stand in markers: whose process is dead, and the steps that run now."""
 
@@ -82,43 +73,17 @@ def of(key: Key, step: Step, run: str, started: str, outs: Mapping[str, bool]) -
     return Marker(*words, outs, inputs, params, keeping=step.keeping)
 
 
-def hold(root: Path, step: str) -> Held | None:
-    """Hold `step` until `clear` or `release`; None while another process does."""
-    path = _path(root, step)
-    while True:
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:
-            fsio.make_folder(path.parent)
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        found = os.fstat(handle)
-        if found.st_nlink == 0:  # its holder was done with it between the two calls
-            os.close(handle)
-            continue
-        left = _read(handle) if found.st_size else None
-        return Held(root, step, handle, left)
-
-
-def release(held: Held) -> None:
-    """Let go of a step that was held and not begun."""
-    _path(held.root, held.step).unlink(missing_ok=True)
-    os.close(held.handle)
+def left_in(held: Held) -> Marker | None:
+    """Return the attempt that a dead process left in the step that is held now."""
+    return None if held.spare else _read(held.handle, held.step)
 
 
 def begin(held: Held, marker: Marker) -> Path:
     """Write the marker and return the folder for whatever the attempt needs beside it."""
-    path = _path(held.root, held.step)
-    with fsio.translated(path):
-        if os.fstat(held.handle).st_size:  # torn by a crash: nothing was touched after it
-            os.ftruncate(held.handle, 0)
-        words = asdict(marker)
-        del words["finished"]
-        os.pwrite(held.handle, json.dumps(words).encode() + b"\n", 0)
+    words = asdict(marker)
+    del words["finished"]
+    with fsio.translated(path_of(held.root, held.step)):
+        os.pwrite(held.handle, json.dumps(words).encode() + _END, 0)
     return _folder(held.root, held.step)
 
 
@@ -132,9 +97,9 @@ def finish(
 ) -> None:
     """Note that the attempt ended well, so that no crash makes the step run again."""
     words = {"seconds": seconds, "metrics": dict(metrics), "facts": dict(facts), "parts": parts}
-    with fsio.translated(_path(held.root, held.step)):
-        end = os.fstat(held.handle).st_size
-        os.pwrite(held.handle, json.dumps(words).encode() + b"\n", end)
+    with fsio.translated(path_of(held.root, held.step)):
+        said = os.pread(held.handle, os.fstat(held.handle).st_size, 0).partition(_END)[0]
+        os.pwrite(held.handle, json.dumps(words).encode() + _END, len(said) + 1)
 
 
 def set_aside(root: Path, marker: Marker, out: str) -> None:
@@ -173,7 +138,7 @@ def clear(held: Held) -> None:
         import shutil  # brings three compressors, and a status needs none of it
 
         shutil.rmtree(folder, ignore_errors=True)
-    release(held)
+    held.holder.release(held)
 
 
 def standing(root: Path) -> Standing:
@@ -186,39 +151,20 @@ def standing(root: Path) -> Standing:
     dead: list[Marker] = []
     live: set[str] = set()
     for name in names:
+        step = name.removesuffix(".json")
         try:
             handle = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            found = os.fstat(handle)
-            if found.st_nlink and (left := _read(handle)):
+            if left := _read(handle, step):
                 dead.append(left)
         except BlockingIOError:
-            live.add(name.removesuffix(".json"))
+            live.add(step)
         finally:
             os.close(handle)
     return Standing(tuple(dead), frozenset(live))
-
-
-def live(root: Path, steps: Iterable[str]) -> bool:
-    """Return whether another process runs one of `steps`; the caller holds none of them."""
-    for step in steps:
-        path = _path(root, step)
-        if not path.exists():
-            continue
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-    return False
 
 
 def remove(path: Path) -> None:
@@ -231,22 +177,20 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read(handle: int) -> Marker | None:
+def _read(handle: int, step: str) -> Marker | None:
     found = os.fstat(handle)
-    first, _, second = os.pread(handle, found.st_size, 0).partition(b"\n")
+    first, _, second = os.pread(handle, found.st_size, 0).partition(_END)[0].partition(b"\n")
     try:
         marker = Marker(**json.loads(first))
     except (ValueError, TypeError):
-        return None  # torn: nothing was touched after it
+        return None  # nothing was touched before it was written
+    if marker.step != step:
+        return None  # of the step that the file was named after before
     try:
         words = json.loads(second)
         return replace(marker, finished=Finished(found.st_mtime_ns, **words))
     except (ValueError, TypeError):
         return marker
-
-
-def _path(root: Path, step: str) -> Path:
-    return root / FOLDER / f"{step}.json"
 
 
 def _folder(root: Path, step: str) -> Path:

@@ -7,20 +7,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlops_cli.pipeline import leftover, marker, outs
+from mlops_cli.pipeline.holding import Held, Holder
 from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.marker import Held, Marker
+from mlops_cli.pipeline.marker import Marker
 from mlops_cli.pipeline.settle import Settling
 from mlops_cli.pipeline.tell import Teller
 from mlops_cli.progress import Progress
 
 
-def put_right(held: Held, settling: Settling, teller: Teller, progress: Progress) -> None:
-    """Put right what the dead attempt in `held.left` left, and let go of the step.
+def put_right(
+    held: Held, left: Marker, settling: Settling, teller: Teller, progress: Progress
+) -> None:
+    """Put right what the dead attempt `left` of the step left, and let go of the step.
 
     One that had ended well is written down now; what any other wrote is taken back.
     """
-    left = held.left
-    assert left is not None
     leftover.end(lambda attempt: attempt == left.attempt)
     if left.finished is not None and _as_left(held.root, left.outs, left.finished.moment):
         done = left.finished
@@ -52,14 +53,19 @@ def _as_left(root: Path, paths: Iterable[str], moment: int) -> bool:
 
 
 def put_all_right(
-    root: Path, dead: Iterable[Marker], settling: Settling, teller: Teller, progress: Progress
+    holder: Holder,
+    dead: Iterable[Marker],
+    settling: Settling,
+    teller: Teller,
+    progress: Progress,
 ) -> None:
     """Put right all attempts in `dead` that no other run has taken up meanwhile."""
     for one in dead:
-        held = marker.hold(root, one.step)
+        held = holder.hold(one.step)
         if held is None:
             continue
-        if held.left is None:
-            marker.release(held)
+        left = marker.left_in(held)
+        if left is None:
+            holder.release(held)
         else:
-            put_right(held, settling, teller, progress)
+            put_right(held, left, settling, teller, progress)

@@ -13,8 +13,8 @@ from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline import marker, outs, retry
 from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.conclude import Deeds, shown
+from mlops_cli.pipeline.holding import Held
 from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.marker import Held
 from mlops_cli.pipeline.plan import Item
 from mlops_cli.pipeline.settle import Settling
 from mlops_cli.pipeline.sight import Sight
@@ -53,7 +53,7 @@ class Results:
         account = Account(
             "done", began, done.seconds, kept=kept, log=log, left=done.left, python=python
         )
-        account = replace(account, logged=self._logged(done.order.live))
+        account = replace(account, tried=tried, logged=self._logged(done.order.live))
         for words in done.left:
             self.progress.say(f"{name} left a process behind, which was ended: {words}")
         if done.outcome.found:

@@ -15,8 +15,8 @@ from mlops_cli.errors import IntegrityError, MlopsError, NotFound, OutsideWorld
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline import leftover, marker, outs, process, ready
 from mlops_cli.pipeline.attempt import Done, Order, attempt, check_params, inherited
+from mlops_cli.pipeline.holding import Held, Holder, live
 from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.marker import Held
 from mlops_cli.pipeline.plan import Item
 from mlops_cli.pipeline.recover import put_right
 from mlops_cli.pipeline.restore import keep_all, restore
@@ -56,6 +56,7 @@ class Session:
     progress: Progress
     results: Results
     slots: Slots
+    holder: Holder
     seconds: Mapping[str, float]  # what steps took the last time
     boxed: bool = False  # whether commands run in sandboxes
     warm: str | None = None  # modules that a process imports once for all Python steps
@@ -186,7 +187,7 @@ class Session:
         if self.results.sight.changed_by_others(item.step, mine):
             item = self.items[name] = self.results.sight.judge(planned)
             if not item.stale:
-                marker.release(held)
+                self.holder.release(held)
                 mine[name] = "shared"
                 self.progress.say(f"{name} was made by another run.")
                 return False
@@ -194,29 +195,34 @@ class Session:
             return False
         taken = self.slots.take(item.step)
         if taken is None:
-            marker.release(held)
+            self.holder.release(held)
             if self._running:
                 self._full.append(name)
             return None
         self.items[name] = item = replace(item, action="run")
-        self._start(item, held, taken)
+        try:
+            self._start(item, held, taken)
+        except Exception:  # nothing was begun; whoever called may live on, and run again
+            self.holder.release(held)
+            self.slots.give(taken)
+            raise
         return True
 
     def _claim(self, item: Item) -> Held | None:
         """Hold the step, so that no other run does it; None while one does it or a neighbour."""
         name, graph = item.step.name, self.found.graph
-        held = marker.hold(self.parts.root, name)
+        held = self.holder.hold(name)
         if held is None:
             return None
-        if held.left is not None:
+        if left := marker.left_in(held):
             results = self.results
-            put_right(held, results.settling, results.teller, self.progress)
+            put_right(held, left, results.settling, results.teller, self.progress)
             return self._claim(item)
         mine = self.results.deeds.did.keys() | self._running.keys()
         around = (*graph.before[name], *graph.after.get(name, ()))
         # held first and looked around then: of two runs that do so, one sees the other
-        if marker.live(self.parts.root, [one for one in around if one not in mine]):
-            marker.release(held)
+        if live(self.parts.root, [one for one in around if one not in mine]):
+            self.holder.release(held)
             return None
         return held
 
@@ -279,12 +285,12 @@ class Session:
             self.boxed,
             self.found.room(step, self.parts, item.key.parts["environment"]),
         )
-        if self.warm and step.kind != "command" and self._groups.warm is None:
+        python_step = step.kind != "command" and not order.room
+        if self.warm and python_step and self._groups.warm is None:
             from mlops_cli.pipeline.warm import open_warm
 
-            python = self.parts.python
             self._groups.warm = open_warm(
-                self.warm, python=python, root=root, environ=self._environ
+                self.warm, python=self.parts.python, root=root, environ=self._environ
             )
         self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
         self._orders.put(order)

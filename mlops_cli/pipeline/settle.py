@@ -18,9 +18,9 @@ from mlops_cli.ledger.append import Writes
 from mlops_cli.ledger.record import Record
 from mlops_cli.pipeline import checkpoint, marker, runcache
 from mlops_cli.pipeline import lock as locks
+from mlops_cli.pipeline.holding import Held
 from mlops_cli.pipeline.lock import Lock, Output
 from mlops_cli.pipeline.look import SMALL
-from mlops_cli.pipeline.marker import Held
 from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.statcache import StatCache
 

@@ -34,6 +34,7 @@ class Account:
     kept: Mapping[str, str] = field(default_factory=dict)
     log: str | None = None  # digest
     error: MlopsError | None = None
+    tried: int = 1  # which try of this run it was
     left: tuple[str, ...] = ()  # processes that outlived the step
     python: Path | None = None  # the interpreter of an environment of the step's own
     found: Mapping[str, Any] = field(default_factory=dict)  # what its process told of itself
@@ -78,6 +79,8 @@ class Teller:
         facts = dict(lock.facts) if lock else {}
         if account.kept:
             facts["kept"] = dict(account.kept)
+        if account.tried > 1:
+            facts["try"] = account.tried
         if account.left:
             facts["left"] = list(account.left)
         if account.beside:
