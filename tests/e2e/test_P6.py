@@ -57,8 +57,8 @@ def test_the_policy_keeps_a_distance_between_retrainings(project: Any) -> None:
 
 def test_an_incremental_training_goes_on_from_production_with_the_new_rows(empty: Any) -> None:
     fitted.write(empty.root)
-    empty.commit("a project")
     empty.here("add", "data/hours.parquet")
+    empty.commit("a project")
     cold = empty.mlops("train", "gust")
     assert cold["production"] == [] and "parent" not in empty.lock("train.gust")["facts"]
     assert empty.lock("parent.gust")["facts"]["why"] == "there is no production model yet"
@@ -67,6 +67,7 @@ def test_an_incremental_training_goes_on_from_production_with_the_new_rows(empty
 
     fitted.write_rows(empty.root, 900)
     empty.here("add", "data/hours.parquet")
+    empty.commit("more hours")
     done = empty.mlops("train", "gust", "--incremental")
     facts = empty.lock("train.gust")["facts"]
     assert facts["parent"] == {"model": first["digest"], "name": "gust@v1"}
@@ -79,6 +80,9 @@ def test_an_incremental_training_goes_on_from_production_with_the_new_rows(empty
     with open_index(Git(empty.root)) as index:
         (record,) = index.newest("evaluation")
     assert record["result"]["slices"] == beside["slices"]
+
+    # from the commit alone: which model it went on from is known, though production may move
+    assert empty.here("reproduce", "latest")["verdict"] == "identical"
 
     again = empty.here("train", "gust", "--incremental")
     assert {step["action"] for step in again["steps"]} == {"skip"} and again["production"] == []

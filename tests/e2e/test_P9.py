@@ -30,3 +30,25 @@ def test_the_chain_from_check_to_decision_to_run_is_by_digest(demo: Any) -> None
     check = demo.mlops("runs", "show", retrain["check"])["record"]
     assert check["verdict"] == "retrain"
     assert retrain["because"]
+
+
+def test_a_tick_consumes_a_decision_exactly_once(project: Any) -> None:
+    quiet = {one["trigger"]: one["because"] for one in project.here("tick", "--dry-run")["quiet"]}
+    assert "was carried out" in quiet["drift"], "the demo did so"
+    months = project.here("monitor", "report")["checks"]
+    window = next(one["window"] for one in months if one["action"] == "retrain")
+    span = ("--start", window["start"], "--end", window["end"], "--at", "2014-06-01T00:00:00Z")
+    decided = project.here("monitor", "check", *span, code=None)
+    assert decided["decision"]["action"] == "retrain"
+    # what is consumed is the decision; a whole retraining is what test_S20 does
+    project.edit("pipeline.yaml", "run: retrain.delay", "run: data.weather")
+    project.edit("pipeline.yaml", "min_rows: 20000", "min_rows: 99999999")
+    project.commit("Cheap")
+
+    (due,) = project.here("tick", "--check")["windows"]
+    assert due["trigger"] == "drift" and due["now"]
+    (ran,) = project.mlops("tick")["ran"]
+    assert (ran["trigger"], ran["outcome"]) == ("drift", "done")
+    record = project.here("runs", "show", ran["record"])["record"]
+    assert decided["decided"] in record["parents"]
+    assert project.here("tick", "--check", code=1)["windows"] == []

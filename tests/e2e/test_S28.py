@@ -1,6 +1,6 @@
 """Step 28, continuous training: drift leads to a retraining, and better models serve better.
 
-Missing: `mlops tick`, which asks by itself for new data and by the clock.
+By the clock, by new data and by drift: `mlops tick` asks all three; see also test_S20 and test_P9.
 """
 
 from __future__ import annotations
@@ -52,3 +52,12 @@ def test_the_story_is_told_by_git(demo: Any) -> None:
     assert len(deployed) >= 2
     tags = demo.git("tag").splitlines()
     assert {"mlops/delay/v1", "mlops/delay/@production/1", "mlops/delay/@production/2"} <= set(tags)
+
+
+def test_a_replay_of_a_year_of_ticks_gives_the_same_schedule(project: Any) -> None:
+    begun = project.git("log", "-1", "--format=%cI")
+    year = f"{int(begun[:4]) + 1}{begun[4:]}"
+    words = ("tick", "--dry-run", "--at", begun, "--to", year)
+    once = project.here(*words)["windows"]
+    assert [one["trigger"] for one in once].count("monitor") in (365, 366)
+    assert project.here(*words)["windows"] == once
