@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
 
 from mlops_cli.pipeline.key import digest_of
 from mlops_cli.pipeline.lock import as_json, read_lock
-from mlops_cli.pipeline.runcache import recall
+from mlops_cli.pipeline.published import _batches
+from mlops_cli.pipeline.runcache import parse, recall
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats"
 
@@ -46,3 +48,14 @@ def test_the_codes_of_the_page_are_those_of_the_program() -> None:
     for row in table:
         for code in re.findall(r"`([a-z-]+)`", row.split("|")[1]):
             assert f'code="{code}"' in source, code
+
+
+def test_the_file_at_a_remote_has_the_name_and_the_bytes_of_the_page() -> None:
+    (text,) = blocks("run-cache.md", "json")
+    entry = parse(text.encode())
+    assert entry is not None
+    (data,) = _batches([entry])
+    page = (DOCS / "run-cache.md").read_text()
+    assert f"`runs/{hashlib.sha256(data).hexdigest()}.jsonl`" in page
+    assert f"{len(data)} bytes" in page
+    assert data.decode() in page
