@@ -61,18 +61,15 @@ class Callbacks(Live):
             raise RuntimeError("run.lightning() comes after `import lightning.pytorch`")
         live = self
 
-        def told(trainer: Any) -> None:
-            if not trainer.sanity_checking and trainer.is_global_zero:
+        def tell(_self: Any, trainer: Any, _module: Any) -> None:
+            if trainer.is_global_zero:
                 live.log_metrics(_numbers(trainer.callback_metrics), step=trainer.global_step)
 
-        def on_train_epoch_end(_self: Any, trainer: Any, _module: Any) -> None:
-            told(trainer)
+        def tell_alone(self_: Any, trainer: Any, module_: Any) -> None:
+            if trainer.state.fn != "fit":  # else the end of the epoch tells it, and only once
+                tell(self_, trainer, module_)
 
-        hooks = {
-            "on_train_epoch_end": on_train_epoch_end,
-            "on_validation_end": on_train_epoch_end,
-            "on_test_end": on_train_epoch_end,
-        }
+        hooks = {"on_train_epoch_end": tell, "on_validation_end": tell_alone, "on_test_end": tell}
         return type("MlopsCallback", (module.Callback,), hooks)()
 
     def sklearn(self, estimator: Any, prefix: str = "") -> None:

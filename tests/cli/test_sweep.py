@@ -123,8 +123,13 @@ def test_a_step_that_fails_is_a_failed_trial_beside_the_others(made: Path, mlops
     assert "Trial 0 failed" in result.json["warnings"][0]
 
 
-def test_a_killed_sweep_goes_on_and_repeats_nothing_that_ended(made: Path, mlops: Any) -> None:
-    (made / "src/fit.py").write_text(FIT + "import time; time.sleep(0.0 if scale < 3 else 30)\n")
+def test_a_killed_sweep_goes_on_and_repeats_nothing_that_ended(
+    made: Path, mlops: Any, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    wait = f"import time\nwhile scale > 2 and pathlib.Path({str(gate)!r}).exists():\n"
+    (made / "src/fit.py").write_text(f"{FIT}{wait}    time.sleep(0.02)\n")
     words = [sys.executable, "-m", "mlops_cli", "sweep", "fit.scale=1,2,3", "-s", "fit"]
     child = subprocess.Popen(words, cwd=made, stderr=subprocess.DEVNULL, process_group=0)
     folder = until(lambda: list((made / ".mlops/sweeps").glob("*/2.place")))[0].parent
@@ -142,8 +147,14 @@ def test_a_killed_sweep_goes_on_and_repeats_nothing_that_ended(made: Path, mlops
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 130
     assert not list((made / ".mlops/scratch").glob("mlops-*/src")), "an interrupt tidies up"
-    runs = mlops("runs", "search", "experiment.trial < 2 and step = fit", "--json").data["records"]
-    assert len(runs) == 2, "what had ended was not run again"
+    gate.unlink()
+    whole = mlops("sweep", "--resume", "latest", "--json", code=0).data
+    assert [(t["status"], t["metrics"]) for t in whole["trials"]] == [
+        ("done", {"score": scale}) for scale in (1.0, 2.0, 3.0)
+    ]
+    runs = mlops("runs", "search", "status = done and step = fit", "--json").data["records"]
+    told = sorted(run["experiment"]["trial"] for run in runs if run.get("experiment"))
+    assert told == [0, 1, 2], "what had ended was not run again"
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -180,3 +191,20 @@ def test_gc_keeps_what_an_experiment_made(made: Path, mlops: Any, git: Any) -> N
     assert mlops("verify", "--json", code=0).data["missing"] == []
     mlops("checkout", "out", code=0)
     assert json.loads((made / "out/metrics.json").read_text()) == {"score": 3.0}
+
+
+def test_a_trial_that_does_worse_than_most_is_ended_early(made: Path, mlops: Any) -> None:
+    line = '{"step": 0, "time": 0, "metrics": {"score": %s}}'
+    log = "live = pathlib.Path(os.environ['MLOPS_LIVE']); live.mkdir(parents=True)\n"
+    log += f"(live / 'points.jsonl').write_text('{line}\\n' % scale)\n"
+    wait = "time.sleep(60 if scale < 2 else 0)\n"
+    (made / "src/fit.py").write_text(f"{FIT}import os, time\n{log}{wait}")
+    words = ("sweep", "fit.scale=5,6,7,1", "-s", "fit", "-m", "score", "--stop", "--json")
+    told = mlops(*words, code=0).data
+    assert [trial["status"] for trial in told["trials"]] == ["done", "done", "done", "stopped"]
+    assert told["best"] == 2
+    (stopped,) = mlops("runs", "search", "experiment.trial = 3 and step = fit", "--json").data[
+        "records"
+    ]
+    assert stopped["status"] == "killed"
+    assert stopped["series"], "what it had logged by then is kept"
