@@ -90,7 +90,8 @@ def reproduce(
     with elsewhere(project, wanted.commit, isolated=True) as there:
         if wanted.patch:
             _patch(project, there, wanted.patch)
-        graph = open_graph(there.root, cache=project.cache.root / "parsed")
+        graph = _settled(open_graph(there.root, cache=project.cache.root / "parsed"))
+        _recall_parents(there, graph, wanted)
         names = _steps(graph, wanted, only)
         frozen = [name for name in names if graph.steps[name].frozen and name in wanted.steps]
         bring(project, there, graph, names, now=now(), progress=progress)
@@ -129,6 +130,25 @@ def reproduce(
                 )
         judged = tuple(detailed(one, there.cache) for one in steps.values())
         return Reproduction(wanted, judged, tuple(frozen), (now() - began).total_seconds())
+
+
+def _settled(graph: Graph) -> Graph:
+    """Return the graph with parents of warm starts frozen: which one was chosen is a fact."""
+    steps = {
+        name: replace(step, frozen=True) if step.kind == "parent" else step
+        for name, step in graph.steps.items()
+    }
+    return replace(graph, steps=steps)
+
+
+def _recall_parents(there: Project, graph: Graph, wanted: Recorded) -> None:
+    """Have the locks of parents say what the run chose: those of its commit are a run older."""
+    for name, made in wanted.steps.items():
+        if name in graph.steps and graph.steps[name].kind == "parent":
+            outputs = {
+                path: locks.Output(digest, "tree", 0, 0) for path, digest in made.outputs.items()
+            }
+            locks.write_lock(there.root, locks.Lock(name, made.key, made.parts or {}, outputs))
 
 
 def _steps(graph: Graph, wanted: Recorded, only: Sequence[str]) -> list[str]:
