@@ -78,7 +78,7 @@ def test_show_takes_the_digest_of_any_record(mlops: Any, assert_valid: Any, ledg
     assert_valid(result.json)
     assert result.data["record"] == {"record": one.digest, **one.body}
     assert [step["record"] for step in result.data["steps"]] == [one.digest]
-    claim = record("claim", time=WHEN, actor="Ada", words="sound")
+    claim = record("feedback", time=WHEN, actor="Ada", words="sound")
     ledger.append(claim)
     result = mlops("runs", "show", claim.digest, "--json", code=0)
     assert_valid(result.json)

@@ -68,6 +68,7 @@ def test_one_value_is_an_experiment_that_leaves_the_tree_alone(
     before = state_of(made, git)
     result = mlops("run", "-S", "fit.scale=3", "--json", code=0)
     assert_valid(result.json)
+    assert "fit.scale=3; score 3" in mlops("runs", "list", code=0).stdout
     (trial,) = result.data["trials"]
     assert (trial["set"], trial["metrics"]) == ({"fit.scale": 3}, {"score": 3.0})
     assert state_of(made, git) == before

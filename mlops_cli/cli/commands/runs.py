@@ -121,6 +121,7 @@ def _summary(run: query.Run) -> dict[str, Any]:
         "metrics": run.metrics,
         "actor": last["actor"],
         "commit": (last["code"] or {}).get("commit"),
+        "experiment": last["experiment"],
         "steps": [
             {
                 "step": record["step"],

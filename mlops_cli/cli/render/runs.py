@@ -22,13 +22,19 @@ def listing(runs: Sequence[Mapping[str, Any]], total: int) -> str:
             status(run["status"]),
             len(run["steps"]),
             seconds(run["seconds"]),
-            figures(run["metrics"], 2),
+            "; ".join(filter(None, (_chosen(run), figures(run["metrics"], 2)))),
         )
         for run in runs
     ]
     page = table(rows, ("run", "started", "status", "steps", "time", "metrics"), "lllrrl")
     rest = total - len(runs)
     return page + (f"\n\n{count(rest, 'older run')} not shown (--limit)." if rest else "")
+
+
+def _chosen(run: Mapping[str, Any]) -> str:
+    """Return what an experiment had set: "lr=0.1, n=3"."""
+    chosen = (run["experiment"] or {}).get("set", {})
+    return ", ".join(f"{name}={figure(value)}" for name, value in chosen.items())
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -40,6 +46,8 @@ def page(data: Mapping[str, Any]) -> str:
         f"{style(run['id'], 'bold')}  {status(run['status'])}, started {moment(run['started'])}, "
         f"{seconds(run['seconds'])} of work, by {person(run['actor'])}"
     ]
+    if chosen := _chosen(run):
+        lines.append(f"an experiment with {chosen}")
     if run["commit"]:
         lines.append(f"on commit {run['commit'][:12]}")
     for step in data["steps"]:
