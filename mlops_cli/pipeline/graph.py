@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from mlops_cli.pipeline.paths import base, clean, under
 from mlops_cli.pipeline.step import Step, from_json
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlops_cli.pipeline.load import Loaded
     from mlops_cli.pipeline.model import Pipeline
 
@@ -60,6 +63,30 @@ class Graph:
         if word in self.steps:
             return [word]
         return [name for name in self.steps if base(name) == word] or [self.name(word)]
+
+    def partitions(self, names: Iterable[str], asked: str) -> list[str]:
+        """Return `names` with only those partitions that `asked` means: A, A..B, A.., ..B.
+
+        Raises NotFound ("unknown-partition", "no-partitions").
+        """
+        from mlops_cli.pipeline.partitions import chosen
+
+        kept: list[str] = []
+        groups: dict[str, dict[str, str]] = {}
+        for name in names:
+            label = self.steps[name].partition
+            if label is None:
+                kept.append(name)
+            else:
+                groups.setdefault(base(name), {})[label] = name
+        if not groups:
+            raise NotFound(
+                "no step here has partitions",
+                code="no-partitions",
+                hint="steps: {NAME: {partitions: {by: time, every: 1d, start: 2024-01-01}}}",
+            )
+        found = [group[label] for group in groups.values() for label in chosen([*group], asked)]
+        return kept + found
 
     def name(self, word: str) -> str:
         """Return the step that a person calls `word`: its name or an output of it."""
@@ -129,8 +156,9 @@ def graph(
     )
 
 
-def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
-    """Return the graph of the project in `root`; `cache` is a folder that keeps parsed files.
+def open_graph(root: Path, *, cache: Path | None = None, now: datetime | None = None) -> Graph:
+    """Return the graph of the project in `root`; `cache` is a folder that keeps parsed files, `now`
+    the time that says which partitions there are.
 
     Raises what `load` and `graph` raise.
     """
@@ -139,8 +167,9 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
     def make() -> dict[str, object]:
         from mlops_cli.pipeline.lower import as_json
 
-        made, reads = _load(root)
+        made, reads, span = _load(root, now)
         return {
+            "span": span,
             "reads": {name: _digest(root, name) for name in sorted(reads)},
             "steps": as_json(tuple(made.steps.values())),
             "before": {name: list(first) for name, first in made.before.items()},
@@ -155,6 +184,8 @@ def open_graph(root: Path, *, cache: Path | None = None) -> Graph:
         data = b""  # load says what is wrong
 
     def holds(known: Any) -> bool:
+        if known["span"] and not known["span"][0] <= _moment(now) < known["span"][1]:
+            return False
         return all(_digest(root, name) == digest for name, digest in known["reads"].items())
 
     maker = f"graph {_revision()}"
@@ -184,15 +215,22 @@ def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> s
     return _place(loaded)(step, field_, value)
 
 
-def _load(root: Path) -> tuple[Graph, frozenset[str]]:
+def _load(
+    root: Path, now: datetime | None
+) -> tuple[Graph, frozenset[str], tuple[float, float] | None]:
     from mlops_cli.pipeline.load import load_with_places
     from mlops_cli.pipeline.lower import lower
     from mlops_cli.pipeline.model import to_plain
 
-    loaded = load_with_places(root)
+    loaded = load_with_places(root, now=now)
     steps = lower(loaded.pipeline)
     env = to_plain(loaded.pipeline.env)
-    return graph(steps, env=env, where=_place(loaded)), loaded.reads
+    span = loaded.span.seconds if loaded.span else None
+    return graph(steps, env=env, where=_place(loaded)), loaded.reads, span
+
+
+def _moment(now: datetime | None) -> float:
+    return time.time() if now is None else now.timestamp()
 
 
 def _digest(root: Path, name: str) -> str | None:
@@ -228,7 +266,7 @@ def _revision() -> str:
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
         *("check_running.py", "check_environment.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
-        *("globs.py", "deps.py", "urls.py", "matrix.py", "include.py", "nodes.py"),
+        *("globs.py", "deps.py", "urls.py", "matrix.py", "include.py", "nodes.py", "partitions.py"),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 

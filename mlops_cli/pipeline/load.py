@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlops_cli.errors import ConfigError
 from mlops_cli.pipeline import check, include, matrix
 from mlops_cli.pipeline.document import Node, Place, meant, plain, read, refuse
 from mlops_cli.pipeline.model import SPELLED, Pipeline, duration, size
+from mlops_cli.pipeline.partitions import Span
 
 FILE = "pipeline.yaml"
 DURATIONS = frozenset(
@@ -29,6 +31,7 @@ DURATIONS = frozenset(
         "backoff",
         "grace",
         "lease",
+        "every",
     }
 )
 DURATION_FIELDS = {("DatasetDef", "window"), ("MonitorWindow", "size")}
@@ -44,7 +47,8 @@ class Loaded:
 
     pipeline: Pipeline
     top: Node
-    reads: frozenset[str] = frozenset()  # files beside pipeline.yaml that say which steps there are
+    reads: frozenset[str] = frozenset()  # files beside it that say which steps there are
+    span: Span | None = None  # the time in which these are the steps
 
     def place(self, *path: str | int) -> Place:
         """Return where the value at `path` stands, or its nearest parent that is written."""
@@ -61,8 +65,11 @@ def load(root: Path) -> Pipeline:
     return load_with_places(root).pipeline
 
 
-def load_with_places(root: Path) -> Loaded:
-    """Return the model and where each of its values stands; errors as in `load`."""
+def load_with_places(root: Path, *, now: datetime | None = None) -> Loaded:
+    """Return the model and where each of its values stands; errors as in `load`.
+
+    `now` says which partitions there are: by the clock of the machine when left out.
+    """
     top = read(root / FILE, name=FILE)
     version = top.value.get("version") if isinstance(top.value, dict) else None
     if version is not None and version.value != 1:
@@ -74,8 +81,9 @@ def load_with_places(root: Path) -> Loaded:
         )
     reads: list[str] = []
     top = include.included(top, root, reads, chain=(FILE,))
-    top = matrix.unrolled(top, root, reads)
-    loaded = Loaded(build(Pipeline, top, "pipeline.yaml"), top, frozenset(reads))
+    span = Span(now or datetime.now(UTC))
+    top = matrix.unrolled(top, root, reads, span)
+    loaded = Loaded(build(Pipeline, top, "pipeline.yaml"), top, frozenset(reads), span)
     check.check(loaded.pipeline, loaded.place, root)
     return loaded
 

@@ -10,17 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlops_cli.errors import MlopsError
-from mlops_cli.pipeline import nodes
+from mlops_cli.pipeline import nodes, partitions
 from mlops_cli.pipeline.document import Node, Place, refuse
+from mlops_cli.pipeline.partitions import Span
 from mlops_cli.pipeline.paths import SPLIT
 
 _FROM_PARAMS = re.compile(r"\$\{([^${}:]+\.(?:yaml|yml|json|toml):[A-Za-z0-9_.-]+)\}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
 _LONGEST = 100
+WORDS = {"for": "item", "partitions": "partition"}  # and how a text names what they give
 
 
-def unrolled(top: Node, root: Path, reads: list[str]) -> Node:
-    """Return pipeline.yaml with a step for each item of each `for`; files that were read for that
+def unrolled(top: Node, root: Path, reads: list[str], span: Span) -> Node:
+    """Return pipeline.yaml with a step for each item of each `for` and each partition; files that were read for that
     are added to `reads`.
 
     Raises ConfigError with the place of what is wrong.
@@ -39,21 +41,44 @@ def unrolled(top: Node, root: Path, reads: list[str]) -> Node:
                 code="wrong-value",
                 hint="use letters, digits, - and _; begin with a letter or digit",
             )
-        source = step.value.get("for") if isinstance(step.value, dict) else None
-        if source is None:
+        words = [word for word in WORDS if isinstance(step.value, dict) and word in step.value]
+        if not words:
             entries[name], keys[name] = step, place
             continue
-        body = {word: node for word, node in step.value.items() if word != "for"}
-        for item in _items(source, root, reads):
+        if len(words) == 2:
+            raise refuse(
+                step.keys["for"],
+                f"{name} has for and partitions, and can have one of them",
+                code="wrong-value",
+            )
+        source, body = step.value[words[0]], dict(step.value)
+        if words == ["for"]:
+            del body["for"]
+            items = _items(source, root, reads)
+        else:
+            items = partitions.items(
+                _with_keys(source, root, reads), f"steps.{name}.partitions", span
+            )
+        for item in items:
             made = f"{name}{SPLIT}{_name(item)}"
             if made in entries:
                 raise refuse(
                     item.place, f"two items of {name} are called {made}", code="duplicate-key"
                 )
-            entries[made] = nodes.filled(replace(step, value=body), "item", item)
+            if words == ["partitions"]:  # what is left of them: which one this is
+                own = Node(item.place, item.text, item.text)
+                body["partitions"] = Node(item.place, {"keys": own}, keys={"keys": item.place})
+            entries[made] = nodes.filled(replace(step, value=body), WORDS[words[0]], item)
             keys[made] = place
     found = replace(steps, value=entries, keys=keys)
     return replace(top, value={**top.value, "steps": found})
+
+
+def _with_keys(source: Node, root: Path, reads: list[str]) -> Node:
+    listed = source.value.get("keys") if isinstance(source.value, dict) else None
+    if listed is None:
+        return source
+    return replace(source, value={**source.value, "keys": _read(listed, root, reads)})
 
 
 def _items(source: Node, root: Path, reads: list[str]) -> list[Node]:
@@ -131,7 +156,8 @@ def _read(node: Node, root: Path, reads: list[str]) -> Node:
 
 def _name(item: Node) -> str:
     """Return the name of an item, as it may stand in the name of a file."""
-    parts = item.value.items() if isinstance(item.value, dict) else [("", item)]
+    several = isinstance(item.value, dict) and not item.text
+    parts = item.value.items() if several else [("", item)]
     words = [f"{name}={node.text}" if name else node.text for name, node in parts]
     safe = ",".join(
         f"{name}={_UNSAFE.sub('_', node.text)}" if name else _UNSAFE.sub("_", node.text)

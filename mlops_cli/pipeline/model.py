@@ -18,6 +18,7 @@ from typing import Any
 
 from mlops_cli.pipeline.include import Include as Include  # noqa: PLC0414
 from mlops_cli.pipeline.outs import Out as Out  # noqa: PLC0414
+from mlops_cli.pipeline.partitions import Partitions as Partitions  # noqa: PLC0414
 from mlops_cli.pipeline.step import Step as Step  # noqa: PLC0414
 
 Task = typing.Literal["binary", "multiclass", "regression", "other"]
@@ -161,6 +162,7 @@ class StepDef:
     environment: Env | None = None  # of its own, instead of the env of all
     determinism: Determinism = "exact"
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
+    partitions: Partitions | None = None
     for_: Any = None  # a list or mapping of lists: the entry stands for a step for each item
 
 

@@ -81,7 +81,7 @@ def _filled(node: Node, reference: re.Pattern[str], word: str, value: Node, *, s
 
 def _part(value: Node, name: str | None, word: str, place: Place) -> Node:
     parts = value.value if isinstance(value.value, dict) else {}
-    if name is None and parts:
+    if name is None and parts and not value.text:
         raise refuse(
             place,
             f"${{{word}}} has several values",

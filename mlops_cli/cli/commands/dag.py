@@ -27,14 +27,23 @@ def command(
         list[str] | None, typer.Argument(help="Only these steps and all before them.")
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="How to draw it.")] = Format.text,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Show how the partitions stand, a sign for each.")
+    ] = False,
 ) -> int:
     """Draw the graph: who makes what another step reads. Actions run only when named."""
     ctx = context.current()
     project = ctx.project()
-    graph = open_graph(project.root, cache=project.cache.root / "parsed")
+    graph = open_graph(project.root, cache=project.cache.root / "parsed", now=ctx.now())
     chosen = graph.select(targets) if targets else set(graph.steps)
     names = [name for name in graph.steps if name in chosen]
     data = as_json(graph, names)
+    if partitions:
+        from mlops_cli.cli import grid
+
+        rows = grid.rows(ctx, project, graph, names)
+        data["partitions"] = grid.as_json(rows)
+        return ctx.show(data, "mlops.dag/1", lambda: grid.screen(rows))
     if format is Format.json:
         ctx.sink.as_json = True
     drawings = {Format.mermaid: mermaid, Format.dot: dot}

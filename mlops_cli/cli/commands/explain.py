@@ -45,7 +45,7 @@ def command(
     ctx = context.current()
     project = ctx.project()
     parts = RunParts.of(project, ctx.environment)
-    graph = open_graph(project.root, cache=parts.parsed)
+    graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     name = graph.name(step)
     found = prospect(parts, graph, [name])
     item = next((one for one in found.plan.items if one.step.name == name), None)

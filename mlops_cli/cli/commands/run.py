@@ -49,6 +49,10 @@ def command(
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
+    partition: Annotated[
+        str | None,
+        typer.Option("--partition", help="Only these partitions: A, A..B, A.., ..B."),
+    ] = None,
     no_store: Annotated[
         bool, typer.Option("--no-store", help="Leave outputs in the workspace, out of the cache.")
     ] = False,
@@ -77,7 +81,7 @@ def command(
         return experimenting.of_run(changes, targets or [], jobs=jobs or 1)
     project = ctx.project()
     parts = sharing.parts(ctx, project, pull=pull)
-    graph = open_graph(project.root, cache=parts.parsed)
+    graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     named = [name for word in targets or () for name in graph.named(word)]
     result = execute.run(
         parts,
@@ -85,6 +89,9 @@ def command(
         named or None,
         now=ctx.now,
         jobs=jobs or int(ctx.settings.get("run.jobs")) or execute.default_jobs(),
+    if partition:
+        every = [name for name, step in graph.steps.items() if step.partition]
+        named = graph.partitions(named or every, partition)
         dry_run=dry_run,
         force=force,
         keep_going=keep_going,

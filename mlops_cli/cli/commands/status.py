@@ -12,6 +12,8 @@ from mlops_cli.cli import context, protecting
 from mlops_cli.cli.render import text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlops_cli.pipeline.plan import Item
     from mlops_cli.pipeline.prospect import Prospect
     from mlops_cli.project import Project
@@ -78,7 +80,7 @@ def command(
     ctx = context.current()
     project = ctx.project()
     protecting.settle(ctx, project)
-    found = _prospect(project, ctx.environment)
+    found = _prospect(project, ctx.environment, ctx.now())
     tracked = _tracked(project)
     answers = {
         "pipeline": _pipeline(project, found),
@@ -91,7 +93,7 @@ def command(
     return ctx.show(data, "mlops.status/1", lambda: screen(list(answers.values())), code=code)
 
 
-def _prospect(project: Project, environ: Any) -> Prospect | None:
+def _prospect(project: Project, environ: Any, now: datetime) -> Prospect | None:
     if not (project.root / "pipeline.yaml").exists():
         return None
     from mlops_cli.pipeline.graph import open_graph
@@ -99,7 +101,7 @@ def _prospect(project: Project, environ: Any) -> Prospect | None:
     from mlops_cli.pipeline.prospect import prospect
 
     parts = RunParts.of(project, environ)
-    return prospect(parts, open_graph(project.root, cache=parts.parsed))
+    return prospect(parts, open_graph(project.root, cache=parts.parsed, now=now))
 
 
 def _tracked(project: Project) -> list[Tracked]:
