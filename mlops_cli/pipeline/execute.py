@@ -93,6 +93,7 @@ def run(
     manner = Manner(
         max(1, jobs), keep_going, commit, tuple(parents), machine or {}, sandbox, store, warm
     )
+    began = time.time_ns()
     standing = marker.standing(parts.root)
 
     def look(standing: Standing) -> Prospect:
@@ -106,7 +107,7 @@ def run(
         found = None if standing.dead else look(standing)
         if found and not found.plan.stale and not (commit and _uncommitted(parts, found)):
             return RunResult("", found.plan.items)
-        return _run(parts, found, look, standing, manner, now=now, progress=progress)
+        return _run(parts, found, look, standing, manner, began, now=now, progress=progress)
 
 
 def _run(
@@ -115,6 +116,7 @@ def _run(
     look: Callable[[Standing], Prospect],
     standing: Standing,
     manner: Manner,
+    began: int,
     *,
     now: Clock,
     progress: Progress,
@@ -133,7 +135,7 @@ def _run(
 
     ledger = parts.ledger or open_ledger(parts.git)
     settling = Settling(parts.root, parts.cache, parts.stats, ledger, manner.store)
-    teller = Teller(parts.git, now, manner.parents)
+    teller = Teller(parts.git, now, manner.parents, settling.put)
     holder = Holder(parts.root)
     if standing.dead:
         put_all_right(holder, standing.dead, settling, teller, progress)
@@ -148,7 +150,7 @@ def _run(
         refuse_more(stale, there)
         with _turn(parts):
             ignored = conclude.ignore_outputs(parts.git, parts.root, stale)
-    results = Results(parts.root, Sight(parts, found), settling, teller, progress)
+    results = Results(parts.root, Sight(parts, found, began), settling, teller, progress)
     seconds = ready.read_pace(parts.root) if stale else {}
     slots = Slots(parts.root, there)
     session = Session(

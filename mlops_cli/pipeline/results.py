@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_cli import live
-from mlops_cli.errors import MlopsError
+from mlops_cli.errors import MlopsError, StateRefused
 from mlops_cli.pipeline import marker, outs, retry
 from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.conclude import Deeds, shown
@@ -61,6 +61,9 @@ class Results:
         if done.beside:
             self.progress.say(f"{name} did what it does not declare: {', '.join(done.beside)}.")
             account = replace(account, beside=done.beside)
+        if error is None and (edited := self.sight.edited(item.step, item.key.parts)):
+            marker.put_back(done.order.held, done.order.marker)
+            error = _edited(name, edited)
         if error is None:
             try:
                 outputs = {
@@ -114,3 +117,12 @@ class Results:
     def _log(self, path: Path) -> str | None:
         words = path.read_bytes() if path.exists() else b""
         return self.settling.put(words) if words else None
+
+
+def _edited(step: str, paths: list[str]) -> StateRefused:
+    return StateRefused(
+        f"{', '.join(paths)} changed while step {step} ran, which reads it",
+        code="input-changed",
+        hint="run the same command again; a step that writes to its inputs should write an output",
+        details={"step": step, "paths": paths},
+    )

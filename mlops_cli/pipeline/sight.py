@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlops_cli.pipeline.code import closure
 from mlops_cli.pipeline.globs import LISTED, expand, is_glob
 from mlops_cli.pipeline.lock import Lock, find_lock
 from mlops_cli.pipeline.look import digest_at
@@ -23,7 +24,9 @@ class Sight:
 
     parts: RunParts
     found: Prospect
+    since: int  # when the look began, in nanoseconds of the clock
     locks: dict[str, Lock] = field(default_factory=dict)
+    _made: set[str] = field(default_factory=set)  # outputs of this run
     _paths: dict[str, str | None] = field(default_factory=dict)
     _partial: frozenset[str] = frozenset()
     _world: World = field(init=False)
@@ -88,8 +91,30 @@ class Sight:
         self._paths |= {path: self.digest(path) for path in found}
         self._paths[pattern] = LISTED if found else None
 
+    def edited(self, step: Step, parts: Mapping[str, Any]) -> list[str]:
+        """Return what `step` read that is no longer what `parts` of its key say: it was edited
+        after the plan was made, and nobody knows which of the two the step saw."""
+        inputs: Mapping[str, str] = parts.get("inputs", {})
+        found = [
+            path
+            for path, digest in inputs.items()
+            if path not in self._made and self._is_young(path) and self.digest(path) != digest
+        ]
+        code = parts.get("code", {})
+        if any(self._is_young(file) for file in code):
+            now = closure(self.parts.root, step.code, cache=self.parts.parsed)
+            found += [file for file in code if now.get(file) != code[file]]
+        return found
+
+    def _is_young(self, path: str) -> bool:
+        try:
+            return (self.parts.root / path).stat().st_mtime_ns >= self.since
+        except OSError:
+            return False
+
     def made(self, step: Step, lock: Lock) -> None:
         """Take note of what `step` made."""
         self.locks[step.name] = lock
+        self._made |= lock.outputs.keys()
         self._paths |= {path: out.digest for path, out in lock.outputs.items()}
         forget_parts(self._paths, self._partial, step)

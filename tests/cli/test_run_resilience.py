@@ -234,3 +234,21 @@ def test_a_step_whose_neighbour_another_run_has_waits(project: Any, mlops: Any) 
     later.join()
     assert "b waits for another mlops run." in result.stderr
     assert (root / "out/b").read_text() == "\n2"
+
+
+def test_inputs_and_code_that_are_edited_during_a_run_spoil_no_result(
+    project: Any, mlops: Any
+) -> None:
+    """Nobody knows what the step saw, so what it made stands for neither version."""
+    root = project(
+        "  a: {cmd: cat data > out/a; echo 2 >> data, outs: [out/a], deps: [data]}\n"
+        "  b: {cmd: touch data; cat data > out/b, outs: [out/b], deps: [data]}\n"
+    )
+    (root / "data").write_text("1\n")
+    error = mlops("run", "a", "--json", code=30).error
+    assert error["code"] == "input-changed"
+    assert error["message"] == "data changed while step a ran, which reads it"
+    assert not (root / "out/a").exists()
+    assert not (root / ".mlops/lock/a.json").exists()
+    mlops("run", "b", code=0)
+    assert (root / "out/b").read_text() == "1\n2\n", "what is only touched is the same"

@@ -91,18 +91,27 @@ def test_3_eight_runs_of_independent_steps_at_once_all_end_well(
 ) -> None:
     """In DVC six of eight fail on the lock. More: tests/cli/test_run.py."""
     steps = "".join(
-        f"  s{n}:\n    cmd: mkdir -p out && echo {n} > out/{n}\n    outs: [out/{n}]\n"
+        f"  s{n}:\n    cmd: echo {n} >> count; echo {n} > out/{n}\n    outs: [out/{n}]\n"
         for n in range(8)
     )
     (started / "pipeline.yaml").write_text(f"version: 1\nproject: {{name: eight}}\nsteps:\n{steps}")
     commit(git, "eight steps")
 
-    codes = at_once(
-        [[console_script, "run", f"s{n}", "--wait"] for n in range(8)], started, environment
-    )
+    every = [[console_script, "run", f"s{n}"] for n in range(8)]
+    codes = at_once([*every, [console_script, "run", "-j8"]], started, environment)
 
-    assert codes == [0] * 8
+    assert codes == [0] * 9
     assert {path.name for path in (started / "out").iterdir()} == set("01234567")
+    assert sorted((started / "count").read_text().split()) == list("01234567"), "each once"
+    assert len(list((started / ".mlops/lock").iterdir())) == 8
+    assert git("status", "--short", "--", ".mlops") == "", "all of them are committed"
+    runs = mlops("runs", "list", "--json", code=0).data["runs"]
+    told = [
+        step["step"]
+        for run in runs
+        for step in mlops("runs", "show", run["run"], "--json").data["steps"]
+    ]
+    assert sorted(told) == [f"s{n}" for n in range(8)], "and each has its record"
     assert "Nothing" in mlops("run", "--dry-run", code=0).stdout
 
 
