@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import resource
 import signal
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mlops_cli.cli import sharing
+from mlops_cli.cli.commands.run import act, machine
 from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.index import open_index
@@ -48,7 +51,7 @@ class Ran:
     error: MlopsError | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Ticker:
     """One tick of one clone: reads the state, and runs what is due."""
 
@@ -58,20 +61,27 @@ class Ticker:
     loaded: Loaded
     graph: Graph
     parts: RunParts
-    ledger: Ledger  # its writer is the name of this machine on claims
-    actor: str
     ran: list[Ran] = field(default_factory=list)
 
     @classmethod
     def of(cls, ctx: Context) -> Ticker:
         """Return the ticker of the project around; nothing is fetched yet."""
         project = ctx.project()
-        parts = RunParts.of(project, ctx.environment)
+        parts = sharing.parts(ctx, project)
         loaded = load_with_places(project.root)
-        graph = open_graph(project.root, cache=parts.parsed)
+        graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
         board = Board(project.git, exchange.remote_of(project.git))
-        ledger, actor = open_ledger(project.git), str(project.git.identity())
-        return cls(ctx, project, board, loaded, graph, parts, ledger, actor)
+        return cls(ctx, project, board, loaded, graph, parts)
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of this clone; its writer is the name of this machine on claims."""
+        return open_ledger(self.project.git)
+
+    @functools.cached_property
+    def actor(self) -> str:
+        """Who ticks, as git knows them."""
+        return str(self.project.git.identity())
 
     def refresh(self) -> None:
         """Fetch claims, records and branches that triggers watch."""
@@ -218,23 +228,23 @@ class Ticker:
                 reason="; ".join(due.because),
                 jobs=jobs,
             ).run.run_id
-        step = self.graph.steps[due.run]
+        named = self.graph.named(due.run)
         trigger = self.loaded.pipeline.triggers[due.trigger]
         result = execute.run(
             parts,
             self.graph,
-            [due.run],
+            named,
             now=ctx.now,
             jobs=jobs,
             force=trigger.until is not None,
+            machine=machine(ctx.settings),
+            warm=ctx.settings.get("run.warm"),
             parents=causes,
             progress=ctx.progress,
         )
-        if step.action:
-            from mlops_cli import plugins
-
-            action = plugins.load("mlops.actions", step.kind)
-            action(project, step.config["name"], now=ctx.now, progress=ctx.progress)
+        for name in named:
+            if self.graph.steps[name].action:
+                act(project, self.graph, name)
         return result.run_id or None
 
     def _causes(self, due: Due) -> list[str]:

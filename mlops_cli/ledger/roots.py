@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 from mlops_cli.errors import OutsideWorld
@@ -13,6 +14,7 @@ from mlops_cli.vcs.repo import Git
 
 _REFS = "refs/mlops/"  # the ledger's own, and those that were fetched beside it …
 _NONE = "/experiments/"  # … but not these: they are commits as others, whose locks git names
+_OF_TICKS = re.compile(r"refs/mlops/(remotes/.+?/)?(claims|heads)/")  # … and these name no objects
 
 
 def roots(root: Path, git: Git, memory: dict[str, frozenset[bytes]] | None = None) -> Named:
@@ -26,11 +28,15 @@ def roots(root: Path, git: Git, memory: dict[str, frozenset[bytes]] | None = Non
     for path in (root / SPOOL).glob("*"):  # first: what leaves the spool meanwhile is on a ref
         with contextlib.suppress(FileNotFoundError):
             found |= names_in(path.read_bytes()).digests
-    for tip in {tip for ref, tip in refs.tips(git, _REFS).items() if _NONE not in ref}:
+    for tip in {tip for ref, tip in refs.tips(git, _REFS).items() if _records(ref)}:
         if tip not in memory:
             memory[tip] = _named_at(git, tip)
         found |= memory[tip]
     return Named(frozenset(found))
+
+
+def _records(ref: str) -> bool:
+    return _NONE not in ref and not _OF_TICKS.match(ref)
 
 
 def _named_at(git: Git, tip: str) -> frozenset[bytes]:

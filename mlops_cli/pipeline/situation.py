@@ -176,7 +176,7 @@ def steps_of(pipeline: Pipeline, graph: Graph, run: str) -> set[str]:
     if run.startswith(RETRAIN):
         train = pipeline.models[run.removeprefix(RETRAIN)].source.removeprefix("train.")
         run = f"evaluate.{train}"
-    return graph.select([run])
+    return graph.select(graph.named(run))
 
 
 def _data(

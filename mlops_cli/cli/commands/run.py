@@ -104,7 +104,7 @@ def command(
         progress=ctx.progress,
     )
     actions = [name for name in named if graph.steps[name].action]
-    acted = [] if dry_run else [_act(project, graph, name) for name in actions]
+    acted = [] if dry_run else [act(project, graph, name) for name in actions]
     data = as_json(result, dry_run=dry_run) | {"actions": acted}
     return ctx.show(data, "mlops.run/1", lambda: screen(result, acted, dry_run=dry_run))
 
@@ -121,7 +121,7 @@ def machine(settings: Settings) -> dict[str, int | None]:
     }
 
 
-def _act(project: Any, graph: Graph, name: str) -> dict[str, Any]:
+def act(project: Any, graph: Graph, name: str) -> dict[str, Any]:
     """Do what the action `name` stands for: the same function that its own command calls."""
     from mlops_cli import plugins
 
