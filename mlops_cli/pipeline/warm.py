@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from mlops_cli.errors import ConfigError
+from mlops_cli.pipeline.worker import STEADY
 
 MOST = 1 << 20  # bytes of a request, which are those of the environment
 
@@ -126,7 +127,7 @@ def open_warm(modules: str, *, python: str, root: Path, environ: Mapping[str, st
         process = subprocess.Popen(
             [python, "-m", "mlops_cli.pipeline.warm", str(its.fileno()), *names],
             cwd=root,
-            env={**environ, "PYTHONHASHSEED": "0"},
+            env={**environ, **STEADY},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -15,6 +15,10 @@ from mlops_cli.pipeline.model import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step, from_json
 
+# An order of hashes that changes from run to run would change outputs, and so would the work space
+# of cuBLAS, without which torch refuses to be deterministic on a GPU.
+STEADY = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+
 
 def write_request(
     path: Path, step: Step, *, root: Path, outs: dict[str, Path], params: dict[str, Any], seed: int
