@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -45,8 +45,14 @@ class Account:
 class Teller:
     """Makes the records of one run; what all of them share is looked up once, when first needed."""
 
-    def __init__(self, git: Git, now: Clock, parents: tuple[str, ...]) -> None:
-        self._git, self._now, self._parents = git, now, parents
+    def __init__(
+        self,
+        git: Git,
+        now: Clock,
+        parents: tuple[str, ...],
+        keep: Callable[[bytes], str] | None = None,
+    ) -> None:
+        self._git, self._now, self._parents, self._keep = git, now, parents, keep
         self.run_id = f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self._environments: dict[tuple[str, Path | None], dict[str, Any]] = {}
 
@@ -60,7 +66,7 @@ class Teller:
         """The commit, and what differed from it when the first step began."""
         from mlops_cli.ledger.code import code_now
 
-        return code_now(self._git)
+        return code_now(self._git, self._keep)
 
     def environment(self, part: Mapping[str, str], python: Path | None = None) -> dict[str, Any]:
         """Return what is told of the environment whose part in keys is `part`; `python` is the

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlops_cli.store.cache import open_cache
+from mlops_cli.store.digest import Digest
 
 PIPELINE = """\
 version: 1
@@ -139,9 +143,19 @@ def test_a_step_that_fails_now_is_an_answer(made: Path, mlops: Any, git: Any) ->
     assert "exit status 3" in told["steps"][1]["error"]
 
 
-def test_what_a_run_saw_and_nobody_committed_is_said(made: Path, mlops: Any, git: Any) -> None:
+def test_what_a_run_saw_and_nobody_committed_is_kept_and_where_it_is_not_said(
+    made: Path, mlops: Any, git: Any
+) -> None:
     (made / "params.yaml").write_text("fit: {scale: 7}\n")
     mlops("run", env={"MLOPS_NOW": "2013-03-02T00:00:00Z"}, code=0)
+    result = mlops("reproduce", "latest", "--verify", "--json", code=0)
+    assert result.json["warnings"] == []
+    shown = mlops("runs", "show", "--json", code=0).data["steps"][0]
+    patch = shown["code"]["patch"]
+    assert b"scale: 7" in open_cache(made / ".mlops/cache").read(Digest(patch))
+
+    shutil.rmtree(made / ".mlops/cache")  # as in a clone that has only the data
+    mlops("add", "data/raw.txt", code=0)
     result = mlops("reproduce", "latest", "--json", code=1)
     assert "params.yaml" in result.json["warnings"][0]
     assert result.data["because"][0]["sentence"] == "param fit.scale 7 → 2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from mlops_cli.experiments.reproduce import Reproduction, reproduce
 from mlops_cli.ledger.index import open_index
 from mlops_cli.pipeline import execute
 from mlops_cli.project import Project
+from mlops_cli.store.digest import Digest
 
 
 def command(
@@ -40,6 +42,8 @@ def command(
     ctx = context.current()
     project = ctx.project()
     wanted = _meant(project, what)
+    if wanted.patch and not project.cache.has(Digest(wanted.patch)):
+        wanted = replace(wanted, patch=None)  # it stays where the run was
     if wanted.dirty and not wanted.patch:
         shown = ", ".join(wanted.dirty[:3])
         ctx.warn(f"The run saw changes that nobody committed: {shown}; they are not here.")
