@@ -31,7 +31,7 @@ values = some.recursive(
 @given(values)
 @settings(deadline=None)
 def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
-    made = record("claim", time=WHEN, actor="Ada", value=value)
+    made = record("feedback", time=WHEN, actor="Ada", value=value)
     read = parse_record(made.data, name=made.digest, source="here")
     assert read.body == made.body
     assert read.digest == made.digest
@@ -44,8 +44,8 @@ def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
 def test_the_order_of_fields_does_not_matter(fields: dict[str, Any], chance: Any) -> None:
     names = list(fields)
     chance.shuffle(names)
-    one = record("claim", time=WHEN, actor="a", value=fields)
-    two = record("claim", time=WHEN, actor="a", value={name: fields[name] for name in names})
+    one = record("feedback", time=WHEN, actor="a", value=fields)
+    two = record("feedback", time=WHEN, actor="a", value={name: fields[name] for name in names})
     assert one.digest == two.digest
 
 
@@ -78,7 +78,7 @@ def test_a_spool_gives_back_all_whole_lines_whatever_follows(
     tmp_path_factory: Any, items: list[Any], torn: bytes
 ) -> None:
     folder = Path(tmp_path_factory.mktemp("spool"))
-    made = [record("claim", time=WHEN, actor="a", value=item) for item in items]
+    made = [record("feedback", time=WHEN, actor="a", value=item) for item in items]
     for each in made:
         spool.write(folder, each)
     files = list(folder.glob("*.jsonl"))

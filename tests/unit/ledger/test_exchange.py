@@ -20,7 +20,7 @@ def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> Non
     git.run("clone", "-q", "--bare", str(git.root), str(tmp_path / "bare"))
     git.run("remote", "add", "origin", str(tmp_path / "bare"))
     assert exchange.remote_of(git) == "origin"
-    one = record("claim", time=WHEN, actor="a", n=1)
+    one = record("feedback", time=WHEN, actor="a", n=1)
     open_ledger(git).append(one)
     payload = {"digest": "sha256:" + "1" * 64, "format": "onnx", "created": WHEN.isoformat()}
     Registry(git).create("delay", payload)
@@ -38,7 +38,7 @@ def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> Non
         assert index.get(one.digest) == one
     assert Registry(other).resolve("delay").number == 1
 
-    two = record("claim", time=WHEN, actor="b", n=2)
+    two = record("feedback", time=WHEN, actor="b", n=2)
     open_ledger(other).append(two)
     exchange.send(other, "origin")
     assert exchange.receive(git, "origin") == exchange.Received(refs=1, tags=0)

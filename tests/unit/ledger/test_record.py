@@ -54,7 +54,7 @@ def test_a_record_that_lacks_what_its_kind_needs_is_our_bug() -> None:
 
 
 def test_code_is_recorded_with_what_differed() -> None:
-    made = record("claim", time=WHEN, actor="a", code=Code("abc", ("x.py",)))
+    made = record("feedback", time=WHEN, actor="a", code=Code("abc", ("x.py",)))
     assert made["code"] == {"commit": "abc", "dirty": ["x.py"], "patch": None}
 
 
