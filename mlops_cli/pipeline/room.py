@@ -18,7 +18,7 @@ from typing import Any
 
 from mlops_cli import fsio
 from mlops_cli.encode import canonical_json
-from mlops_cli.errors import MissingExtra, StepFailed
+from mlops_cli.errors import ConfigError, MissingExtra, StateRefused, StepFailed
 from mlops_cli.pipeline import lockfile
 from mlops_cli.pipeline.environment import lock_of
 from mlops_cli.pipeline.process import Ended
@@ -41,6 +41,7 @@ class Room:
     lock: str | None
     image: str | None
     maker: str  # the interpreter it is made with
+    pinned: str | None = None  # what the lock pinned when the key was made
 
     @property
     def python(self) -> str:
@@ -72,7 +73,7 @@ def room(
         "version": None if kind == "conda" else sys.version.split()[0],
     }
     name = hashlib.sha256(canonical_json(made_by)).hexdigest()[:MEMORY]
-    return Room(kind, cache / "envs" / name, lock_of(env), None, python)
+    return Room(kind, cache / "envs" / name, lock_of(env), None, python, part.get("lock"))
 
 
 def program(room: Room, path: str | None) -> str | None:
@@ -104,7 +105,7 @@ def prepare(room: Room, *, root: Path, environ: Mapping[str, str], do: Do) -> En
     """Make the environment unless it is there; `do` runs a command, and what it says is logged.
 
     Returns how the last command ended where it did not end well: its folder is then gone. Raises
-    MissingExtra, StateRefused ("locked"), OutsideWorld.
+    MissingExtra, StateRefused ("locked", "lock-changed"), OutsideWorld.
     """
     folder = room.folder
     if folder is None or ready(room):
@@ -119,8 +120,25 @@ def prepare(room: Room, *, root: Path, environ: Mapping[str, str], do: Do) -> En
             if ended.code != 0:
                 shutil.rmtree(folder, ignore_errors=True)
                 return ended
+        if room.pinned not in (None, _pinned(room, root)):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StateRefused(
+                f"{room.lock} changed while an environment was made from it",
+                code="lock-changed",
+                hint="run the same command again",
+                details={"lock": room.lock},
+            )
         fsio.write_atomic(folder / READY, f"{room.lock}\n", durable=False)
     return None
+
+
+def _pinned(room: Room, root: Path) -> str | None:
+    """Return what the lock pins now, None where it is gone."""
+    name = str(room.lock)
+    try:
+        return lockfile.digest((root / name).read_bytes(), name)
+    except (OSError, ConfigError):
+        return None
 
 
 def commands(room: Room, *, root: Path, path: str | None) -> list[tuple[list[str], dict[str, str]]]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mlops_cli.errors import StateRefused
+from mlops_cli.pipeline.lockfile import digest
 from mlops_cli.pipeline.process import Ended
 from mlops_cli.pipeline.room import Room, prepare, ready
 
@@ -121,6 +123,21 @@ def test_what_a_killed_process_left_half_made_is_never_used(tmp_path: Path) -> N
     assert ready(here) and len(asked) == 3
     prepare(here, root=tmp_path, environ={"PATH": ""}, do=do)
     assert len(asked) == 3, "it is made once"
+
+
+def test_a_lock_that_is_edited_while_its_environment_is_made_makes_none(tmp_path: Path) -> None:
+    (tmp_path / "tiny.txt").write_text("tiny==1.0\n")
+    pinned = digest(b"tiny==1.0\n", "tiny.txt")
+    here = Room("venv", tmp_path / "envs/abc", "tiny.txt", None, sys.executable, pinned)
+
+    def do(words: list[str], environ: Any) -> Ended:
+        (tmp_path / "tiny.txt").write_text("tiny==2.0\n")
+        return Ended(0, 0.0, False)
+
+    with pytest.raises(StateRefused) as caught:
+        prepare(here, root=tmp_path, environ={"PATH": ""}, do=do)
+    assert caught.value.code == "lock-changed"
+    assert not ready(here)
 
 
 def _prepare(folder: str, log: str) -> None:
