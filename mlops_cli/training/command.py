@@ -89,10 +89,9 @@ def train(ground: Ground) -> tuple[Run, Trained, dict[str, Any] | None]:
             "MLOPS_PARAMS": params,
             "MLOPS_OUT": out,
             "MLOPS_PARENT": parent if ground.parent else "",
-            "MLOPS_CHECKPOINT": scratch / "checkpoint",
+            torchrun.CHECKPOINT: torchrun.kept(scratch),
             "MLOPS_SEED": ground.seed,
         }
-        (scratch / "checkpoint").mkdir()
         environ = {**os.environ, **{name: str(value) for name, value in told.items()}}
         environ["PYTHONPATH"] = os.pathsep.join(
             [str(ground.context.root), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -20,13 +20,13 @@ class Agreement:
     """How far two ways of computing the same answers are apart, in absolute terms."""
 
     rows: int
-    max_abs: float
+    max_abs: float | None  # None where nothing was there to compare with
     allowed: float
 
     @property
     def passed(self) -> bool:
         """Return whether they agree; an answer that is not a number never does."""
-        return self.max_abs <= self.allowed
+        return self.max_abs is not None and self.max_abs <= self.allowed
 
     def to_plain(self) -> dict[str, Any]:
         """Return the evidence as plain JSON."""

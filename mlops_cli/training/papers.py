@@ -111,7 +111,7 @@ def _parity(
     if held is not None:  # of a command: what it wrote about the validation rows, if anything
         theirs = held(rows)
         if theirs is None:
-            return Agreement(0, 0.0, allowed)
+            return Agreement(0, None, allowed)
         ours = score.score(model, rows)
     else:
         table = _with_gaps(rows.slice(0, PARITY_ROWS), nullable)

@@ -71,7 +71,7 @@ def screen(data: dict[str, Any]) -> str:
         ("bundle", data["bundle"]),
         ("run", data["run"]),
         ("metrics", metrics),
-        ("parity", f"at most {data['parity']['max_abs']:.2g} from the trained network"),
+        ("parity", _parity(data["parity"]["max_abs"])),
         ("tag", data["tag"]),
     ]
     lines = [f"{text.style(name, 'bold')} {state}.", text.table(rows, indent="  ")]
@@ -79,3 +79,9 @@ def screen(data: dict[str, Any]) -> str:
         lines.append(f"Not committed when it was registered: {', '.join(data['dirty'])}.")
     lines.append(f"Next: mlops promote {name} ALIAS")
     return "\n".join(lines)
+
+
+def _parity(gap: float | None) -> str:
+    if gap is None:
+        return "nothing was there to compare with"
+    return f"at most {gap:.2g} from the trained model"

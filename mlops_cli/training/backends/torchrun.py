@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
 from mlops_cli.errors import ConfigError, MlopsError, StepFailed
-from mlops_cli.pipeline import worker
+from mlops_cli.pipeline import checkpoint, worker
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHECKPOINT = "MLOPS_CHECKPOINT"
+CHECKPOINT = checkpoint.VARIABLE
 TOLD = "workers.json"
 
 
@@ -79,6 +79,13 @@ def environ(given: Mapping[str, str]) -> dict[str, str]:
     return {**given, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 
+def kept(scratch: Path) -> Path:
+    """Return the folder that outlives a worker: that of the step, where it has a checkpoint."""
+    folder = Path(os.environ.get(CHECKPOINT) or scratch / "checkpoint")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def of_script(words: Sequence[str]) -> list[str]:
     """Return the module that tells of the workers and goes on with the user's script.
 
@@ -110,13 +117,12 @@ def launch(step: Step, context: RunContext, section: Mapping[str, Any]) -> Outco
             params=dict(context.params),
             seed=context.seed,
         )
-        checkpoint = Path(place) / "checkpoint"
-        checkpoint.mkdir()
+        folder = kept(Path(place))
         module = ["mlops_cli.training.backends.rank", str(request), str(answer)]
         done = subprocess.run(
             arguments(section, module),
             cwd=context.root,
-            env=environ({**os.environ, CHECKPOINT: str(checkpoint)}),
+            env=environ({**os.environ, CHECKPOINT: str(folder)}),
             stdout=sys.stderr,
             check=False,
         )
@@ -136,7 +142,8 @@ def launch(step: Step, context: RunContext, section: Mapping[str, Any]) -> Outco
 def joined() -> Iterator[Place]:
     """Join the other workers, if there are any, for the length of a training."""
     if not inside():
-        yield Place()
+        folder = os.environ.get(CHECKPOINT)
+        yield Place(checkpoint=Path(folder) if folder else None)
         return
     import torch.distributed as group
     from torch.optim.optimizer import register_optimizer_step_pre_hook

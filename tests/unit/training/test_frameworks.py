@@ -196,6 +196,10 @@ def test_a_command_writes_an_onnx_file_of_its_own(world, context, monkeypatch):
     assert told.facts["parity"]["rows"] == 200 and told.facts["parity"]["passed"]
     assert told.metrics == {"train.rows": 600}
     assert evaluates(context, "binary")["roc_auc"] > 0.7
+    without = (world / "src/linear.py").read_text().replace("answers.parquet", "other.parquet")
+    (world / "src/quiet.py").write_text(without)
+    parity = trains(context, code=None, cmd="python src/quiet.py").facts["parity"]
+    assert not parity["passed"] and parity["max_abs"] is None, "nothing was held against it"
     monkeypatch.setenv("OFF", "0.01")
     with pytest.raises(StepFailed, match=r"0\.01 away") as caught:
         trains(context, code=None, cmd="python src/linear.py")
