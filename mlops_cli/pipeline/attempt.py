@@ -14,6 +14,7 @@ from mlops_cli import fsio, live
 from mlops_cli.errors import ConfigError, MlopsError
 from mlops_cli.pipeline import (
     checkpoint,
+    goal,
     interpolate,
     leftover,
     marker,
@@ -50,6 +51,7 @@ class Order:
     python: str  # the interpreter
     boxed: bool = False  # whether a command runs in a sandbox
     room: Room | None = None  # the environment, where the step has one of its own
+    tried: int = 0  # attempts before this one in the same run
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     @property
@@ -112,6 +114,8 @@ def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done
             timed_out=ended.timed_out,
             oom=bool(step.retries) and retry.oom_kills() > oom,
         )
+        if error.code == "goal-missed":
+            classes = (goal.MISSED,)
         return Done(order, ended.seconds, Outcome(), error, killed, classes, ended.left)
 
 
@@ -150,12 +154,15 @@ def _command(
     if not box:
         _set_aside(order)
     lines = [interpolate.interpolate(line, order.params) for line in step.cmd]
+    if step.until:
+        lines = [line.replace(goal.TRY, str(order.tried + 1)) for line in lines]
     script = lines[0] if len(lines) == 1 else "\n".join(["set -e", *lines])
     ended = _run(order, groups, clock, ["/bin/sh", "-c", script], base / step.wdir, step.env)
     try:
         verdict.judge(step, order.log_name, ended, {out: base / out for out in step.outs})
         logged = live.parse(live.read(order.live)).last
         outcome = Outcome({**logged, **verdict.metrics(step, base)})
+        goal.judge(step, order.log_name, outcome.metrics)
     except MlopsError as error:
         if box:
             error = sandbox.explained(error, box, root, step, ended.tail)
@@ -224,6 +231,8 @@ def _run(
     step = order.step
     environ = {**order.environ, **env, marker.VARIABLE: order.marker.attempt}
     environ[live.VARIABLE] = str(order.live)
+    if step.until:
+        environ[goal.VARIABLE] = str(order.tried + 1)
     if step.checkpoint:
         environ[checkpoint.VARIABLE] = str(order.root / step.checkpoint)
     if order.room:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlops_cli.pipeline import goal
 from mlops_cli.pipeline.document import refuse
+from mlops_cli.pipeline.goal import Until
 from mlops_cli.pipeline.model import Pipeline, StepDef, Train
 from mlops_cli.pipeline.names import Where
 from mlops_cli.pipeline.outs import paths
@@ -17,8 +19,21 @@ def check(pipeline: Pipeline, at: Where, root: Path) -> None:
     outs = [path for step in pipeline.steps.values() for path in paths(step.outs)]
     for name, step in pipeline.steps.items():
         _one(step, ("steps", name), at, root, outs)
+        if step.until:
+            _goal(step.until, ("steps", name, "until"), at)
     for name, train in pipeline.train.items():
         _one(train, ("train", name), at, root, outs)
+
+
+def _goal(until: Until, here: tuple[str, ...], at: Where) -> None:
+    try:
+        goal.read(until.metric)
+    except ValueError as exc:
+        raise refuse(at(*here, "metric"), str(exc), code="wrong-value") from exc
+    if until.tries < 1:
+        raise refuse(
+            at(*here, "tries"), "a step cannot be tried less than once", code="wrong-value"
+        )
 
 
 def _one(

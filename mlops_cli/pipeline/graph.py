@@ -266,7 +266,16 @@ def _revision() -> str:
         *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
         *("check_running.py", "check_environment.py", "retry.py"),
         *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
-        *("globs.py", "deps.py", "urls.py", "matrix.py", "include.py", "nodes.py", "partitions.py"),
+        *(
+            "globs.py",
+            "deps.py",
+            "urls.py",
+            "matrix.py",
+            "include.py",
+            "nodes.py",
+            "partitions.py",
+            "goal.py",
+        ),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
 

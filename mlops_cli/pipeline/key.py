@@ -54,6 +54,7 @@ def key(
         "code": dict(code),
         "variables": dict(variables),
         "metrics": sorted(step.metrics),
+        "until": step.until.get("metric"),
     }
     parts |= {name: value for name, value in optional.items() if value}
     return Key(digest_of(parts), parts)

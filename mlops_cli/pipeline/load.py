@@ -34,7 +34,7 @@ DURATIONS = frozenset(
         "every",
     }
 )
-DURATION_FIELDS = {("DatasetDef", "window"), ("MonitorWindow", "size")}
+DURATION_FIELDS = {("DatasetDef", "window"), ("MonitorWindow", "size"), ("Until", "budget")}
 SIZES = {("ServingLimits", "body"), ("Resources", "mem")}
 # written under `checks:` beside the columns, because that is where a person looks for them
 HOISTED = {"Source": ("rows", "fresh_within"), "FeatureView": ("on_fail",)}

@@ -144,6 +144,7 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
         always=definition.always,
         owner=definition.owner,
         keeping=keeping(definition.outs),
+        until=to_plain(definition.until) if definition.until else {},
         partition=definition.partitions.keys[0] if definition.partitions else None,
         **_endurance(definition),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlops_cli.pipeline.goal import Until as Until  # noqa: PLC0414
 from mlops_cli.pipeline.include import Include as Include  # noqa: PLC0414
 from mlops_cli.pipeline.outs import Out as Out  # noqa: PLC0414
 from mlops_cli.pipeline.partitions import Partitions as Partitions  # noqa: PLC0414
@@ -163,6 +164,7 @@ class StepDef:
     determinism: Determinism = "exact"
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
     partitions: Partitions | None = None
+    until: Until | None = None
     for_: Any = None  # a list or mapping of lists: the entry stands for a step for each item
 
 

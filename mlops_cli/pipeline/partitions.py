@@ -5,6 +5,7 @@ A partition in time is there once it is over, so which steps there are follows f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -106,7 +107,7 @@ def _in_time(said: Partitions, source: Node, where: str, span: Span) -> list[Nod
         bounds = {"start": _spelled(begin, whole), "end": _spelled(begin + every, whole)}
         found.append(_item(begin.strftime(words), source.place, bounds))
     texts = [one.text for one in found]
-    if any(one >= other for one, other in zip(texts, texts[1:], strict=False)):
+    if any(one >= other for one, other in itertools.pairwise(texts)):
         raise refuse(
             source.value["format"].place if said.format else source.place,
             f"the names made by {words!r} do not sort as time goes on",

@@ -241,10 +241,10 @@ def _code(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
 
 
 def _config(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Reason]:
-    words = {"kind": "kind", "cmd": "cmd", "outs": "outs", "wdir": "wdir", "metrics": "metrics"}
-    for part, word in words.items():
-        if old.get(part) != new.get(part):
-            yield CommandChanged(word, old.get(part), new.get(part))
+    words = ("kind", "cmd", "outs", "wdir", "metrics", "until")
+    for word in words:
+        if old.get(word) != new.get(word):
+            yield CommandChanged(word, old.get(word), new.get(word))
     before, after = old.get("revision", 1), new.get("revision", 1)
     if before != after and old.get("kind") == new.get("kind"):
         yield CommandChanged(f"the way mlops makes a {new.get('kind')} step", before, after)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mlops_cli import live
 from mlops_cli.errors import MlopsError, StateRefused
-from mlops_cli.pipeline import marker, outs, retry
+from mlops_cli.pipeline import goal, marker, outs, retry
 from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.conclude import Deeds, shown
 from mlops_cli.pipeline.holding import Held
@@ -36,6 +36,7 @@ class Results:
     deeds: Deeds = field(default_factory=Deeds)
     errors: list[MlopsError] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)  # step → attempts that ended
+    spent: dict[str, float] = field(default_factory=dict)  # step → seconds of those that failed
 
     def take(self, done: Done, item: Item, kept: Mapping[str, str], *, last: bool) -> float | None:
         """Take what an attempt left; return the seconds after which to try again, or None.
@@ -82,10 +83,15 @@ class Results:
         status = "killed" if done.killed else "failed"
         told = self.teller.record(item, replace(account, status=status, error=error))
         self.settling.record(name, told)
-        pause = None if last or done.killed else retry.pause(item.step.retries, tried, done.failure)
+        step, missed = item.step, goal.MISSED in done.failure
+        self.spent[name] = spent = self.spent.get(name, 0.0) + done.seconds
+        pause = None if last or done.killed else retry.pause(step.retries, tried, done.failure)
+        if missed and not last and goal.again(step.until, tried, spent):
+            pause = 0.0
         how = f"{name} {status} after {done.seconds:.1f} s"
         if pause is not None:
-            more = f"try {tried + 1} of {item.step.retries['times'] + 1} in {pause:g} s"
+            most = step.until.get("tries", goal.USUAL) if missed else step.retries["times"] + 1
+            more = f"try {tried + 1} of {most} in {pause:g} s"
             self.progress.say(f"{how} ({done.failure[0]}); {more}.")
             return pause
         self.deeds.failed.append(name)

@@ -29,6 +29,7 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     wdir: str = "."
+    until: Mapping[str, Any] = field(default_factory=dict)  # of goal.Until; {}: one try
     partition: str | None = None  # which one, of an entry with partitions
     timeout: str | None = None
     frozen: bool = False

@@ -107,7 +107,7 @@ class Teller:
             inputs=dict(parts.get("inputs", {})),
             outputs={path: out.digest for path, out in lock.outputs.items()} if lock else {},
             params=_flat(parts.get("params", {})),
-            metrics=dict(lock.metrics) if lock else {},
+            metrics=dict(lock.metrics if lock else _missed(error)),
             facts=facts,
             environment={
                 **self.environment(parts["environment"], account.python),
@@ -168,6 +168,11 @@ class Teller:
             log=None,
             error={"code": "interrupted", "message": message},
         )
+
+
+def _missed(error: MlopsError | None) -> Mapping[str, float]:
+    """Return the metrics of an attempt that ended well and missed its goal."""
+    return error.details["metrics"] if error and error.code == "goal-missed" else {}
 
 
 def _plots(step: Step, lock: Lock | None) -> dict[str, Any]:
