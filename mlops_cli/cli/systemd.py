@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Unit:
 
 def unit(root: Path, how: Every, options: Sequence[str], *, home: Path, config: str | None) -> Unit:
     """Return the timer for the project at `root`; `config` is XDG_CONFIG_HOME."""
-    short = hashlib.sha256(str(root).encode()).hexdigest()[:8]
+    short = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", root.name).strip("-") or "project"
     folder = Path(config or home / ".config") / "systemd/user"
     words = " ".join(_systemd(word) for word in command(options))
@@ -45,17 +46,28 @@ def unit(root: Path, how: Every, options: Sequence[str], *, home: Path, config: 
     return Unit(f"mlops-{slug}-{short}", folder, service, timer)
 
 
-def install(timer: Unit) -> bool:
-    """Write and start the timer; False where it was there as it should be."""
-    texts = dict(zip(timer.paths, (timer.service, timer.timer), strict=True))
-    if all(path.is_file() and path.read_text() == text for path, text in texts.items()):
-        return False
+def installed(timer: Unit) -> bool:
+    """Return whether both files are there as they should be."""
+    texts = zip(timer.paths, (timer.service, timer.timer), strict=True)
+    return all(path.is_file() and path.read_bytes() == os.fsencode(text) for path, text in texts)
+
+
+def install(timer: Unit) -> None:
+    """Write and start the timer; where systemd refuses it, the files are as they were."""
     _systemctl("--version")  # nothing is written for a systemd that is not there
-    for path, text in texts.items():
-        write_atomic(path, text)
-    _systemctl("daemon-reload")
-    _systemctl("enable", "--now", timer.paths[1].name)
-    return True
+    former = [path.read_bytes() if path.is_file() else None for path in timer.paths]
+    try:
+        for path, text in zip(timer.paths, (timer.service, timer.timer), strict=True):
+            write_atomic(path, os.fsencode(text))
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", timer.paths[1].name)
+    except BaseException:
+        for path, data in zip(timer.paths, former, strict=True):
+            if data is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_atomic(path, data)
+        raise
 
 
 def remove(timer: Unit) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def every(words: str, root: Path) -> Every:
 
     Raises UsageError ("bad-value") for what does not divide an hour or a day.
     """
-    at = int.from_bytes(hashlib.sha256(str(root).encode()).digest()[:2]) % 60
+    at = int.from_bytes(hashlib.sha256(os.fsencode(root)).digest()[:2]) % 60
     try:
         minutes, rest = divmod(quantities.duration(words), 60)
     except ValueError:
@@ -62,7 +63,14 @@ def available(program: str) -> bool:
 
 def call(*words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(words, input=input, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            words,
+            input=input,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # what others wrote goes back byte for byte
+            check=False,
+        )
     except FileNotFoundError as exc:
         other = "--systemd" if words[0] == "crontab" else "--cron"
         raise OutsideWorld(

@@ -245,7 +245,7 @@ def test_completion_lists_commands_with_summaries_and_options_of_every_command(m
         return mlops_process(env=asked).stdout.split()
 
     assert typed("mlops ru") == ["run", "runs"]
-    assert typed("mlops -q sch") == ["schema"]
+    assert typed("mlops -q schem") == ["schema"]
     assert {"--list", "--json", "--quiet", "--help"} <= set(typed("mlops schema --"))
     assert typed("mlops config s") == ["set"]
     zsh = {"_MLOPS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mlops sta"}

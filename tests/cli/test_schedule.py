@@ -18,7 +18,11 @@ case "$1" in
   -) [ ! -e "$HOME/refuses" ] || { echo "you may not" >&2; exit 1; }; cat > "$file" ;;
 esac
 """
-SYSTEMCTL = '#!/bin/sh\necho "$@" >> "$HOME/systemctl"\n'
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$@" >> "$HOME/systemctl"
+case "$*" in *enable*) [ ! -e "$HOME/refuses" ] || { echo "no bus" >&2; exit 1; } ;; esac
+"""
 FOREIGN = "MAILTO=ada\n# mine\n5 4 * * * backup # of everything\n"
 
 
@@ -129,6 +133,9 @@ def test_what_cannot_be_installed_is_refused(
     (home / "refuses").touch()
     refused = mlops("schedule", "install", "--cron", "--json", code=50)
     assert refused.error["code"] == "schedule-refused" and "you may not" in refused.error["message"]
+    refused = mlops("schedule", "install", "--systemd", "--json", code=50)
+    assert "no bus" in refused.error["message"]
+    assert not list((home / ".config/systemd/user").iterdir()), "nothing half installed is left"
 
 
 def test_without_a_crontab_the_other_way_is_named(

@@ -46,12 +46,13 @@ def install(
         data = _data("cron", [], [line], changed=fresh != former, dry_run=dry_run)
         return ctx.show(data, "mlops.schedule-install/1", lambda: _installed(data))
     timer = _unit(root, how, options)
-    files = {path: path.read_text() if path.is_file() else None for path in timer.paths}
-    changed = list(files.values()) != [timer.service, timer.timer]
+    changed = not systemd.installed(timer)
     if changed and not dry_run:
         systemd.install(timer)
     lines = [*timer.service.splitlines(), *timer.timer.splitlines()]
-    data = _data("systemd", [str(path) for path in files], lines, changed=changed, dry_run=dry_run)
+    data = _data(
+        "systemd", [str(path) for path in timer.paths], lines, changed=changed, dry_run=dry_run
+    )
     return ctx.show(data, "mlops.schedule-install/1", lambda: _installed(data))
 
 
