@@ -170,6 +170,155 @@ class Session:
                 if self._missing[later] == 0:
                     next_.put(later)
 
+    def _begin(self, planned: Item) -> bool | None:
+        """Decide about a step whose inputs are ready; return whether a child was started, None
+        when it has to wait: for another run that has the step, or for what others hold."""
+        name = planned.step.name
+        item = self.items[name] = self._decided(planned)
+        if not item.stale:
+            return False
+        held = self._claim(item)
+        if held is None:
+            if name not in self._told:
+                self._told.add(name)
+                self.progress.say(f"{name} waits for another mlops run.")
+            return None
+        mine = self.results.deeds.did
+        if self.results.sight.changed_by_others(item.step, mine):
+            item = self.items[name] = self.results.sight.judge(planned)
+            if not item.stale:
+                self.holder.release(held)
+                mine[name] = "shared"
+                self.progress.say(f"{name} was made by another run.")
+                return False
+        if item.action == "restore" and self._restore(item, held):
+            return False
+        taken = self.slots.take(item.step)
+        if taken is None:
+            self.holder.release(held)
+            if self._running:
+                self._full.append(name)
+            return None
+        self.items[name] = item = replace(item, action="run")
+        try:
+            self._start(item, held, taken)
+        except Exception:  # nothing was begun; whoever called may live on, and run again
+            self.holder.release(held)
+            self.slots.give(taken)
+            raise
+        return True
+
+    def _claim(self, item: Item) -> Held | None:
+        """Hold the step, so that no other run does it; None while one does it or a neighbour."""
+        name, graph = item.step.name, self.found.graph
+        held = self.holder.hold(name)
+        if held is None:
+            return None
+        if left := marker.left_in(held):
+            results = self.results
+            put_right(held, left, results.settling, results.teller, self.progress)
+            return self._claim(item)
+        mine = self.results.deeds.did.keys() | self._running.keys()
+        around = (*graph.before[name], *graph.after.get(name, ()))
+        # held first and looked around then: of two runs that do so, one sees the other
+        if live(self.parts.root, [one for one in around if one not in mine]):
+            self.holder.release(held)
+            return None
+        return held
+
+    def _decided(self, planned: Item) -> Item:
+        """Return the plan for a step once all before it are done: it may turn out unchanged."""
+        name = planned.step.name
+        first = [self.items[one] for one in self.found.graph.before[name] if one in self.items]
+        if planned.key is not None and not any(one.stale for one in first):
+            return planned
+        item = self.results.sight.judge(planned)
+        if planned.stale and not item.stale:
+            self.results.deeds.did[name] = "unchanged"
+            self.progress.say(f"{name} is unchanged: its inputs came out the same.")
+        return item
+
+    def _restore(self, item: Item, held: Held) -> bool:
+        """Bring outputs back from the cache; False when an object is missing or damaged."""
+        assert item.seen is not None and item.key is not None
+        parts, seen, name = self.parts, item.seen, item.step.name
+        began = self.now()
+        there = {path: self.results.sight.digest(path) for path in seen.outputs}
+        if parts.elsewhere is not None:
+            parts.elsewhere().bring({item.key.digest: seen})
+        try:
+            kept = restore(parts.root, seen.outputs, there, cache=parts.cache, stats=parts.stats)
+        except (NotFound, IntegrityError) as problem:
+            self.progress.say(f"{name} cannot be restored and runs: {problem.message}.")
+            return False
+        self._tell_kept(kept)
+        keeping = item.step.keeping
+        made = {path: outs.marked(path, out, keeping) for path, out in seen.outputs.items()}
+        lock = Lock(name, item.key.digest, item.key.parts, made, seen.metrics, seen.facts)
+        self.results.made(item, lock, Account("cached", began, 0.0, lock, kept), "restored", held)
+        self.progress.say(f"{name} restored from the run cache.")
+        return True
+
+    def _start(self, item: Item, held: Held, taken: Taken) -> None:
+        """Start a thread that runs the step; its former outputs are safe in the cache first."""
+        step, root, sight = item.step, self.parts.root, self.results.sight
+        assert item.key is not None
+        given = {ref: self.found.world.params[ref] for ref in step.params}
+        check_params(step, given)
+        there = {out: os.path.lexists(root / out) for out in step.outs}
+        now = {out: sight.known(out) for out, present in there.items() if present}
+        lock = sight.locks.get(step.name)
+        kept = keep_all(root, now, lock, cache=self.parts.cache, stats=self.parts.stats)
+        self._tell_kept(kept)
+        tried = self.results.tries.get(step.name, 0)
+        log = f"{step.name}.{tried + 1}.log" if tried else f"{step.name}.log"
+        order = Order(
+            step,
+            marker.of(item.key, step, self._run_id, timestamp(self.now()), there),
+            item.key.parts,
+            held,
+            root,
+            root / LOGS / self._run_id / log,
+            given,
+            {**self._environ, **taken.environ},
+            self.parts.python,
+            self.boxed,
+            self.found.room(step, self.parts, item.key.parts["environment"]),            tried,
+        )
+        python_step = step.kind != "command" and not order.room
+        if self.warm and python_step and self._groups.warm is None:
+            from mlops_cli.pipeline.warm import open_warm
+
+            self._groups.warm = open_warm(
+                self.warm, python=self.parts.python, root=root, environ=self._environ
+            )
+        self._running[step.name] = _Running(order, item, taken, kept, time.monotonic())
+        self._orders.put(order)
+        if len(self._running) > len(self._threads):
+            thread = threading.Thread(target=self._work, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        """Run steps in a thread until there are no more orders."""
+        while (order := self._orders.get()) is not None:
+            self._attempt(order)
+
+    def _attempt(self, order: Order) -> None:
+        """Run a step: whatever happens, one answer is put into the queue."""
+        try:
+            self._done.put(attempt(order, self._groups, self.now))
+        except (OSError, MlopsError) as problem:
+            marker.put_back(order.held, order.marker)
+            error = OutsideWorld(
+                f"step {order.step.name} cannot run: {problem}",
+                code="cannot-run",
+                hint="mend it and run the same command again",
+            )
+            self._done.put(Done(order, 0.0, error=error))
+        except BaseException as problem:  # our bug; the main thread raises it
+            self._done.put(problem)
+
     def _settle(self, done: Done, *, last: bool) -> float | None:
         one = self._running.pop(done.order.step.name)
         self.slots.give(one.taken)
