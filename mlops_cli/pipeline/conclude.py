@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_cli import fsio
+from mlops_cli.pipeline.lock import FOLDER, path_of
 from mlops_cli.pipeline.paths import under
 from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
+    from mlops_cli.pipeline.prospect import Prospect
     from mlops_cli.vcs.repo import Git
 
 LISTED = 50  # steps that the body of a commit names
 SUBJECT = 60
+MUTEX = ".mlops/run.lock"  # held for the moments in which a run writes to git
+TURN = 600.0  # seconds to wait for it
 
 
 @dataclass(slots=True)
@@ -63,6 +70,23 @@ def ignore_outputs(git: Git, root: Path, steps: Collection[Step]) -> list[str]:
             if add_lines(root / file, [escaped(name)]) and file.as_posix() not in changed:
                 changed.append(file.as_posix())
     return changed
+
+
+def turn(root: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold what only one run at a time may do: writing to git."""
+    return fsio.lock(root / MUTEX, what="mlops run", wait=TURN)
+
+
+def uncommitted(git: Git, found: Prospect) -> list[str]:
+    """Return what git does not have yet of what this run may commit: metrics files, and locks of
+    its own steps, not of those that another run may be at."""
+    metrics = [path for item in found.plan.items for path in item.step.metrics]
+    mine = {path_of(item.step.name) for item in found.plan.items}
+    others = {path_of(name) for name in found.graph.steps} - mine
+    dirty = git.dirty([FOLDER, *metrics])
+    if f"{FOLDER}/" in dirty:  # git knows no file of it yet
+        dirty += [f"{FOLDER}/{name}" for name in os.listdir(git.root / FOLDER)]
+    return [path for path in dirty if path not in others and not path.endswith("/")]
 
 
 def commit(git: Git, run_id: str, deeds: Deeds, paths: Sequence[str]) -> str | None:

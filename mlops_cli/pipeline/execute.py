@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli import fsio
 from mlops_cli.errors import MlopsError, NotFound
-from mlops_cli.pipeline import marker
+from mlops_cli.pipeline import conclude, marker
 from mlops_cli.pipeline.graph import Graph
-from mlops_cli.pipeline.lock import FOLDER, path_of
 from mlops_cli.pipeline.marker import Standing
 from mlops_cli.pipeline.parts import RunParts
 from mlops_cli.pipeline.plan import Item
@@ -21,14 +19,12 @@ from mlops_cli.pipeline.prospect import Prospect, prospect, refuse_before
 from mlops_cli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from mlops_cli.pipeline.beginning import Beginning
     from mlops_cli.pipeline.model import Pipeline
     from mlops_cli.pipeline.runner import Clock
-    from mlops_cli.pipeline.session import Session
 
 __all__ = ["Prospect", "RunParts", "RunResult", "default_jobs", "prospect", "run"]
 
-MUTEX = ".mlops/run.lock"  # held for the moments in which a run writes to git
-TURN = 600.0  # seconds to wait for it
 AGAIN = 50  # looks at a workspace that another run changes meanwhile
 
 
@@ -105,7 +101,11 @@ def run(
         return RunResult("", look(standing).plan.items)
     with interruptible():
         found = None if standing.dead else look(standing)
-        if found and not found.plan.stale and not (commit and _uncommitted(parts, found)):
+        if (
+            found
+            and not found.plan.stale
+            and not (commit and conclude.uncommitted(parts.git, found))
+        ):
             return RunResult("", found.plan.items)
         return _run(parts, found, look, standing, manner, began, now=now, progress=progress)
 
@@ -123,7 +123,9 @@ def _run(
 ) -> RunResult:
     """Put right what a killed run left, carry out the plan, and write down what was done."""
     from mlops_cli.ledger.append import open_ledger
-    from mlops_cli.pipeline import conclude, ready
+    from mlops_cli.pipeline import ready
+    from mlops_cli.pipeline.beginning import Beginning
+    from mlops_cli.pipeline.crew import Crew
     from mlops_cli.pipeline.holding import Holder
     from mlops_cli.pipeline.recover import put_all_right
     from mlops_cli.pipeline.results import Results
@@ -148,39 +150,38 @@ def _run(
     if stale := [item.step for item in found.plan.stale]:
         refuse_before(parts, found, commit=manner.commit)
         refuse_more(stale, there)
-        with _turn(parts):
+        with conclude.turn(parts.root):
             ignored = conclude.ignore_outputs(parts.git, parts.root, stale)
     results = Results(parts.root, Sight(parts, found, began), settling, teller, progress)
     seconds = ready.read_pace(parts.root) if stale else {}
     slots = Slots(parts.root, there)
-    session = Session(
-        parts, found, now, progress, results, slots, holder, seconds, manner.sandbox, manner.warm
-    )
+    beginning = Beginning(parts, found, now, progress, results, slots, holder, boxed=manner.sandbox)
+    session = Session(beginning, Crew(parts, now, manner.warm), progress, seconds)
     error: MlopsError | None = None
     revision: str | None = None
     try:
         error = session.carry_out(jobs=manner.jobs, keep_going=manner.keep_going)
     finally:
         settling.flush()
-        with _turn(parts):
+        with conclude.turn(parts.root):
             ledger.flush()
             if manner.commit:
-                paths = [*_uncommitted(parts, found), *ignored]
+                paths = [*conclude.uncommitted(parts.git, found), *ignored]
                 revision = conclude.commit(parts.git, teller.run_id, results.deeds, paths)
             ready.write_pace(parts.root, results.deeds.ran)
         holder.close()
     if error is not None:
         error.details.setdefault("run", teller.run_id)
         raise error
-    return _result(session, revision)
+    return _result(beginning, revision)
 
 
-def _result(session: Session, revision: str | None) -> RunResult:
-    results = session.results
+def _result(beginning: Beginning, revision: str | None) -> RunResult:
+    results, planned = beginning.results, beginning.found.plan.items
     deeds = results.deeds
     return RunResult(
         results.teller.run_id,
-        tuple(session.items.get(item.step.name, item) for item in session.found.plan.items),
+        tuple(beginning.items.get(item.step.name, item) for item in planned),
         deeds.did,
         results.settling.digests,
         deeds.seconds,
@@ -202,23 +203,6 @@ def _look(look: Callable[[], Prospect], standing: Standing) -> Prospect:
 
 
 _NAMED = ("unknown-step", "missing-file")  # files of people, which no run takes away
-
-
-def _turn(parts: RunParts) -> contextlib.AbstractContextManager[None]:
-    """Hold what only one run at a time may do: writing to git."""
-    return fsio.lock(parts.root / MUTEX, what="mlops run", wait=TURN)
-
-
-def _uncommitted(parts: RunParts, found: Prospect) -> list[str]:
-    """Return what git does not have yet of what this run may commit: metrics files, and locks of
-    its own steps, not of those that another run may be at."""
-    metrics = [path for item in found.plan.items for path in item.step.metrics]
-    mine = {path_of(item.step.name) for item in found.plan.items}
-    others = {path_of(name) for name in found.graph.steps} - mine
-    dirty = parts.git.dirty([FOLDER, *metrics])
-    if f"{FOLDER}/" in dirty:  # git knows no file of it yet
-        dirty += [f"{FOLDER}/{name}" for name in os.listdir(parts.root / FOLDER)]
-    return [path for path in dirty if path not in others and not path.endswith("/")]
 
 
 @contextlib.contextmanager
