@@ -1,5 +1,6 @@
 """Any framework's code trains: functions that return estimators, commands that write files."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.serving.core import Core, Entry, Request, handle
+from mlops_cli.serving.metrics import Counters
+from mlops_cli.serving.model import open_model
+from mlops_cli.serving.router import Router, Variant
 from mlops_cli.training import encoder, golden, score
 from mlops_cli.training.evaluate import EvaluateStep
 from mlops_cli.training.train import TrainStep
@@ -159,6 +164,29 @@ def test_several_classes_get_a_probability_each(world, context):
     rows = np.array(predictions["probabilities"].to_pylist())
     assert rows.shape == (300, 3) and np.allclose(rows.sum(1), 1, atol=1e-4)
     assert np.mean(rows.argmax(1) == predictions["label"].to_numpy()) == metrics["accuracy"]
+    served(folder)
+
+
+def served(folder: Path) -> None:
+    """Ask a server of the model, in this process, for the probabilities of two rows."""
+    digest = "sha256:" + hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    model = open_model(folder, name="m", version=1, digest=digest, bundle="sha256:b")
+    logged: list[Entry] = []
+    router = Router("prod", "g1", "2013-01-01T00:00:00Z", Variant("champion", model))
+    core = Core(Counters(), logged.append, lambda: "id", lambda: 1_000_000, router=router)
+    row = {"origin": "JFK", "wind": 3.0, "hour": 4, "wet": True}
+
+    def ask(verb: str, path: str, body: object = None) -> dict[str, object]:
+        data = json.dumps(body).encode()
+        answer = handle(core, Request(verb, path, {}.get, data))
+        assert answer.status == 200, answer.body
+        return json.loads(answer.body)
+
+    said = ask("POST", "/predict", {"rows": [row, row]})["predictions"]
+    assert np.array(said).shape == (2, 3) and np.argmax(said[0]) == 1, "calm"
+    (output,) = ask("GET", "/v2/models/m")["outputs"]
+    assert output["shape"] == [-1, 3] and output["parameters"]["classes"][1] == "calm"
+    assert logged[0].score.shape == (2, 3)
 
 
 def test_a_number_is_predicted_as_a_number(world, context):
