@@ -23,6 +23,7 @@ from mlops_cli.vcs.repo import Git
 from mlops_cli.workspace import ignore, listing, part, track
 from mlops_cli.workspace.pointer import is_pointer
 from mlops_cli.workspace.tracked import Tracked
+from mlops_cli.workspace.words import WILD
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def expand(tracked: Sequence[Tracked], words: Sequence[str], shelf: Shelf) -> li
     found: dict[str, None] = {}
     for word in words:
         bare = word.removesuffix(".mlops") if is_pointer(word) else word
-        if not any(letter in bare for letter in track.WILD):
+        if not any(letter in bare for letter in WILD):
             found[bare] = None
             continue
         parts = bare.split("/")
