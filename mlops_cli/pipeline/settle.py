@@ -25,7 +25,7 @@ from mlops_cli.store.cache import BatchWriter, Cache
 from mlops_cli.store.statcache import StatCache
 
 TOGETHER = 1.0  # seconds of results that a crash may make run again
-MANY = 200  # results that wait for no second, as each holds a file open
+MANY = 100  # results that wait for no second, as each holds a file open
 
 
 @dataclass(slots=True)
