@@ -125,7 +125,8 @@ def _look(
     # not the payload's inputs: only the schema tells a flag from the 0 and 1 that a model takes
     rows = window.as_learnt(predlog.inputs(served.rows), learnt["inputs"])
     found = quality.quality(reference, rows) + drift.drift(reference, rows, monitor.drift)
-    label, score = window.labelled(parts.root, source, served.rows, at=at)
+    classes = learnt["outputs"][0].get("classes", ())
+    label, score = window.labelled(parts.root, source, served.rows, at=at, classes=classes)
     wanted = monitor.performance
     if wanted is None or len(label) < monitor.window.min_rows:
         return found, len(label), {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,11 +71,14 @@ def served(index: Index, cache: Cache, environment: str, start: datetime, end: d
     )
 
 
-def labelled(root: Path, source: Source, rows: pa.Table, *, at: datetime) -> tuple[Any, Any]:
+def labelled(
+    root: Path, source: Source, rows: pa.Table, *, at: datetime, classes: Sequence[Any] = ()
+) -> tuple[Any, Any]:
     """Return label and score, float64 [n], of those `rows` whose label was known by `at`.
 
-    A prediction finds its label by request id = key of the source (parts joined by "|"). Of
-    several predictions for one key the last one counts.
+    With `classes` a label is its position there, a score [n, classes]; a class that the model
+    does not know has none. A prediction finds its label by request id = key of the source (parts
+    joined by "|"). Of several predictions for one key the last one counts.
     """
     import numpy as np
     import pyarrow as pa
@@ -95,13 +98,11 @@ def labelled(root: Path, source: Source, rows: pa.Table, *, at: datetime) -> tup
         moment = pa.scalar(at, table.schema.field(known_at).type)
         keep = pc.and_(keep, pc.fill_null(pc.less_equal(table[known_at], moment), False))
     table = table.filter(keep)
-    truth = dict(
-        zip(
-            request_ids(source, table),
-            table[source.label.column].cast(pa.float64()).to_pylist(),
-            strict=True,
-        )
-    )
+    label = table[source.label.column]
+    if classes:
+        label = pc.index_in(label, pa.array(classes).cast(label.type))
+        table, label = table.filter(pc.is_valid(label)), label.drop_null()
+    truth = dict(zip(request_ids(source, table), label.cast(pa.float64()).to_pylist(), strict=True))
     scores = dict(zip(rows["request_id"].to_pylist(), rows["score"].to_pylist(), strict=True))
     both = [name for name in scores if name in truth]
     return (
