@@ -25,8 +25,8 @@ def plan(project: Project, words: Sequence[str], targets: Sequence[str]) -> Plan
     Raises UsageError ("unknown-param", "bad-value"), NotFound ("unknown-step").
     """
     ctx = context.current()
-    graph = open_graph(project.root, cache=project.cache.root / "parsed")
-    named = tuple(graph.name(word) for word in targets)
+    graph = open_graph(project.root, cache=project.cache.root / "parsed", now=ctx.now())
+    named = tuple(name for word in targets for name in graph.named(word))
     if acting := [name for name in named if graph.steps[name].action]:
         raise UsageError(
             f"{acting[0]} acts on the world, which an experiment must not",

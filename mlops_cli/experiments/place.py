@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_cli.progress import SILENT, Progress
+from mlops_cli.store.digest import Digest
 from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.scratch import scratch
 
@@ -68,6 +69,29 @@ def bring(
     link = str(there.settings.get("cache.link"))
     checkout.carry_out(plan, link=link, overwrite=True, progress=progress)  # type: ignore[arg-type]
     return [one.path for one in wanted]
+
+
+def bring_outputs(
+    project: Project, there: Project, steps: Collection[str], *, now: datetime, progress: Progress
+) -> None:
+    """Have what the locks say that `steps` made where a run in `there` restores it from."""
+    from mlops_cli.store.copying import copy
+    from mlops_cli.workspace.tracked import tracked
+
+    if steps:
+        wanted = [one for one in tracked(there.root, there.git) if one.step in steps]
+        fetch(project, wanted, now=now, progress=progress)
+        copy(project.cache, there.cache, [one.root for one in wanted])
+
+
+def patch(project: Project, there: Project, digest: str) -> None:
+    """Make in `there` the changes that nobody committed; the cache has them under `digest`."""
+    from mlops_cli.vcs.answer import failed
+
+    words = ("apply", "--binary", "--whitespace=nowarn", "-")
+    answer = there.git.call(*words, input=project.cache.read(Digest(digest)))
+    if answer.code != 0:
+        raise failed(words, answer)
 
 
 def fetch(

@@ -5,13 +5,13 @@ Nothing of it is remembered: it has a work tree and a cache of its own, and tell
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlops_cli.errors import MlopsError, NotFound
 from mlops_cli.experiments.judge import Judged, Verdict, detailed, judge
-from mlops_cli.experiments.place import bring, elsewhere, fetch
+from mlops_cli.experiments.place import bring, bring_outputs, elsewhere, patch
 from mlops_cli.experiments.recorded import Recorded
 from mlops_cli.ledger.record import Record
 from mlops_cli.pipeline import execute
@@ -62,6 +62,11 @@ class Aside:
 
     records: list[Record] = field(default_factory=list)
 
+    @property
+    def told(self) -> dict[str, Record]:
+        """The last record of each step."""
+        return {str(record["step"]): record for record in self.records}
+
     def spool(self, record: Record) -> Digest:
         self.records.append(record)
         return record.digest
@@ -89,21 +94,16 @@ def reproduce(
     """
     with elsewhere(project, wanted.commit, isolated=True) as there:
         if wanted.patch:
-            _patch(project, there, wanted.patch)
-        graph = _settled(open_graph(there.root, cache=project.cache.root / "parsed"))
-        _recall_parents(there, graph, wanted)
-        names = _steps(graph, wanted, only)
-        frozen = [name for name in names if graph.steps[name].frozen and name in wanted.steps]
-        bring(project, there, graph, names, now=now(), progress=progress)
-        _bring_frozen(project, there, frozen, now=now, progress=progress)
+            patch(project, there, wanted.patch)
+        began = now()
         aside = Aside()
         parts = replace(RunParts.of(there, environ), git=Unnamed(there.root), ledger=aside)
-        began = now()
-        try:
+
+        def run(graph: Graph, names: list[str]) -> None:
             execute.run(
                 parts,
                 graph,
-                [name for name in names if name not in frozen],
+                names,
                 now=now,
                 jobs=jobs,
                 force=True,
@@ -111,25 +111,61 @@ def reproduce(
                 commit=False,
                 progress=progress,
             )
-        except MlopsError:
-            if not any(record["status"] == "failed" for record in aside.records):
-                raise
-        told = {str(record["step"]): record for record in aside.records}
+
+        graph, names = _run_all(project, there, wanted, only, aside, run, now, progress)
+        told = aside.told
         done = [name for name, record in told.items() if record["status"] == "done"]
         made = locks.read_locks(there.root, done)
         steps: dict[str, Judged] = {}
         for name in names:
-            if name in wanted.steps and name not in frozen:
+            if expected := wanted.steps.get(name):
                 steps[name] = judge(
-                    graph,
-                    graph.steps[name],
-                    wanted.steps[name],
-                    made.get(name),
-                    told.get(name),
-                    steps,
+                    graph, graph.steps[name], expected, made.get(name), told.get(name), steps
                 )
         judged = tuple(detailed(one, there.cache) for one in steps.values())
-        return Reproduction(wanted, judged, tuple(frozen), (now() - began).total_seconds())
+        frozen = tuple(_frozen(graph, wanted, only))
+        return Reproduction(wanted, judged, frozen, (now() - began).total_seconds())
+
+
+def _run_all(
+    project: Project,
+    there: Project,
+    wanted: Recorded,
+    only: Sequence[str],
+    aside: Aside,
+    run: Callable[[Graph, list[str]], None],
+    now: Clock,
+    progress: Progress,
+) -> tuple[Graph, list[str]]:
+    """Run until nothing is left: what steps make may say that there are more of them.
+
+    Returns the graph as it was in the end, and the steps that are to be judged.
+    """
+    heard, failed = -1, False
+    while True:
+        graph = _settled(open_graph(there.root, cache=project.cache.root / "parsed", now=now()))
+        _recall_parents(there, graph, wanted)
+        frozen = _frozen(graph, wanted, only)
+        every = _steps(graph, wanted, only)
+        names = [name for name in every if name not in frozen]
+        left = [name for name in names if name not in aside.told]
+        if not left or failed or heard == len(aside.told):
+            return graph, names
+        heard = len(aside.told)
+        bring(project, there, graph, every, now=now(), progress=progress)
+        bring_outputs(project, there, frozen, now=now(), progress=progress)
+        try:
+            run(graph, left)
+        except MlopsError:
+            failed = any(record["status"] == "failed" for record in aside.records)
+            if not failed:
+                raise
+
+
+def _frozen(graph: Graph, wanted: Recorded, only: Sequence[str]) -> list[str]:
+    """Return the steps whose outputs are taken as they were recorded."""
+    names = _steps(graph, wanted, only)
+    return [name for name in names if graph.steps[name].frozen and name in wanted.steps]
 
 
 def _settled(graph: Graph) -> Graph:
@@ -163,25 +199,3 @@ def _steps(graph: Graph, wanted: Recorded, only: Sequence[str]) -> list[str]:
             hint=f"git show {wanted.commit[:12]}:pipeline.yaml",
         )
     return names
-
-
-def _patch(project: Project, there: Project, digest: str) -> None:
-    from mlops_cli.vcs.answer import failed
-
-    words = ("apply", "--binary", "--whitespace=nowarn", "-")
-    answer = there.git.call(*words, input=project.cache.read(Digest(digest)))
-    if answer.code != 0:
-        raise failed(words, answer)
-
-
-def _bring_frozen(
-    project: Project, there: Project, frozen: Sequence[str], *, now: Clock, progress: Progress
-) -> None:
-    """Have the outputs of frozen steps where a run restores them from."""
-    from mlops_cli.store.copying import copy
-    from mlops_cli.workspace.tracked import tracked
-
-    if frozen:
-        wanted = [one for one in tracked(there.root, there.git) if one.step in frozen]
-        fetch(project, wanted, now=now(), progress=progress)
-        copy(project.cache, there.cache, [one.root for one in wanted])

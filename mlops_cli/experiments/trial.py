@@ -97,7 +97,7 @@ def carry_out(
     Raises what keeps steps from being run at all.
     """
     with elsewhere(project, commit) as there:
-        graph = open_graph(there.root, cache=project.cache.root / "parsed")
+        graph = open_graph(there.root, cache=project.cache.root / "parsed", now=now())
         names = _names(graph, targets)
         bring(project, there, graph, names, now=now(), progress=progress)
         ledger = Marked(open_ledger(project.git), experiment)

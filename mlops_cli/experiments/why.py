@@ -63,16 +63,26 @@ def of_environments(
     old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> list[Difference]:
     """Return what differs between what two records tell of environment and machine."""
-    before, after = _flat(old or {}), _flat(new or {})
+    before, after = _told(old), _told(new)
     return [
         Difference(
             "hardware" if name.partition(".")[0] in _MACHINE else "environment",
-            name.removeprefix("packages."),
-            f"{name.removeprefix('packages.')} {_shown(before, name)} → {_shown(after, name)}",
+            name,
+            f"{name} {_shown(before, name)} → {_shown(after, name)}",
         )
         for name in dict.fromkeys([*before, *after])
         if name != "digest" and before.get(name) != after.get(name)
     ]
+
+
+def _told(environment: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a record tells by name; of a library that was installed and loaded, one."""
+    found = _flat(environment or {})
+    return {
+        name.removeprefix("loaded.").removeprefix("packages."): value
+        for name, value in found.items()
+        if not name.startswith("loaded.") or f"packages.{name[7:]}" not in found
+    }
 
 
 def locked(git: Git, record: Record) -> locks.Lock | None:
