@@ -57,7 +57,7 @@ def predict_file(model: Model, source: Path, to: Path, *, progress: Progress = S
                 outputs = predict(model, table)
                 answered = table
                 for name in names:
-                    answered = answered.append_column(name, pa.array(outputs[name]))
+                    answered = answered.append_column(name, _output(outputs[name]))
                 if writer is None:
                     writer = pq.ParquetWriter(
                         temporary,
@@ -150,6 +150,15 @@ def _tables(source: Path) -> Iterator[Any]:
             code="not-parquet",
             hint="write it with pyarrow, pandas or DuckDB",
         ) from exc
+
+
+def _output(array: Array) -> Any:
+    """Return an output [rows] as a column, one of [rows, k] as a column of lists."""
+    import pyarrow as pa
+
+    if array.ndim == 1:
+        return pa.array(array)
+    return pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), array.shape[1])
 
 
 def _check_output(table: Any, names: tuple[str, ...], source: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.serving.batch import predict_file
 from mlops_cli.serving.core import Core, Entry, Request, handle
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.model import open_model
@@ -187,6 +188,9 @@ def served(folder: Path) -> None:
     (output,) = ask("GET", "/v2/models/m")["outputs"]
     assert output["shape"] == [-1, 3] and output["parameters"]["classes"][1] == "calm"
     assert logged[0].score.shape == (2, 3)
+    source, to = folder.parent / "dataset/test.parquet", folder / "answers.parquet"
+    assert predict_file(model, source, to).rows == 300
+    assert len(pq.read_table(to)["probabilities"][0]) == 3
 
 
 def test_a_number_is_predicted_as_a_number(world, context):
