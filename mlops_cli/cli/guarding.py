@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # data that is not here, or was not brought here, says nothing about what is committed
 HARMLESS = ("output-missing", "output-changed", "always", "upstream-stale")
-LOCK_FILES = (".lock", ".txt", ".toml")  # what env.lock may name
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,9 @@ def _touches(changed: Iterable[str], item: Item, found: Prospect) -> bool:
     names |= {ref.partition(":")[0] for ref in step.params}
     names |= set(found.world.code.get(step.name, {}))
     if any(one.code == "environment-changed" for one in item.because):
-        names |= {path for path in changed if path.endswith(LOCK_FILES)}
+        from mlops_cli.pipeline.environment import lock_of
+
+        names.add(lock_of(step.environment or found.graph.env) or "")
     return any(
         path in names
         or path.removesuffix(".mlops") in names

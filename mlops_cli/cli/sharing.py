@@ -14,20 +14,24 @@ if TYPE_CHECKING:
     from mlops_cli.store.remotes.remote import Remote
 
 
-def parts(ctx: Context, project: Project, *, pull: bool = False) -> RunParts:
+def parts(
+    ctx: Context, project: Project, *, pull: bool = False, offline: bool = False
+) -> RunParts:
     """Return the parts of a run that asks the remote for results: with `pull`, or where the
-    setting run.remote_cache says so. Nothing is opened before a key is unknown here."""
+    setting run.remote_cache says so, and never `offline`. Nothing is opened before a key is
+    unknown here."""
     made: list[Elsewhere] = []
 
     def elsewhere() -> Elsewhere:
         if not made:
-            made.append(_elsewhere(ctx, project, pull=pull))
+            asks = pull or bool(ctx.settings.get("run.remote_cache"))
+            made.append(_elsewhere(ctx, project, asks=asks and not offline))
         return made[0]
 
     return replace(RunParts.of(project, ctx.environment), elsewhere=elsewhere)
 
 
-def _elsewhere(ctx: Context, project: Project, *, pull: bool) -> Elsewhere:
+def _elsewhere(ctx: Context, project: Project, *, asks: bool) -> Elsewhere:
     from mlops_cli.pipeline.admission import Admission
     from mlops_cli.pipeline.elsewhere import Elsewhere
 
@@ -40,7 +44,7 @@ def _elsewhere(ctx: Context, project: Project, *, pull: bool) -> Elsewhere:
 
     return Elsewhere(
         project.cache,
-        remote if pull or settings.get("run.remote_cache") else None,
+        remote if asks else None,
         Admission(
             project.git,
             settings.get("trust.runs"),

@@ -235,3 +235,32 @@ def test_an_environment_that_means_nothing_is_refused_where_it_stands(
     result = mlops("run", "--json")
     assert (result.code, result.error["code"]) == (10, code)
     assert result.error["message"].startswith(f"pipeline.yaml:{place}: ")
+
+
+def test_a_kind_of_mlops_says_what_its_environment_lacks(project: Path, mlops: Any) -> None:
+    (project / "days.csv").write_text("day,rain\n1,2\n")
+    (project / "pipeline.yaml").write_text(
+        "version: 1\nproject: {name: p}\nenv: {kind: venv, lock: tiny.txt}\n"
+        "data: {days: {path: days.csv}}\n"
+    )
+    result = mlops("run", "--json")
+    assert (result.code, result.error["code"]) == (60, "environment-lacks-mlops")
+    assert "tiny.txt does not bring mlops-cli" in result.error["message"]
+
+
+def test_a_commit_of_a_changed_lock_is_blocked_while_its_step_is_stale(
+    project: Path, mlops: Any, git: Any
+) -> None:
+    text = PIPELINE.partition("  greet")[0] + "  plain" + PIPELINE.partition("  plain")[2]
+    (project / "pipeline.yaml").write_text(text + "    environment: {lock: conda-lock.yml}\n")
+    (project / "conda-lock.yml").write_text("package: [{name: tiny, version: '1'}]\n")
+    git("add", "-A")
+    git("commit", "-qm", "conda")
+    mlops("run", code=0)
+    (project / "conda-lock.yml").write_text("package: [{name: tiny, version: '2'}]\n")
+    (project / "other").write_text("")
+    git("add", "other")
+    assert mlops("hooks", "run", "pre-commit").code == 0
+    git("add", "conda-lock.yml")
+    blocked = mlops("hooks", "run", "pre-commit", code=1)
+    assert "the lock file of the environment changed" in blocked.stdout + blocked.stderr

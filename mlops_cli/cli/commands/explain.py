@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, sharing
 from mlops_cli.cli.render import text
 from mlops_cli.experiments.why import part_of
 from mlops_cli.pipeline import params
 from mlops_cli.pipeline.contrast import Contrast, contrast
 from mlops_cli.pipeline.detail import detailed
 from mlops_cli.pipeline.graph import open_graph
-from mlops_cli.pipeline.parts import RunParts
 from mlops_cli.pipeline.prospect import Prospect, prospect
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def command(
     """
     ctx = context.current()
     project = ctx.project()
-    parts = RunParts.of(project, ctx.environment)
+    parts = sharing.parts(ctx, project, offline=True)
     graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     name = graph.name(step)
     found = prospect(parts, graph, [name])
