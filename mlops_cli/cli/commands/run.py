@@ -34,6 +34,12 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Only say what would be done.")
     ] = False,
+    only: Annotated[
+        bool, typer.Option("--only", help="Run nothing but these; what comes before must stand.")
+    ] = False,
+    cached: Annotated[
+        bool, typer.Option("--cached", help="Run nothing: all must stand or be in the run cache.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("-f", "--force", help="Run them though nothing changed.")
     ] = False,
@@ -72,7 +78,7 @@ def command(
     if changes:
         from mlops_cli.cli import experimenting
 
-        if dry_run or force or no_commit:
+        if dry_run or force or no_commit or only or cached:
             raise UsageError(
                 "an experiment with -S takes steps and -j, nothing else",
                 code="bad-options",
@@ -83,6 +89,16 @@ def command(
     parts = sharing.parts(ctx, project, pull=pull)
     graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     named = [name for word in targets or () for name in graph.named(word)]
+    if only or cached:
+        from mlops_cli.pipeline.only import only as narrow
+
+        if (only and (cached or not named)) or (cached and force):
+            raise UsageError(
+                "--only takes the names of steps, --cached runs none",
+                code="bad-options",
+                hint="mlops run train.delay --only",
+            )
+        graph = narrow(parts, graph, named or None, run=named if only else (), refresh=refresh)
     result = execute.run(
         parts,
         graph,
