@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from mlops_cli import fsio, live
-from mlops_cli.errors import ConfigError, MlopsError
+from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline import (
     checkpoint,
     goal,
@@ -24,59 +21,14 @@ from mlops_cli.pipeline import (
     verdict,
     worker,
 )
-from mlops_cli.pipeline.holding import Held
-from mlops_cli.pipeline.marker import Marker
+from mlops_cli.pipeline.errand import Done, Order
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
-from mlops_cli.pipeline.process import TAIL, Ended, Groups
-from mlops_cli.pipeline.room import Room, enter, not_made, prepare, refuse_without_mlops
+from mlops_cli.pipeline.process import Ended, Groups
+from mlops_cli.pipeline.room import enter, not_made, prepare, refuse_without_mlops
 from mlops_cli.pipeline.runner import Outcome
-from mlops_cli.pipeline.step import Step
 
 LONG = 0.5  # seconds of a step beside which a look at all processes costs nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to do, and where; everything an attempt may look at. `tail` is filled as it goes."""
-
-    step: Step
-    marker: Marker
-    parts: Mapping[str, Any]  # of its key
-    held: Held
-    root: Path
-    log: Path
-    params: Mapping[str, Any]
-    environ: Mapping[str, str]
-    python: str  # the interpreter
-    boxed: bool = False  # whether a command runs in a sandbox
-    room: Room | None = None  # the environment, where the step has one of its own
-    tried: int = 0  # attempts before this one in the same run
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
-
-    @property
-    def log_name(self) -> str:
-        """Where the log is, relative to the project."""
-        return str(self.log.relative_to(self.root))
-
-    @property
-    def live(self) -> Path:
-        """The folder into which the step logs figures while it runs."""
-        return self.log.with_suffix(".live")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How it went; with an `error` the former outputs are back in their places."""
-
-    order: Order
-    seconds: float
-    outcome: Outcome = field(default_factory=Outcome)
-    error: MlopsError | None = None
-    killed: bool = False
-    failure: tuple[str, ...] = ()  # its classes, as `retries: on:` names them
-    left: tuple[str, ...] = ()  # processes that outlived the step and were ended
-    beside: tuple[str, ...] = ()  # what it touched in a sandbox that it did not declare
 
 
 def attempt(order: Order, groups: Groups, clock: Callable[[], datetime]) -> Done:
@@ -202,6 +154,7 @@ def _domain(
         outs=scratch,
         params=params,
         seed=seed if isinstance(seed, int) else 0,
+        parts=order.parts,
     )
     python = order.room.python if order.room else order.python
     words = [python, "-m", "mlops_cli.pipeline.worker", str(request), str(answer)]
@@ -255,20 +208,3 @@ def _run(
         names = (f"{one.words} (pid {one.pid})" for one in left)
         ended = replace(ended, left=(*ended.left, *names))
     return ended
-
-
-def inherited(environ: Mapping[str, str], python: str) -> dict[str, str]:
-    """Return what commands inherit; their `python` is the one whose version is in keys."""
-    path = os.pathsep.join([str(Path(python).parent), environ.get("PATH", os.defpath)])
-    return {"PYTHONUNBUFFERED": "1", **environ, "PATH": path}
-
-
-def check_params(step: Step, params: Mapping[str, Any]) -> None:
-    """Raise ConfigError when a command names a param that is no single value."""
-    for line in step.cmd:
-        try:
-            interpolate.interpolate(line, params)
-        except ConfigError as error:
-            raise ConfigError(
-                f"step {step.name}: {error.message}", code=error.code, hint=error.hint
-            ) from error

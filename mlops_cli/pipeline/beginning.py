@@ -11,7 +11,7 @@ from mlops_cli import fsio
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline import marker, outs
-from mlops_cli.pipeline.attempt import Order, check_params, inherited
+from mlops_cli.pipeline.errand import Order, check_params, inherited
 from mlops_cli.pipeline.holding import Held, Holder, live
 from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.plan import Item

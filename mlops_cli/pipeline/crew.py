@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_cli.errors import MlopsError, OutsideWorld
 from mlops_cli.pipeline import marker
-from mlops_cli.pipeline.attempt import Done, Order, attempt, inherited
+from mlops_cli.pipeline.errand import Done, Order, inherited
 from mlops_cli.pipeline.process import Groups
 from mlops_cli.pipeline.runner import Clock
 
@@ -73,6 +73,8 @@ class Crew:
 
     def _work(self) -> None:
         """Attempt one step after another: whatever happens, each order has one answer."""
+        from mlops_cli.pipeline.attempt import attempt  # a run that only restores needs none of it
+
         while (order := self._orders.get()) is not None:
             try:
                 self._done.put(attempt(order, self._groups, self.now))

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from mlops_cli import live
 from mlops_cli.errors import MlopsError, StateRefused
 from mlops_cli.pipeline import goal, marker, outs, retry
-from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.conclude import Deeds, shown
+from mlops_cli.pipeline.errand import Done
 from mlops_cli.pipeline.holding import Held
 from mlops_cli.pipeline.lock import Lock
 from mlops_cli.pipeline.plan import Item

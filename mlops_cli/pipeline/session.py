@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline import leftover, process, ready
-from mlops_cli.pipeline.attempt import Done
 from mlops_cli.pipeline.beginning import Beginning, Begun
 from mlops_cli.pipeline.crew import Crew
+from mlops_cli.pipeline.errand import Done
 from mlops_cli.pipeline.plan import Item
 from mlops_cli.progress import Progress, Task, Working
 
