@@ -49,16 +49,16 @@ def command(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask servers again about URLs that steps read.")
     ] = False,
+    partition: Annotated[
+        str | None,
+        typer.Option("--partition", help="Only these partitions: A, A..B, A.., ..B."),
+    ] = None,
     pull: Annotated[
         bool, typer.Option("--pull", help="Take from the remote what other clones have run.")
     ] = False,
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
-    partition: Annotated[
-        str | None,
-        typer.Option("--partition", help="Only these partitions: A, A..B, A.., ..B."),
-    ] = None,
     no_store: Annotated[
         bool, typer.Option("--no-store", help="Leave outputs in the workspace, out of the cache.")
     ] = False,
@@ -78,7 +78,8 @@ def command(
     if changes:
         from mlops_cli.cli import experimenting
 
-        if dry_run or force or no_commit or only or cached:
+        others = (dry_run, only, cached, force, keep_going, refresh, partition, pull, no_commit)
+        if any((*others, no_store, sandbox)):
             raise UsageError(
                 "an experiment with -S takes steps and -j, nothing else",
                 code="bad-options",
@@ -89,6 +90,9 @@ def command(
     parts = sharing.parts(ctx, project, pull=pull)
     graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     named = [name for word in targets or () for name in graph.named(word)]
+    if partition:
+        every = [name for name, step in graph.steps.items() if step.partition]
+        named = graph.partitions(named or every, partition)
     if only or cached:
         from mlops_cli.pipeline.only import only as narrow
 
@@ -105,9 +109,6 @@ def command(
         named or None,
         now=ctx.now,
         jobs=jobs or int(ctx.settings.get("run.jobs")) or execute.default_jobs(),
-    if partition:
-        every = [name for name, step in graph.steps.items() if step.partition]
-        named = graph.partitions(named or every, partition)
         dry_run=dry_run,
         force=force,
         keep_going=keep_going,
