@@ -132,6 +132,8 @@ SETTINGS: tuple[Setting, ...] = (
         "modules imported once for all Python steps, which then start at once: torch, pandas",
     ),
     Setting("run.mem", "size", None, "how much memory steps may ask for; as there is: 64GB"),
+    Setting("compile.image", "string", None, "the image, with git and mlops, of compiled tasks"),
+    Setting("compile.repository", "string", None, "the URL that compiled tasks clone"),
 )
 
 

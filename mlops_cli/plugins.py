@@ -8,6 +8,7 @@ from typing import Any
 from mlops_cli.errors import NotFound
 
 STEPS: dict[str, str] = {
+    "map": "mlops_cli.pipeline.mapped:MapStep",
     "validate": "mlops_cli.features.contract:ValidateStep",
     "feature": "mlops_cli.features.materialize:FeatureStep",
     "dataset": "mlops_cli.features.dataset:DatasetStep",
@@ -25,6 +26,12 @@ METRICS: dict[str, str] = {
 }
 TARGETS: dict[str, str] = {"local": "mlops_cli.serving.targets.local:LocalTarget"}
 ONLINE_STORES: dict[str, str] = {"sqlite": "mlops_cli.features.sqlite:SqliteStore"}
+EXPORTERS: dict[str, str] = {
+    "airflow": "mlops_cli.integrations.airflow:AirflowExporter",
+    "argo": "mlops_cli.integrations.argo:ArgoExporter",
+    "github": "mlops_cli.integrations.github:GithubExporter",
+    "kfp": "mlops_cli.integrations.kfp:KfpExporter",
+}
 ACTIONS: dict[str, str] = {
     "register": "mlops_cli.training.action:register",
     "deploy": "mlops_cli.serving.action:deploy",
@@ -36,6 +43,7 @@ TABLES: dict[str, dict[str, str]] = {
     "mlops.metrics": METRICS,
     "mlops.targets": TARGETS,
     "mlops.online_stores": ONLINE_STORES,
+    "mlops.exporters": EXPORTERS,
 }
 
 

@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "dag": _at("dag", "pipeline", "Draw the graph of steps"),
     "tick": _at("tick", "pipeline", "Run what is due: by the clock, new data, drift, push"),
     "schedule": _at("schedule", "pipeline", "Let cron or systemd call mlops tick"),
+    "compile": _at("compile", "pipeline", "Write files for Airflow, Kubeflow, Argo, GitHub"),
     "explain": _at("explain", "pipeline", "Say what a step depends on and why it is stale"),
     "reproduce": _at("reproduce", "pipeline", "Run again from a commit; is it the same?"),
     "feature": _at("feature", "features", "Validate, profile, build and read features"),
