@@ -42,7 +42,6 @@ def predict_file(model: Model, source: Path, to: Path, *, progress: Progress = S
 
     The model stands in the metadata of the file `to`, which appears whole or not at all.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = tuple(column.name for column in model.schema.outputs)

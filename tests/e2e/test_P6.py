@@ -93,3 +93,11 @@ def test_an_incremental_training_goes_on_from_production_with_the_new_rows(empty
 def test_without_a_parent_nothing_is_incremental(trained_project: Any) -> None:
     refused = trained_project.here("train", "--incremental", code=10)
     assert refused["code"] == "no-parent" and "warm_start" in refused["hint"]
+
+
+def test_a_smaller_model_this_once_is_another_training(trained_project: Any) -> None:
+    assert trained_project.here("train", "--quantize", "int4", code=2)["code"] == "wrong-value"
+    plan = trained_project.here("train", "--quantize", "int8", "--dry-run")["steps"]
+    stale = {step["step"]: step["because"] for step in plan if step["action"] != "skip"}
+    assert list(stale) == ["train.storm", "evaluate.storm"]
+    assert "quantize" in stale["train.storm"][0]["sentence"]

@@ -11,7 +11,8 @@ import pytest
 from mlops_cli.errors import IntegrityError, StepFailed
 from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
-from mlops_cli.training import compress, score, weights
+from mlops_cli.training import compress, parent, score, weights
+from mlops_cli.training.parent import ParentStep
 from mlops_cli.training.train import TrainStep
 
 WARM = "    network = Net(encoder)\n    run.warm(network)\n"
@@ -92,6 +93,25 @@ def test_a_warm_start_begins_where_its_parent_ended_and_learns_what_is_new(world
     with pytest.raises(StepFailed) as caught:
         trains(context, warm_start="previous")
     assert caught.value.code == "columns-changed"
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "why"),
+    [
+        ("previous", "the previous model of train.storm kept no weights"),
+        ("production", "there is no production model yet"),
+    ],
+)
+def test_where_there_is_nothing_to_go_on_from_a_training_starts_cold(
+    trained: Path, warm_start: str, why: str
+) -> None:
+    config = {"name": "storm", "warm_start": warm_start, "models": ["storm"]}
+    step = Step(
+        "parent.storm", "parent", ("out/storm/dataset",), ("out/storm/parent",), config=config
+    )
+    out = trained / "out/storm/parent"
+    told = ParentStep().run(step, RunContext(trained, {"out/storm/parent": out}))
+    assert told.facts == {"model": None, "why": why} and parent.read(out) is None
 
 
 def test_eight_bits_make_a_model_smaller_and_the_change_is_recorded(world, context):
