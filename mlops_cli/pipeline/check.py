@@ -91,6 +91,8 @@ def _paths(pipeline: Pipeline, at: Where, root: Path) -> None:
                 project_path(file, at("features", name, key), root)
     for name, step in pipeline.steps.items():
         project_path(step.wdir, at("steps", name, "wdir"), root)
+        if step.map_:
+            project_path(step.map_, at("steps", name, "map"), root)
         for key in ("deps", "outs", "metrics", "plots"):
             for n, path in enumerate(map(path_of, getattr(step, key))):
                 if key != "deps" or not deps.by_name(pipeline, path):

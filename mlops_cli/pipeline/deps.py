@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline.document import Place, refuse
+from mlops_cli.pipeline.mapped import folder
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known, near_miss
 from mlops_cli.pipeline.outs import paths
@@ -57,9 +58,11 @@ def check(pipeline: Pipeline, at: Where) -> None:
 def _made(pipeline: Pipeline, name: str) -> list[str]:
     """Return what a step makes, or all the steps that one entry with `for` stands for."""
     steps = [one for step, one in pipeline.steps.items() if name in (step, step.partition("@")[0])]
-    return [
-        path for one in steps for path in (*paths(one.outs), *paths(one.metrics), *paths(one.plots))
-    ]
+    found: list[str] = []
+    for one in steps:
+        made = [*paths(one.outs), *paths(one.metrics), *paths(one.plots)]
+        found += map(folder, made) if one.map_ else made
+    return found
 
 
 def _url(dep: str, place: Place) -> None:

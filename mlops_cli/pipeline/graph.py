@@ -275,6 +275,7 @@ def _revision() -> str:
             "nodes.py",
             "partitions.py",
             "goal.py",
+            "mapped.py",
         ),
     )
     return " ".join(str((here / file).stat().st_mtime_ns) for file in files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_cli.pipeline import deps as deps_of
+from mlops_cli.pipeline import mapped
 from mlops_cli.pipeline.interpolate import references
 from mlops_cli.pipeline.model import FeatureView, Pipeline, Source, StepDef, Train, to_plain
 from mlops_cli.pipeline.outs import keeping, paths
@@ -127,9 +128,14 @@ def _command(pipeline: Pipeline, name: str, definition: StepDef) -> Step:
     metrics, plots = paths(definition.metrics), paths(definition.plots)
     outs += [path for path in (*metrics, *plots) if not any(under(path, out) for out in outs)]
     mentioned = [ref for line in cmd for ref in references(line)]
+    config: dict[str, Any] = {}
+    if definition.map_:
+        deps, config = [definition.map_, *deps], {"map": definition.map_, "out": outs[0]}
+        outs = [mapped.folder(outs[0])]
     return Step(
         name,
-        "command",
+        "map" if definition.map_ else "command",
+        config=config,
         deps=tuple(dict.fromkeys(deps)),
         outs=tuple(dict.fromkeys(outs)),
         params=tuple(dict.fromkeys([*definition.params, *mentioned])),

@@ -23,8 +23,7 @@ WORDS = {"for": "item", "partitions": "partition"}  # and how a text names what 
 
 def unrolled(top: Node, root: Path, reads: list[str], span: Span) -> Node:
     """Return pipeline.yaml with a step for each item of each `for` and each partition; files
-    that were read for that
-    are added to `reads`.
+    that were read for that are added to `reads`.
 
     Raises ConfigError with the place of what is wrong.
     """

@@ -165,6 +165,7 @@ class StepDef:
     tolerance: Mapping[str, float] = field(default_factory=dict)  # metric → how far it may be off
     partitions: Partitions | None = None
     until: Until | None = None
+    map_: str | None = None  # a pattern: the command runs for each file that is new or changed
     for_: Any = None  # a list or mapping of lists: the entry stands for a step for each item
 
 
@@ -424,7 +425,14 @@ class Pipeline:
 
 
 # field of the model → the word in pipeline.yaml, where that word is taken in Python
-SPELLED = {"source": "from", "one_of": "in", "for_": "for", "with_": "with", "as_": "as"}
+SPELLED = {
+    "source": "from",
+    "one_of": "in",
+    "for_": "for",
+    "map_": "map",
+    "with_": "with",
+    "as_": "as",
+}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")

@@ -21,6 +21,7 @@ class RunContext:
     outs: Mapping[str, Path]  # declared out → the scratch path to write; the engine publishes it
     params: Mapping[str, Any] = field(default_factory=dict)  # the named part of the params file
     seed: int = 0
+    parts: Mapping[str, Any] = field(default_factory=dict)  # of the key of the step
     progress: Progress = SILENT
     live: Live = field(default_factory=lambda: Live(None))  # takes figures while the step runs
 

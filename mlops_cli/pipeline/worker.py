@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ STEADY = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 def write_request(
-    path: Path, step: Step, *, root: Path, outs: dict[str, Path], params: dict[str, Any], seed: int
+    path: Path,
+    step: Step,
+    *,
+    root: Path,
+    outs: dict[str, Path],
+    params: dict[str, Any],
+    seed: int,
+    parts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what a child needs to run `step`."""
     request = {
@@ -30,6 +38,7 @@ def write_request(
         "outs": {out: str(scratch) for out, scratch in outs.items()},
         "params": params,
         "seed": seed,
+        "parts": parts or {},
     }
     fsio.write_atomic(path, json.dumps(request), durable=False)
 
@@ -64,6 +73,7 @@ def main(arguments: list[str]) -> int:
         {out: Path(scratch) for out, scratch in request["outs"].items()},
         request["params"],
         request["seed"],
+        request["parts"],
         live=live.Live(os.environ.get(live.VARIABLE)),
     )
     try:
