@@ -20,6 +20,7 @@ from mlops_cli.training.evaluate import DEFAULTS, measure, slices
 from mlops_cli.training.parts import Parts
 
 PRODUCTION = "production"
+RECORDED = 20  # values of a slice that the record keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,21 @@ def remember(parts: Parts, found: list[Standing], *, now: datetime) -> list[str]
             alias=PRODUCTION,
             rows=each.rows,
             metric=each.test["metric"],
-            result={**each.test, "metrics": each.metrics, "slices": each.slices},
+            result={**each.test, "metrics": each.metrics, "slices": _largest(each.slices)},
             verdict="better" if each.test["difference"] > 0 else "not better",
         )
         for each in found
         if each.test is not None
     ]
     return [str(digest) for digest in parts.ledger.append(*kept)] if kept else []
+
+
+def _largest(slices: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Return of each column the values with most rows: a record stays small."""
+    return {
+        column: sorted(values, key=lambda one: -one["rows"])[:RECORDED]
+        for column, values in slices.items()
+    }
 
 
 def _standing(parts: Parts, pipeline: Pipeline, train: str, champion: Version) -> Standing | None:
