@@ -67,7 +67,10 @@ def _free(note: Note | None, state: State, due: Due, now: datetime) -> bool:
     if due.takes is not None and note.id == due.takes.id:
         return True
     holders = [one for some in state.claims.values() for one in some if one.id == note.id]
-    return not holders or not (holders[0].alive(now) or holders[0].id not in state.watched)
+    return not any(
+        one.status == "running" and (one.alive(now) or one.id not in state.watched)
+        for one in holders
+    )
 
 
 @dataclass(slots=True)

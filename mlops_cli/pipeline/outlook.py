@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mlops_cli.pipeline.claim import Claim
+from mlops_cli.pipeline.claim import Claim, Status
 from mlops_cli.pipeline.model import Limits, Trigger
 
 
@@ -39,6 +39,7 @@ class Spent:
     attempt: int
     time: datetime
     cpu_seconds: float = 0.0
+    status: Status = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,21 @@ class State:
         """Return the state after `claim` was made or changed."""
         others = [one for one in self.claims.get(claim.trigger, ()) if one.window != claim.window]
         return dataclasses.replace(self, claims={**self.claims, claim.trigger: (*others, claim)})
+
+    def with_claims(self, claims: Mapping[str, tuple[Claim, ...]]) -> State:
+        """Return the state with the claims as they stand now. One whose end is in the ledger has
+        ended, though its machine could not say so on the board."""
+        ended = {(one.trigger, one.window, one.attempt): one.status for one in self.spent}
+        told = {
+            name: tuple(
+                dataclasses.replace(one, status=ended[one.trigger, one.window, one.attempt])
+                if one.status == "running" and (one.trigger, one.window, one.attempt) in ended
+                else one
+                for one in some
+            )
+            for name, some in claims.items()
+        }
+        return dataclasses.replace(self, claims=told)
 
     def spending(self) -> list[Spent]:
         """Return what was spent, also where only the claim tells of it yet."""

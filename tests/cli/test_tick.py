@@ -279,6 +279,24 @@ def test_another_clone_sees_through_the_remote_what_was_run(
     assert "as last seen" in told.stderr
 
 
+def test_a_window_whose_end_could_not_be_told_is_not_run_again_here(
+    project: Any, mlops: Any, git: Any, tmp_path: Path
+) -> None:
+    root = project('  away: {cron: "0 3 * * *", run: away}\n')
+    text = (root / "pipeline.yaml").read_text()
+    away = '  away: {cmd: "echo away >> noted; mv ../bare ../gone", always: true}\ntriggers:'
+    (root / "pipeline.yaml").write_text(text.replace("triggers:", away))
+    git("commit", "-qam", "away")
+    git("clone", "-q", "--bare", str(root), str(tmp_path / "bare"))
+    git("remote", "add", "origin", str(tmp_path / "bare"))
+    assert mlops("tick", "--json", code=50).error["code"] == "git-failed"
+    (tmp_path / "gone").rename(tmp_path / "bare")
+    later = {"MLOPS_NOW": "2013-03-01T02:00:00Z"}
+    assert mlops("tick", "--json", env=later, code=0).data["ran"] == []
+    assert mlops("tick", "--json", env=later, code=0).data["windows"] == []
+    assert noted(root) == ["away"]
+
+
 def test_pull_brings_the_branch_forward_or_says_why_not(
     project: Any, mlops: Any, git: Any, tmp_path: Path
 ) -> None:

@@ -111,6 +111,20 @@ def test_what_failed_is_tried_again_as_often_as_it_says() -> None:
     assert windows(known.with_claim(again), day(5)) == []
 
 
+def test_a_claim_whose_end_is_in_the_ledger_has_ended() -> None:
+    """The machine ran the window, and the remote was gone when it wanted to say so."""
+    running = claimed("20260105T030000Z", day(5))
+    told = Spent("t", "20260105T030000Z", 1, day(5))
+    known = state(spent=(told,)).with_claims({"t": (running,)})
+    later = day(5) + timedelta(hours=2)
+    assert windows(known, later) == [] and against(known, later) == ""
+    assert "was run" in quiet(known, later)
+    failed = dataclasses.replace(told, status="failed")
+    again = dataclasses.replace(NIGHTLY, retries=1)
+    known = state(again, spent=(failed,)).with_claims({"t": (running,)})
+    assert windows(known, later) == ["20260105T030000Z"]
+
+
 # what restrains
 
 
