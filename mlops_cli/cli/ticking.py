@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_cli.cli import sharing
-from mlops_cli.cli.windows import Ran, Windows
+from mlops_cli.cli.ran import Ran
+from mlops_cli.cli.windows import Windows
 from mlops_cli.errors import OutsideWorld, StateRefused
 from mlops_cli.ledger.index import open_index
 from mlops_cli.pipeline import triggers

@@ -8,12 +8,12 @@ import hashlib
 import resource
 import signal
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.commands.run import act, machine
+from mlops_cli.cli.ran import Ran
 from mlops_cli.errors import MlopsError
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.record import Record, record, timestamp
@@ -29,19 +29,6 @@ from mlops_cli.vcs.claims import Board
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
     from mlops_cli.project import Project
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What became of a window that this machine took."""
-
-    due: Due
-    outcome: str  # done | failed
-    record: str
-    run: str | None
-    seconds: float
-    cpu_seconds: float
-    error: MlopsError | None = None
 
 
 @dataclass
@@ -206,30 +193,6 @@ class Windows:
             seen=dict(due.seen),
             **fields,
         )
-
-
-def first_error(ran: Sequence[Ran]) -> MlopsError | None:
-    """Return the error of the first window that failed, with what became of all."""
-    error = next((one.error for one in ran if one.error), None)
-    if error is not None:
-        error.details["windows"] = [as_json(one) for one in ran]
-    return error
-
-
-def as_json(ran: Ran) -> dict[str, Any]:
-    """Return what became of a window as plain values."""
-    return {
-        "trigger": ran.due.trigger,
-        "window": ran.due.window,
-        "runs": ran.due.run,
-        "because": list(ran.due.because),
-        "outcome": ran.outcome,
-        "record": ran.record,
-        "run": ran.run,
-        "seconds": round(ran.seconds, 3),
-        "cpu_seconds": round(ran.cpu_seconds, 3),
-        "error": ran.error.code if ran.error else None,
-    }
 
 
 def _stop() -> None:

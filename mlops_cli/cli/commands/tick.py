@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context, moments, ticking, windows
+from mlops_cli.cli import context, moments, ticking
+from mlops_cli.cli.ran import Ran, as_json, first_error
 from mlops_cli.cli.render import text
 from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
 from mlops_cli.pipeline import triggers
@@ -74,7 +75,7 @@ def command(
 
 def _act(ctx: context.Context, ticker: ticking.Ticker, now: datetime, *, trust_clock: bool) -> int:
     state = ticker.carry_out(now, trust_clock=trust_clock)
-    error = windows.first_error(ticker.ran)
+    error = first_error(ticker.ran)
     if error is not None:
         raise error
     data = _data(state, now, ticker.ran, dry_run=False)
@@ -105,13 +106,13 @@ def _replay(ctx: context.Context, state: State, start: datetime, end: datetime) 
     return ctx.show(data, "mlops.tick/1", human)
 
 
-def _data(state: State, now: datetime, ran: list[windows.Ran], *, dry_run: bool) -> dict[str, Any]:
+def _data(state: State, now: datetime, ran: list[Ran], *, dry_run: bool) -> dict[str, Any]:
     judged = triggers.judge(state, now)
     return {
         "at": _moment(now),
         "to": None,
         "dry_run": dry_run,
-        "ran": [windows.as_json(one) for one in ran],
+        "ran": [as_json(one) for one in ran],
         "windows": [_window(one) for each in judged for one in each.windows],
         "quiet": [
             {"trigger": each.trigger, "because": each.quiet} for each in judged if not each.windows
