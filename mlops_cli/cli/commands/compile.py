@@ -12,7 +12,8 @@ from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 from mlops_cli.integrations import compiled
-from mlops_cli.integrations.flow import Exporter, Plan, plan_of, retrains
+from mlops_cli.integrations.flow import Exporter, Plan
+from mlops_cli.integrations.plan import plan_of, retrains
 from mlops_cli.pipeline.graph import open_graph
 from mlops_cli.pipeline.load import load
 from mlops_cli.workspace.tracked import pointer_files
