@@ -97,8 +97,9 @@ def program(room: Room, path: str | None) -> str | None:
 
 
 def ready(room: Room) -> bool:
-    """Return whether the environment is there as a whole; a container always is."""
-    return room.folder is None or (room.folder / READY).exists()
+    """Return whether the environment is there as a whole; a container always is. The interpreter
+    in it is a link, and what it leads to may have been removed since."""
+    return room.folder is None or ((room.folder / READY).exists() and Path(room.python).exists())
 
 
 def prepare(room: Room, *, root: Path, environ: Mapping[str, str], do: Do) -> Ended | None:

@@ -114,15 +114,21 @@ def test_what_a_killed_process_left_half_made_is_never_used(tmp_path: Path) -> N
     asked: list[list[str]] = []
 
     def do(words: list[str], environ: Any) -> Ended:
-        assert not (tmp_path / "envs/abc/bin/python").exists()
+        if not asked:
+            assert not (tmp_path / "envs/abc").exists()
+            (tmp_path / "envs/abc/bin").mkdir(parents=True)
+            (tmp_path / "envs/abc/bin/python").symlink_to(tmp_path / "python3.11")
         asked.append(words)
         return Ended(0, 0.0, False)
 
+    (tmp_path / "python3.11").touch()
     assert not ready(here)
     assert prepare(here, root=tmp_path, environ={"PATH": ""}, do=do) is None
     assert ready(here) and len(asked) == 3
     prepare(here, root=tmp_path, environ={"PATH": ""}, do=do)
     assert len(asked) == 3, "it is made once"
+    (tmp_path / "python3.11").unlink()
+    assert not ready(here), "the interpreter that it was made with is gone"
 
 
 def test_a_lock_that_is_edited_while_its_environment_is_made_makes_none(tmp_path: Path) -> None:
@@ -144,6 +150,8 @@ def _prepare(folder: str, log: str) -> None:
     def do(words: list[str], environ: Any) -> Ended:
         with open(log, "a") as file:
             file.write("made\n")
+        Path(folder, "bin").mkdir(parents=True)
+        Path(folder, "bin/python").touch()
         return Ended(0, 0.0, False)
 
     here = Room("conda", Path(folder), "conda-lock.yml", None, sys.executable)

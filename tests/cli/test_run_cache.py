@@ -109,6 +109,11 @@ def test_without_network_steps_run_and_one_warning_is_given(
     assert set(did(done).values()) == {"ran"}
     (warning,) = done.json["warnings"]
     assert warning.startswith("The run cache of the remote is not asked: ")
+    mlops("remote", "remove", "store", cwd=ben, code=0)
+    (ben / "days.csv").write_text("3\n")
+    done = mlops("run", "--pull", "--json", cwd=ben, code=0)
+    assert set(did(done).values()) == {"ran"}
+    assert "there is no remote yet" in done.json["warnings"][0]
 
 
 def forge(store: Path, change: Any) -> None:
