@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 from mlops_cli.pipeline.document import Node, Place, meant, refuse
@@ -48,8 +49,8 @@ def filled(step: Node, word: str, value: Node) -> Node:
     for key, node in step.value.items():
         if key in PLACES:
             entries[key] = _filled(node, reference, word, value, shell=key == "cmd")
-        else:
-            for text in _texts(node):
+        else:  # of a word that no step has, the model says what was meant
+            for text in _texts(node) if key in _words() else ():
                 if reference.search(text.text):
                     raise refuse(
                         text.place,
@@ -96,6 +97,13 @@ def _part(value: Node, name: str | None, word: str, place: Place) -> Node:
             hint=meant(name, parts) if parts else f"it says nothing of {name}",
         )
     return parts[name] if name is not None else value
+
+
+@cache
+def _words() -> frozenset[str]:
+    from mlops_cli.pipeline.model import SPELLED, StepDef
+
+    return frozenset(SPELLED.get(item.name, item.name) for item in fields(StepDef))
 
 
 def _texts(node: Node) -> Iterator[Node]:
