@@ -36,6 +36,7 @@ class Elsewhere:
     _entries: dict[str, list[Seen]] | None = None
     _place: Remote | None = None
     _index: RemoteIndex | None = None
+    _there: set[Digest] = field(default_factory=set)  # outputs that the remote has
     _told: set[str] = field(default_factory=set)
 
     def admits(self, key: str, seen: Seen) -> bool:
@@ -108,6 +109,8 @@ class Elsewhere:
             return {}
         self._place = place
         every = [seen for seens in found.values() for seen in seens]
+        outputs = {Digest(out.digest) for seen in every for out in seen.outputs.values()}
+        self._there = set(self._index.find(outputs))
         if every and not self.admission.everything and self.admission.look(every):
             self._fetch_records()
             self.admission.look(every)
@@ -127,10 +130,7 @@ class Elsewhere:
 
     def _had(self, seen: Seen) -> bool:
         digests = {Digest(out.digest) for out in seen.outputs.values()}
-        missing = {digest for digest in digests if not self.cache.has(digest)}
-        return not missing or (
-            self._index is not None and missing <= set(self._index.find(missing))
-        )
+        return all(self.cache.has(digest) for digest in digests - self._there)
 
     def _tell(self, sentence: str) -> None:
         if sentence not in self._told:
