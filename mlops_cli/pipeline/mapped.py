@@ -40,6 +40,8 @@ def words(pattern: str, path: str) -> dict[str, str]:
 class MapStep:
     """Makes the folder out of what it made before and of what new and changed items make."""
 
+    revision = 1
+
     def run(self, step: Step, context: RunContext) -> Outcome:
         from concurrent.futures import ThreadPoolExecutor
 
