@@ -123,6 +123,8 @@ def _changed(
 
 def _touches(changed: Iterable[str], item: Item, found: Prospect) -> bool:
     """Tell whether the commit changes anything that the step depends on, or its lock."""
+    from mlops_cli.pipeline.globs import is_glob, matches
+
     step = item.step
     names = {"pipeline.yaml", f".mlops/lock/{step.name}.json", *step.deps}
     names |= {ref.partition(":")[0] for ref in step.params}
@@ -134,6 +136,7 @@ def _touches(changed: Iterable[str], item: Item, found: Prospect) -> bool:
     return any(
         path in names
         or path.removesuffix(".mlops") in names
+        or any(matches(dep, path.removesuffix(".mlops")) for dep in step.deps if is_glob(dep))
         or any(path.startswith(f"{dep}/") for dep in step.deps)
         for path in changed
     )

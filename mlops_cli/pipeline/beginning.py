@@ -64,6 +64,9 @@ class Beginning:
         item = self.items[name] = self._decided(planned)
         if not item.stale:
             return "over"
+        if item.action == "blocked":
+            self.results.lacking(item)
+            return "over"
         held = self._claim(item, running)
         if held is None:
             if name not in self._told:

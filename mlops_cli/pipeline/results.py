@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlops_cli import live
-from mlops_cli.errors import MlopsError, StateRefused
+from mlops_cli.errors import MlopsError, StateRefused, StepFailed
 from mlops_cli.pipeline import goal, marker, outs, retry
 from mlops_cli.pipeline.conclude import Deeds, shown
 from mlops_cli.pipeline.errand import Done
@@ -98,6 +98,21 @@ class Results:
         self.errors.append(error)
         self.progress.say(f"{how}.")
         return None
+
+    def lacking(self, item: Item) -> None:
+        """Take note that a step cannot run: none before it made what it reads."""
+        name = item.step.name
+        gone = [reason.sentence() for reason in item.because if reason.code == "input-missing"]
+        self.errors.append(
+            StepFailed(
+                f"step {name} cannot run: {'; '.join(gone) or 'what it reads is not there'}",
+                code="input-not-made",
+                hint=f"correct deps: of {name}, or what the steps before it write",
+                details={"step": name},
+            )
+        )
+        self.deeds.failed.append(name)
+        self.progress.say(f"{name} cannot run.")
 
     def made(self, item: Item, lock: Lock, account: Account, what: What, held: Held) -> None:
         """Take the outputs of a step, which stand at their places."""

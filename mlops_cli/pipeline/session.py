@@ -81,7 +81,8 @@ class Session:
                 self._start(name, begun)
             elif begun == "over":
                 task.advance(int(self._planned[name].stale))
-                self._free(name, next_)
+                if name not in self.beginning.results.deeds.failed:
+                    self._free(name, next_)
             elif begun == "full" and self._running:
                 self._full.append(name)
             else:

@@ -156,3 +156,15 @@ def test_a_server_without_marks_is_known_by_the_bytes_it_sends(
     mlops("run", code=0)
     lock = json.loads((root / ".mlops/lock/get.json").read_bytes())
     assert lock["parts"]["inputs"] == {url: "sha256:" + hashlib.sha256(b"1\n").hexdigest()}
+
+
+def test_what_a_step_before_was_to_make_and_did_not_is_named(write: Any, mlops: Any) -> None:
+    root = write(
+        "  b: {cmd: c, deps: [out/a/nothing, 'out/a/*.csv'], outs: [out/b]}\n"
+        "  c: {cmd: cat out/b, deps: [out/b], outs: [out/c]}\n"
+        "  a: {cmd: mkdir out/a, outs: [out/a]}\n"
+    )
+    result = mlops("run", "--keep-going", code=60)
+    assert "step b cannot run: out/a/nothing does not exist" in result.stderr
+    assert "out/a/*.csv stands for no file" in result.stderr
+    assert (root / ".mlops/lock/a.json").exists()

@@ -14,6 +14,7 @@ from mlops_cli.integrations.dvc.context import read_values, spelled
 from mlops_cli.integrations.dvc.give import Given
 from mlops_cli.integrations.dvc.outs import Refused
 from mlops_cli.integrations.dvc.row import Row
+from mlops_cli.pipeline.globs import is_glob
 from mlops_cli.pipeline.interpolate import REFERENCE, interpolate
 from mlops_cli.pipeline.step import Step
 
@@ -80,6 +81,8 @@ def _stage(
         raise Refused(step.name, "DVC allows no such name")
     if step.env:
         raise Refused(step.name, "DVC has no env:")
+    if odd := [dep for dep in step.deps if is_glob(dep) or "://" in dep]:
+        raise Refused(step.name, f"DVC would not read {odd[0]} as we do")
     wdir = step.wdir
     values = _values(project, step)
     outs, metrics = list(step.outs), list(step.metrics)
@@ -109,6 +112,10 @@ def _stage(
 def _unsaid(step: Step) -> Iterator[str]:
     if step.variables:
         yield f"DVC does not see the variables {', '.join(step.variables)}"
+    if step.keeping:
+        yield f"DVC keeps {', '.join(step.keeping)} as it keeps every output"
+    if step.until:
+        yield "DVC does not try again until a metric holds"
     if step.timeout:
         yield "DVC has no timeout"
 
