@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MlopsError, NotFound
@@ -92,15 +93,15 @@ def run(
     began = time.time_ns()
     standing = marker.standing(parts.root)
 
-    def look(standing: Standing) -> Prospect:
+    def look() -> Prospect:
         return _look(
-            lambda: prospect(parts, pipeline, targets, force=force, refresh=refresh), standing
+            lambda: prospect(parts, pipeline, targets, force=force, refresh=refresh), parts.root
         )
 
     if dry_run:
-        return RunResult("", look(standing).plan.items)
+        return RunResult("", look().plan.items)
     with interruptible():
-        found = None if standing.dead else look(standing)
+        found = None if standing.dead else look()
         if (
             found
             and not found.plan.stale
@@ -113,7 +114,7 @@ def run(
 def _run(
     parts: RunParts,
     found: Prospect | None,
-    look: Callable[[Standing], Prospect],
+    look: Callable[[], Prospect],
     standing: Standing,
     manner: Manner,
     began: int,
@@ -141,7 +142,7 @@ def _run(
     holder = Holder(parts.root)
     if standing.dead:
         put_all_right(holder, standing.dead, settling, teller, progress)
-    found = found or look(marker.standing(parts.root))
+    found = found or look()
     there = capacity(parts.environ, manner.machine)
     ignored: list[str] = []
     if parts.elsewhere is not None:
@@ -190,16 +191,19 @@ def _result(beginning: Beginning, revision: str | None) -> RunResult:
     )
 
 
-def _look(look: Callable[[], Prospect], standing: Standing) -> Prospect:
+def _look(look: Callable[[], Prospect], root: Path) -> Prospect:
     """Look; once more when files went away meanwhile because other runs are at work."""
-    for left in reversed(range(AGAIN if standing.live else 1)):
+    for _ in range(AGAIN):
+        before = marker.standing(root).live
         try:
             return look()
         except (OSError, NotFound) as problem:
-            if not left or (isinstance(problem, NotFound) and problem.code in _NAMED):
+            if isinstance(problem, NotFound) and problem.code in _NAMED:
+                raise
+            if not (before or marker.standing(root).live):
                 raise
             time.sleep(0.02)
-    raise AssertionError("the last look returns or raises")
+    return look()
 
 
 _NAMED = ("unknown-step", "missing-file")  # files of people, which no run takes away
