@@ -144,7 +144,9 @@ def pipeline(root: Path) -> Iterator[Finding]:
         yield of_error("project", "pipeline", error)
         return
     yield Finding("project", "pipeline", "ok", f"pipeline.yaml of {loaded.project.name} is valid")
-    chosen = {f"train.{name}": each.backend.kind for name, each in loaded.train.items()}
+    chosen: dict[str, str] = {
+        f"train.{name}": each.backend.kind for name, each in loaded.train.items()
+    }
     chosen |= {f"deployments.{name}": each.target.kind for name, each in loaded.deployments.items()}
     if chosen:
         words = ", ".join(f"{name}: {kind}" for name, kind in chosen.items())

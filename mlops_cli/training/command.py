@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli import encode, fsio
 from mlops_cli.errors import StepFailed
 from mlops_cli.registry import formats
-from mlops_cli.training import graphs, score, trained, usercode, weights
+from mlops_cli.training import adopt, score, trained, usercode, weights
 from mlops_cli.training.backends import torchrun
 from mlops_cli.training.encoder import Encoder
 from mlops_cli.training.session import Run
@@ -140,7 +140,7 @@ def _made(ground: Ground, run: Run, out: Path) -> Trained:
         run.went_on = True  # a command reads MLOPS_PARENT, or not: nobody can see
     if "model.onnx" in found:
         encoder = Encoder(run.features, ground.facts["label"], {}, run.classes)
-        model = graphs.adopted(found["model.onnx"].read_bytes(), encoder, task=ground.task)
+        model = adopt.adopted(found["model.onnx"].read_bytes(), encoder, task=ground.task)
         return Written(model, encoder, arrays, _said(found.get(ANSWERS)))
     reference = ground.section.get("network")
     if not arrays or not reference:

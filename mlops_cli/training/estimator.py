@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MissingExtra, StepFailed
-from mlops_cli.training import graphs, trained, usercode
+from mlops_cli.training import adopt, graphs, trained, usercode
 from mlops_cli.training.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Estimator:
                 code="not-exportable",
                 hint="use an estimator that it knows: https://onnx.ai/sklearn-onnx/supported.html",
             ) from exc
-        graphs.narrow(inner, self.task)
+        adopt.narrow(inner, self.task)
         return graphs.with_columns(inner, self.encoder, task=self.task)
 
     def weights(self) -> dict[str, Array]:
