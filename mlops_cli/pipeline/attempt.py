@@ -22,10 +22,11 @@ from mlops_cli.pipeline import (
     worker,
 )
 from mlops_cli.pipeline.errand import Done, Order
+from mlops_cli.pipeline.furnish import not_made, prepare
 from mlops_cli.pipeline.model import duration
 from mlops_cli.pipeline.params import merged
 from mlops_cli.pipeline.process import Ended, Groups
-from mlops_cli.pipeline.room import enter, not_made, prepare, refuse_without_mlops
+from mlops_cli.pipeline.room import enter, refuse_without_mlops
 from mlops_cli.pipeline.runner import Outcome
 
 LONG = 0.5  # seconds of a step beside which a look at all processes costs nothing

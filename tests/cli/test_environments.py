@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import StateRefused
+from mlops_cli.pipeline.furnish import prepare
 from mlops_cli.pipeline.lockfile import digest
 from mlops_cli.pipeline.process import Ended
-from mlops_cli.pipeline.room import Room, prepare, ready
+from mlops_cli.pipeline.room import Room, ready
 
 PIPELINE = """\
 version: 1
