@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from mlops_cli.store.remotes.remote import Remote
 
 
-def parts(
-    ctx: Context, project: Project, *, pull: bool = False, offline: bool = False
-) -> RunParts:
+def parts(ctx: Context, project: Project, *, pull: bool = False, offline: bool = False) -> RunParts:
     """Return the parts of a run that asks the remote for results: with `pull`, or where the
     setting run.remote_cache says so, and never `offline`. Nothing is opened before a key is
     unknown here."""
