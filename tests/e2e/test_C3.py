@@ -134,7 +134,7 @@ def test_airflow_itself_runs_the_dag(empty: Any, clone: Any, tmp_path: Path) -> 
     other.mlops("run")
     assert _locks(empty.root, "total") == _locks(other.root, "total")
     assert (empty.root / "out/report").read_text().startswith("2\n")
-    listed = empty.run(airflow, "dags", "list", "-o", "json", **given).stdout
+    listed = empty.run(airflow, "dags", "list", "-o", "json", **given).stdout.splitlines()[-1]
     assert {one["dag_id"] for one in json.loads(listed)} == {"shop", "shop-nightly"}
 
 

@@ -25,7 +25,8 @@ HEAVY = {"rich", "git", "fsspec", "asyncio", "pyarrow", "numpy", "torch", "onnx"
 READING = """
 status · doctor --offline · config list · config get cache.dir · schema --list · diff HEAD~3 HEAD
 ls · du --history · verify · verify --level sizes · verify delay@v1 · dag
-compile airflow --dry-run · explain train.delay · feature list · feature profile data/weather · feature validate weather
+compile airflow --dry-run
+explain train.delay · feature list · feature profile data/weather · feature validate weather
 feature get airport_now · feature history airport_now · feature test airport_now · runs list
 reproduce HEAD --step data.weather
 runs show · runs search step=train.delay · runs compare latest latest --why · runs export · models list · models show delay@production
