@@ -10,7 +10,7 @@ from mlops_cli.pipeline.mapped import folder
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known, near_miss
 from mlops_cli.pipeline.outs import paths
-from mlops_cli.pipeline.paths import clean
+from mlops_cli.pipeline.paths import base, clean
 from mlops_cli.pipeline.urls import KINDS, is_url
 
 
@@ -36,28 +36,34 @@ def by_name(pipeline: Pipeline, dep: str) -> bool:
 
 def check(pipeline: Pipeline, at: Where) -> None:
     """Raise ConfigError for a dep that is nearly a name, or a URL that nobody can ask about."""
+    sections: dict[str, tuple[str, Collection[str]]] = {
+        "data": ("the source", pipeline.data),
+        "features": ("the feature", pipeline.features),
+        "steps": ("the step", dict.fromkeys([*map(base, pipeline.steps), *pipeline.steps])),
+    }
     for name, step in pipeline.steps.items():
         for n, dep in enumerate(step.deps):
-            place = at("steps", name, "deps", n)
             if is_url(dep):
-                _url(dep, place)
+                _url(dep, at("steps", name, "deps", n))
+            prefix, dot, rest = dep.partition(".")
             # data.txt may be a file: only what is nearly a name is refused
-            groups = [*pipeline.steps, *(one.partition("@")[0] for one in pipeline.steps)]
-            sections: dict[str, Collection[str]] = {
-                "data": pipeline.data,
-                "features": pipeline.features,
-                "steps": groups,
-            }
-            prefix, what = dep.partition(".")[0], {"data": "the source", "features": "the feature"}
-            if prefix in sections and "." in dep and not by_name(pipeline, dep):
-                section = sections[prefix]
-                if near_miss(dep, f"{prefix}.", section) or dep.removeprefix("steps.") in groups:
-                    known(dep, f"{prefix}.", section, place, what.get(prefix, "the step"))
+            if dot and prefix in sections and not by_name(pipeline, dep):
+                what, known_names = sections[prefix]
+                place = at("steps", name, "deps", n)
+                if rest in known_names:
+                    raise refuse(
+                        place,
+                        f"{what} {rest} makes nothing that {name} could read",
+                        code="wrong-value",
+                        hint=f"add outs: to {rest}, or take {dep} out",
+                    )
+                if near_miss(dep, f"{prefix}.", known_names):
+                    known(dep, f"{prefix}.", known_names, place, what)
 
 
 def _made(pipeline: Pipeline, name: str) -> list[str]:
     """Return what a step makes, or all the steps that one entry with `for` stands for."""
-    steps = [one for step, one in pipeline.steps.items() if name in (step, step.partition("@")[0])]
+    steps = [one for step, one in pipeline.steps.items() if name in (step, base(step))]
     found: list[str] = []
     for one in steps:
         made = [*paths(one.outs), *paths(one.metrics), *paths(one.plots)]

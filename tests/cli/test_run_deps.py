@@ -114,6 +114,7 @@ def test_a_step_reads_all_that_another_one_makes_by_its_name(write: Any, mlops: 
     [
         ("steps.frist", "did you mean 'steps.first'?"),
         ("features.first", "features.first"),
+        ("steps.none", "the step none makes nothing that last could read"),
         ("ftp://a/b", "no URL that a step can read"),
         ("https://me:pw@example.org/x", "holds a secret"),
         ("../*.csv", "leaves the project"),
@@ -122,7 +123,11 @@ def test_a_step_reads_all_that_another_one_makes_by_its_name(write: Any, mlops: 
 def test_deps_that_nobody_can_read_are_refused_at_their_place(
     write: Any, mlops: Any, dep: str, words: str
 ) -> None:
-    write(f"  last: {{cmd: c, deps: ['{dep}']}}\n  first: {{cmd: c, outs: [out/x]}}\n")
+    write(
+        f"  last: {{cmd: c, deps: ['{dep}']}}\n"
+        "  first: {cmd: c, outs: [out/x]}\n"
+        "  none: {cmd: c}\n"
+    )
     result = mlops("run")
     assert result.code in (10, 20)
     assert "pipeline.yaml:4:25" in result.stderr
