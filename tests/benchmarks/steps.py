@@ -106,7 +106,8 @@ def _few(work: Path, tools: dict[str, str], repeat: int) -> dict[tuple[str, str]
     taken: dict[tuple[str, str], list[Taken]] = {}
 
     def note(what: str, tool: str, words: Sequence[str], root: Path) -> None:
-        taken.setdefault((what, tool), []).append(run([tools[tool], *words], root))
+        call = ["env", "PYTHONPATH=.", tools[tool], *words]  # where luigi looks for its tasks
+        taken.setdefault((what, tool), []).append(run(call, root))
         made = len(list((root / "out").glob("*.txt")))
         check(made == STEPS, f"{tool} made {made} of {STEPS}")
 
@@ -114,7 +115,7 @@ def _few(work: Path, tools: dict[str, str], repeat: int) -> dict[tuple[str, str]
         for tool in tools if attempt % 2 else reversed(tools):
             if tool == "dvc" and attempt:
                 continue  # it takes minutes
-            root = _world(work / f"{tool}-{attempt}", tool, STEPS)
+            root = _world(work / f"{tool}-{attempt}", tool, STEPS, tools[tool])
             note("cold", tool, WORDS[tool], root)
             note("no-op", tool, WORDS[tool], root)
             if tool == "mlops":
@@ -136,7 +137,7 @@ def _many(root: Path, mlops: str, repeat: int) -> dict[tuple[str, str], list[Tak
             ("one of many", "mlops"): [one]}  # fmt: skip
 
 
-def _world(root: Path, tool: str, steps: int) -> Path:
+def _world(root: Path, tool: str, steps: int, command: str = "") -> Path:
     (root / "out").mkdir(parents=True)
     if tool in ("mlops", "dvc"):
         for words in (
@@ -157,7 +158,7 @@ def _world(root: Path, tool: str, steps: int) -> Path:
         form = "  s{n}:\n    cmd: echo {n} > out/{n}.txt\n    outs: [out/{n}.txt]\n"
         text = "stages:\n" + "".join(form.format(n=n) for n in range(steps))
         (root / "dvc.yaml").write_text(text)
-        subprocess.run(["dvc", "init", "-q"], cwd=root, check=True)
+        subprocess.run([command, "init", "-q"], cwd=root, check=True)
     elif tool == "make":
         rules = "".join(f"out/{n}.txt:\n\techo {n} > out/{n}.txt\n" for n in range(steps))
         every = " ".join(f"out/{n}.txt" for n in range(steps))
