@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from mlops_cli.errors import ConfigError
 from mlops_cli.integrations.flow import COMMIT, Flow, Plan, Task
+from mlops_cli.vcs import address
 
 CLONE = (
     'git clone --quiet ${MLOPS_BRANCH:+--branch "$MLOPS_BRANCH"} "$MLOPS_REPOSITORY" project\n'
@@ -59,11 +61,13 @@ def image_of(plan: Plan) -> str:
 
 
 def repository_of(plan: Plan) -> str:
-    """Return the URL that tasks clone. Raises ConfigError ("no-repository")."""
+    """Return the URL that tasks clone. Raises ConfigError ("no-repository", "credentials-in-url"),
+    UsageError ("bad-git-url")."""
     if plan.repository is None:
         raise ConfigError(
             "nothing says which repository the tasks clone",
             code="no-repository",
             hint="mlops config set compile.repository URL",
         )
+    address.parse(plan.repository, start=Path())
     return plan.repository

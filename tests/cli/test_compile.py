@@ -113,6 +113,17 @@ def test_machines_of_their_own_need_an_image(project: Path, mlops: Any, name: st
     assert error["code"] == "no-image" and "compile.image" in error["hint"]
 
 
+@pytest.mark.parametrize("name", ["argo", "kfp"])
+def test_no_file_carries_credentials(project: Path, mlops: Any, name: str) -> None:
+    given = {
+        "MLOPS_COMPILE_REPOSITORY": "https://ada:s3cret@example.org/shop.git",
+        "MLOPS_COMPILE_IMAGE": "registry.example/shop@sha256:0",
+    }
+    result = mlops("compile", name, "--json", code=10, env=given)
+    assert result.error["code"] == "credentials-in-url" and "s3cret" not in result.stdout
+    assert not (project / name).exists()
+
+
 def test_an_unknown_orchestrator_is_answered_with_those_there_are(
     project: Path, mlops: Any
 ) -> None:
