@@ -184,6 +184,8 @@ class Git:
 
     def dirty(self, paths: Sequence[str] | None = None, *, untracked: bool = True) -> list[str]:
         """Return the paths that differ from HEAD (all, or among `paths`), ignored ones left out."""
+        if paths is not None and not paths:  # to git, no path means all of them
+            return []
         listing = self.call(
             "--no-optional-locks",
             "status",

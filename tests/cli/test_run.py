@@ -90,6 +90,17 @@ def test_a_run_is_one_commit_of_exactly_its_own_files(project: Path, mlops: Any,
     assert "accuracy 0.75" in message
 
 
+def test_a_run_that_changes_no_lock_commits_nothing_of_anybody(
+    project: Path, mlops: Any, git: Any
+) -> None:
+    mlops("run", code=0)
+    before = git("rev-parse", "HEAD")
+    (project / "mine.txt").write_text("of nobody's business")
+    (project / "out/other").unlink()
+    assert did(mlops("run", "--json", code=0)) == {"other": "restored"}
+    assert git("rev-parse", "HEAD") == before
+
+
 def test_a_failed_step_shows_its_last_words_and_keeps_what_was_done(
     project: Path, mlops: Any, git: Any, assert_valid: Any
 ) -> None:
