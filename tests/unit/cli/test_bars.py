@@ -102,6 +102,8 @@ with reporter.task("run", total=2, unit="steps") as task:
     task.watch(lambda: [Working("train.delay", 12.0, 40.0, tail)])
     while not task.rows:
         pass
+    with reporter.lock:
+        reporter._display.refresh()
     task.watch(lambda: [])
     while task.rows:
         pass
