@@ -10,17 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.pipeline.globs import is_glob, may_touch
+from mlops_cli.pipeline.makers import folders_of, makers, makers_of
 from mlops_cli.pipeline.order import Where, in_order
-from mlops_cli.pipeline.outs import path_of
-from mlops_cli.pipeline.paths import base, clean, under
+from mlops_cli.pipeline.paths import base, under
 from mlops_cli.pipeline.step import Step, from_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mlops_cli.pipeline.load import Loaded
     from mlops_cli.pipeline.model import Pipeline
+
+
+_LOWERING = (  # files that say how pipeline.yaml becomes steps
+    "model step document load check check_serving check_running check_environment "
+    "retry names lower graph order outs check_outs globs deps urls matrix include "
+    "nodes partitions goal mapped makers reading paths interpolate check_training "
+    "check_triggers"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +131,13 @@ def graph(
     makes), "cycle", each naming the steps and where they stand.
     """
     at: Where = where or (lambda step, _field, _value: f"step {step}")
-    producers = _producers(steps, at)
-    folders = _folders(producers)
+    producers = makers_of(steps, at)
+    folders = folders_of(producers)
     before: dict[str, tuple[str, ...]] = {}
     for step in steps:
         first = dict.fromkeys(step.needs)
         for dep in step.deps:
-            found = _makers(dep, producers, folders)
+            found = makers(dep, producers, folders)
             if not found and under(dep, "out"):
                 raise ConfigError(
                     f"{at(step.name, 'deps', dep)}: no step makes {dep}, which {step.name} needs",
@@ -166,8 +172,9 @@ def open_graph(root: Path, *, cache: Path | None = None, now: datetime | None = 
 
     def make() -> dict[str, object]:
         from mlops_cli.pipeline.lower import as_json
+        from mlops_cli.pipeline.reading import read
 
-        made, reads, span = _load(root, now)
+        made, reads, span = read(root, now)
         return {
             "span": span,
             "reads": {name: _digest(root, name) for name in sorted(reads)},
@@ -210,23 +217,10 @@ def of_pipeline(pipeline: Pipeline) -> Graph:
 def place_of_step(root: Path, step: str, field_: str = "", value: str = "") -> str:
     """Return "pipeline.yaml:12:5" for a step, or for one path of it."""
     from mlops_cli.pipeline.load import load_with_places
+    from mlops_cli.pipeline.reading import place
 
     loaded = load_with_places(root)
-    return _place(loaded)(step, field_, value)
-
-
-def _load(
-    root: Path, now: datetime | None
-) -> tuple[Graph, frozenset[str], tuple[float, float] | None]:
-    from mlops_cli.pipeline.load import load_with_places
-    from mlops_cli.pipeline.lower import lower
-    from mlops_cli.pipeline.model import to_plain
-
-    loaded = load_with_places(root, now=now)
-    steps = lower(loaded.pipeline)
-    env = to_plain(loaded.pipeline.env)
-    span = loaded.span.seconds if loaded.span else None
-    return graph(steps, env=env, where=_place(loaded)), loaded.reads, span
+    return place(loaded)(step, field_, value)
 
 
 def _moment(now: datetime | None) -> float:
@@ -240,93 +234,7 @@ def _digest(root: Path, name: str) -> str | None:
         return None
 
 
-def _place(loaded: Loaded) -> Where:
-    from mlops_cli.pipeline.deps import meant
-    from mlops_cli.pipeline.lower import section as section_of
-
-    def place(step: str, field_: str, value: str) -> str:
-        section, name = section_of(step)
-        if section == "steps" and field_:
-            for word in (field_, "metrics", "plots") if field_ == "outs" else (field_,):
-                for n, written in enumerate(getattr(loaded.pipeline.steps[name], word)):
-                    one = path_of(written)
-                    if value in (clean(one), *meant(loaded.pipeline, one)):
-                        return str(loaded.place(section, name, word, n, "path"))
-        if section == "data" and value:
-            return str(loaded.place(section, name, "path"))
-        return str(loaded.place(section, name))
-
-    return place
-
-
 def _revision() -> str:
     """Return what changes when the code that lowers changes, in an installed or edited package."""
     here = Path(__file__).parent
-    files = (
-        *("model.py", "step.py", "document.py", "load.py", "check.py", "check_serving.py"),
-        *("check_running.py", "check_environment.py", "retry.py"),
-        *("names.py", "lower.py", "graph.py", "order.py", "outs.py", "check_outs.py"),
-        *(
-            "globs.py",
-            "deps.py",
-            "urls.py",
-            "matrix.py",
-            "include.py",
-            "nodes.py",
-            "partitions.py",
-            "goal.py",
-            "mapped.py",
-        ),
-    )
-    return " ".join(str((here / file).stat().st_mtime_ns) for file in files)
-
-
-def _producers(steps: tuple[Step, ...], at: Where) -> dict[str, str]:
-    producers: dict[str, str] = {}
-    for step in steps:
-        for out in step.outs:
-            other, shared = producers.get(out), out
-            parent = out
-            while other is None and (parent := parent.rpartition("/")[0]):
-                other, shared = producers.get(parent), parent
-            if other is not None:
-                raise _disputed(step.name, other, out, shared, at)
-            producers[out] = step.name
-    for out, name in producers.items():  # a folder declared after a file in it
-        parent = out
-        while parent := parent.rpartition("/")[0]:
-            if parent in producers:
-                raise _disputed(name, producers[parent], out, parent, at)
-    return producers
-
-
-def _disputed(step: str, other: str, out: str, shared: str, at: Where) -> ConfigError:
-    first, second = at(other, "outs", shared), at(step, "outs", out)
-    inside = f", which lies in {shared}" if shared != out else ""
-    return ConfigError(
-        f"{second}: {step} makes {out}{inside}, and {other} ({first}) makes it too",
-        code="two-producers",
-        hint="give each step outputs of its own",
-        details={"path": out, "steps": [other, step], "places": [first, second]},
-    )
-
-
-def _folders(producers: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return, for each folder, the steps with an output somewhere in it."""
-    folders: dict[str, list[str]] = {}
-    for out, name in producers.items():
-        parent = out
-        while parent := parent.rpartition("/")[0]:
-            folders.setdefault(parent, []).append(name)
-    return folders
-
-
-def _makers(dep: str, producers: Mapping[str, str], folders: Mapping[str, list[str]]) -> list[str]:
-    if is_glob(dep):
-        return [name for out, name in producers.items() if may_touch(dep, out)]
-    parent = dep
-    while parent:
-        if parent in producers:
-            return [producers[parent]]
-        parent = parent.rpartition("/")[0]
-    return folders.get(dep, [])
+    return " ".join(str((here / f"{file}.py").stat().st_mtime_ns) for file in _LOWERING.split())
