@@ -1,6 +1,6 @@
 """P5, collaboration: two clones work on two branches, and nothing is merged by hand.
 
-Missing: a merge driver for a lock that both branches changed; `mlops diff --md` for a pull request.
+Missing: `mlops diff --md` for a pull request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def test_two_branches_that_ran_different_steps_merge_by_themselves(bare: Any, cl
     one.commit("a stiffer fit")
     two.git("checkout", "-qb", "longer")
     (two.root / "src/more.py").write_text("print('more')\n")
-    (two.root / "pipeline.yaml").write_text((two.root / "pipeline.yaml").read_text() + MORE)
+    two.edit("pipeline.yaml", "steps:\n", "steps:\n" + MORE)
     two.commit("one step more")
     for person, step in ((one, "fit"), (two, "more")):
         person.mlops("pull")

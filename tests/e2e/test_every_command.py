@@ -29,10 +29,12 @@ compile airflow --dry-run
 explain train.delay · feature list · feature profile data/weather · feature validate weather
 feature get airport_now · feature history airport_now · feature test airport_now · runs list
 reproduce HEAD --step data.weather
-runs show · runs search step=train.delay · runs compare latest latest --why · runs export · models list · models show delay@production
+runs show · runs search step=train.delay · runs compare latest latest --why · runs export
+models list · models show delay@production
 models history delay · models card delay · deploy plan · deploy status · deploy logs
 deploy history · monitor report · lineage delay@production · run --dry-run · tick --dry-run
-schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge · hooks list
+schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
+hooks list
 merge-driver data/weather.mlops data/weather.mlops data/weather.mlops data/weather.mlops
 predict batch out/delay/dataset/test.parquet -o TMP/answers.parquet --model delay@production
 """
@@ -43,7 +45,8 @@ verify --on here · unprotect data/weather
 gc --dry-run · gc
 move data/weather data/wind · move data/wind data/weather · remove data/weather --dry-run --force
 hooks install · hooks run post-merge · hooks uninstall
-remote remove here · tick --trust-clock · run data.weather · sweep train.lr=0.1 -s data.weather · runs apply latest --dry-run · train --dry-run · feature build airport_now
+remote remove here · tick --trust-clock · run data.weather · sweep train.lr=0.1 -s data.weather
+runs apply latest --dry-run · train --dry-run · feature build airport_now
 feature materialize airport_now · register · promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -222,7 +223,7 @@ def numbers_only(world: Path) -> None:
 def test_a_command_writes_an_onnx_file_of_its_own(world, context, monkeypatch):
     (world / "src/linear.py").write_text(LINEAR)
     numbers_only(world)
-    told = trains(context, code=None, cmd="python src/linear.py")
+    told = trains(context, code=None, cmd=f"{sys.executable} src/linear.py")
     session = score.open_model((world / "out/m/model/model.onnx").read_bytes())
     assert [each.name for each in session.get_inputs()] == ["wind", "hour"]
     assert told.facts["parity"]["rows"] == 200 and told.facts["parity"]["passed"]
@@ -230,11 +231,11 @@ def test_a_command_writes_an_onnx_file_of_its_own(world, context, monkeypatch):
     assert evaluates(context, "binary")["roc_auc"] > 0.7
     without = (world / "src/linear.py").read_text().replace("answers.parquet", "other.parquet")
     (world / "src/quiet.py").write_text(without)
-    parity = trains(context, code=None, cmd="python src/quiet.py").facts["parity"]
+    parity = trains(context, code=None, cmd=f"{sys.executable} src/quiet.py").facts["parity"]
     assert not parity["passed"] and parity["max_abs"] is None, "nothing was held against it"
     monkeypatch.setenv("OFF", "0.01")
     with pytest.raises(StepFailed, match=r"0\.01 away") as caught:
-        trains(context, code=None, cmd="python src/linear.py")
+        trains(context, code=None, cmd=f"{sys.executable} src/linear.py")
     assert caught.value.code == "parity-broken"
 
 
