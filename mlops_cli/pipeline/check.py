@@ -16,6 +16,7 @@ from mlops_cli.pipeline import (
     deps,
 )
 from mlops_cli.pipeline.document import Place, meant, refuse
+from mlops_cli.pipeline.interpolate import strays
 from mlops_cli.pipeline.model import Pipeline
 from mlops_cli.pipeline.names import Where, known
 from mlops_cli.pipeline.outs import path_of
@@ -156,6 +157,14 @@ def _steps(pipeline: Pipeline, at: Where) -> None:
         if not step.cmd or not all(line.strip() for line in _lines(step.cmd)):
             raise refuse(
                 at("steps", name, "cmd"), f"the command of step {name} is empty", code="wrong-value"
+            )
+        for found in (one for line in _lines(step.cmd) for one in strays(line)):
+            name_of = found[2:-1].rpartition(":")[2].removeprefix("params.")
+            raise refuse(
+                at("steps", name, "cmd"),
+                f"{found} names nothing that a command can use",
+                code="unknown-reference",
+                hint=f"a value of params.yaml is written ${{params.{name_of}}}",
             )
 
 

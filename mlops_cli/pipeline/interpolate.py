@@ -10,11 +10,22 @@ from mlops_cli.errors import ConfigError
 
 FILE = "params.yaml"
 REFERENCE = re.compile(r"\$\{params\.([A-Za-z0-9_.-]+)\}")
+# a name with a dot is no variable of any shell, so it was meant for us
+_DOTTED = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_-]*\.[^}]*\}")
 
 
 def references(line: str) -> tuple[str, ...]:
     """Return what a line names, as params references: "params.yaml:train.lr"."""
     return tuple(f"{FILE}:{match}" for match in REFERENCE.findall(line))
+
+
+def strays(line: str) -> list[str]:
+    """Return what looks like a reference and is none: "${params.yaml:lr}" (`map` has items)."""
+    return [
+        found
+        for found in _DOTTED.findall(line)
+        if not REFERENCE.fullmatch(found) and not found.startswith("${item.")
+    ]
 
 
 def interpolate(line: str, params: Mapping[str, Any]) -> str:

@@ -143,6 +143,12 @@ def test_a_command_may_look_like_a_boolean(tmp_path: Path) -> None:
         ("path: data/flights", "path: /etc/passwd", "path-outside-project", "without '..'"),
         ("path: data/flights", "path: s3://b/flights", "path-outside-project", "mlops add"),
         ("outs: [data/clean", "outs: [.mlops/clean", "reserved-path", "out/"),
+        (
+            "clean.py\n    deps",
+            "clean.py ${params.yaml:lr}\n    deps",
+            "unknown-reference",
+            "${params.lr}",
+        ),
         ("from: data.weather", "from: data.wether", "unknown-reference", "data.weather"),
         ("spine: data.flights", "spine: data.fligths", "unknown-reference", "data.flights"),
         ("carrier_history]", "carrier_histroy]", "unknown-reference", "carrier_history"),
