@@ -242,7 +242,7 @@ def test_bytes_that_were_damaged_on_the_disk_are_fetched_again(web: Any, cache: 
     got = fetched(url, cache)
     path = cache.objects.path(got.digest)
     path.chmod(0o644)
-    path.write_bytes(b"x" + data[1:])
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     with pytest.raises(IntegrityError):
         cache.read(got.digest)
     assert cache.read(fetched(url, cache).digest) == data
