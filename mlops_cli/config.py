@@ -132,6 +132,13 @@ SETTINGS: tuple[Setting, ...] = (
         "modules imported once for all Python steps, which then start at once: torch, pandas",
     ),
     Setting("run.mem", "size", None, "how much memory steps may ask for; as there is: 64GB"),
+    Setting(
+        "signing.key",
+        "string",
+        None,
+        "the ssh key that signs: a path, or a public key whose private half the agent holds; "
+        "git's user.signingkey when unset and gpg.format is ssh",
+    ),
     Setting("compile.image", "string", None, "the image, with git and mlops, of compiled tasks"),
     Setting("compile.repository", "string", None, "the URL that compiled tasks clone"),
 )
