@@ -1,0 +1,80 @@
+"""What the protected branch says, whatever branch is checked out: policies, and who may sign.
+
+A candidate that brings its own policy, or its own list of signers, would approve itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from mlops_cli import config
+from mlops_cli.config import Settings
+from mlops_cli.errors import StateRefused
+from mlops_cli.registry.allowed import FILE
+from mlops_cli.vcs.repo import Git
+
+_SETTING, _CONFIG = "trust.branches", ".mlops/config.yaml"
+_USUAL = ("main", "master")
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """The protected branch of a clone. `ref` is None where it has none."""
+
+    git: Git
+    ref: str | None
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file as the branch has it, None where it has none."""
+        return self.git.show(self.ref, path) if self.ref else None
+
+    def allowed(self) -> bytes | None:
+        """Return the allowed signers, None where the project lists none.
+
+        Raises StateRefused ("no-protected-branch") where a list is at hand that nobody protects.
+        """
+        found = self.read(FILE)
+        if found is None and self.ref is None and (self.git.root / FILE).is_file():
+            raise StateRefused(
+                f"{FILE} cannot be trusted: no branch here is a protected one",
+                code="no-protected-branch",
+                hint="git fetch origin main:main, or name the branch: mlops config set"
+                " --user trust.branches trunk",
+            )
+        return found
+
+
+def branch(git: Git, settings: Settings) -> Protected:
+    """Return the first branch that trust.branches names: a local one, else that of a remote.
+
+    Where only the project's own settings name them, these are taken as main or master has them.
+    """
+    said = settings.origin(_SETTING)
+    if said.layer == "project":
+        usual = _find(git, _USUAL)
+        text = usual.read(_CONFIG)
+        if text is not None:
+            there = config.parse(text.decode("utf-8", "replace"), source=_CONFIG)
+            return _find(git, _words(there.get(_SETTING)))
+        if usual.ref is not None:
+            return usual
+    return _find(git, _words(said.value))
+
+
+def _find(git: Git, patterns: tuple[str, ...]) -> Protected:
+    rows = git.run("for-each-ref", "--format=%(refname)", "refs/heads/", "refs/remotes/")
+    named: dict[str, str] = {}
+    for ref in rows.splitlines():
+        _, kind, rest = ref.split("/", 2)
+        name = rest if kind == "heads" else rest.partition("/")[2]
+        named.setdefault(name, ref)  # refs/heads/ come first
+    for pattern in patterns:
+        for name in sorted(named):
+            if fnmatchcase(name, pattern):
+                return Protected(git, named[name])
+    return Protected(git, None)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(word.strip() for word in str(value or "").split(",") if word.strip())
