@@ -110,25 +110,16 @@ def _of_record(git: Git, record: Record) -> Expected:
 
 
 def _locked_at(git: Git, index: Index, commit: str) -> dict[str, Expected]:
-    from mlops_cli.vcs import objects
-
-    listing = git.run("ls-tree", "-r", "-z", "--name-only", commit, "--", locks.FOLDER)
-    files = [name for name in listing.split("\0") if name.endswith(".json")]
-    found: dict[str, Expected] = {}
-    for file, blob in zip(
-        files, objects.read(git, [f"{commit}:{file}" for file in files]), strict=True
-    ):
-        assert blob is not None
-        step = file.removeprefix(f"{locks.FOLDER}/").removesuffix(".json")
-        lock = locks.read_lock(blob.data, step=step)
-        found[step] = Expected(
+    return {
+        step: Expected(
             lock.key,
             {path: out.digest for path, out in lock.outputs.items()},
             lock.metrics,
             lock.parts,
             _environment(index, lock),
         )
-    return found
+        for step, lock in locks.read_locks_at(git, commit).items()
+    }
 
 
 def _environment(index: Index, lock: locks.Lock) -> Mapping[str, Any] | None:

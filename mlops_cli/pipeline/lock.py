@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
 from mlops_cli.encode import readable_json
 from mlops_cli.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
 
 FOLDER = ".mlops/lock"
 SCHEMA = "mlops.lock/1"
@@ -75,6 +78,20 @@ def read_locks(root: Path, steps: Iterable[str]) -> dict[str, Lock]:
         for step in steps
         if f"{step}.json" in present
     }
+
+
+def read_locks_at(git: Git, commit: str) -> dict[str, Lock]:
+    """Return the locks that a commit holds, by step. Raises as `read_lock`."""
+    from mlops_cli.vcs import objects
+
+    words = ("ls-tree", "-z", "--full-tree", "--name-only", commit, f"{FOLDER}/")
+    paths = [path for path in git.run(*words).split("\0") if path.endswith(".json")]
+    blobs = objects.read(git, [f"{commit}:{path}" for path in paths])
+    found = {}
+    for path, blob in zip(paths, blobs, strict=True):
+        step = path.removeprefix(f"{FOLDER}/").removesuffix(".json")
+        found[step] = read_lock(blob.data if blob else b"", step=step)
+    return found
 
 
 def find_lock(root: Path, step: str) -> Lock | None:

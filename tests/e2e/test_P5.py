@@ -1,7 +1,4 @@
-"""P5, collaboration: two clones work on two branches, and nothing is merged by hand.
-
-Missing: `mlops diff --md` for a pull request.
-"""
+"""P5, collaboration: two clones work on two branches, and nothing is merged by hand."""
 
 from __future__ import annotations
 
@@ -38,3 +35,20 @@ def test_two_branches_that_ran_different_steps_merge_by_themselves(bare: Any, cl
     runs = bare.mlops("runs", "list")["runs"]
     assert len(runs) == 3
     assert {"fit", "more"} <= {step["step"] for run in runs for step in run["steps"]}
+
+
+def test_a_pull_request_shows_what_metrics_and_rows_became(bare: Any) -> None:
+    bare.mlops("run")
+    bare.git("checkout", "-qb", "more-days")
+    days = bare.root / "data/days.csv"
+    header, *rows = days.read_text().splitlines()
+    before = len(rows)
+    days.write_text("\n".join([header, *rows, rows[0], rows[1]]) + "\n")
+    bare.mlops("add", "data/days.csv", "--force")
+    bare.edit("params.yaml", "ridge: ", "ridge: 3")
+    bare.mlops("run")
+    bare.commit("two days more, a stiffer fit")
+    shown = bare.said("diff", "main..HEAD", "--md", "--rows")
+    assert "| step | metric | before | after | change |" in shown
+    assert "| evaluate | mae | 0." in shown
+    assert f"| data/days.csv | {before} | {before + 2} | 2 | 0 |" in shown

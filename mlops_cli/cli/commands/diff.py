@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context, protecting, table_changes
 from mlops_cli.cli.render import diff as pages
+from mlops_cli.cli.render import diff_markdown
 from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
+from mlops_cli.pipeline import measured
 from mlops_cli.project import Project
 from mlops_cli.workspace import compare, renames, tracked
 from mlops_cli.workspace.compare import DataChange, FileChange, Side
@@ -41,8 +44,9 @@ def command(
         list[str] | None,
         typer.Option("--key", help="Columns by which rows are known: tells which changed."),
     ] = None,
+    md: Annotated[bool, typer.Option("--md", help="As Markdown, for a pull request.")] = False,
 ) -> int:
-    """Compare data between the workspace and a commit, or between two commits.
+    """Compare data and metrics between the workspace and a commit, or between two commits.
 
     Without a revision: the workspace against HEAD. `A B` and `A..B` compare two commits. Only
     folders that differ are opened, and no file is read whose stat is known. Of tables (Parquet,
@@ -75,16 +79,22 @@ def command(
             rows=rows,
             key=key or [],
         )
-    counts = pages.counts(changes)
+    end = revisions[1] if len(revisions) == 2 else None
+    metrics = [] if paths else measured.differences(project.git, project.root, start, end)
     data = {
         "from": start,
-        "to": revisions[1] if len(revisions) == 2 else "workspace",
+        "to": end or "workspace",
         "changes": [_plain(change, found) for change in changes],
-        "files": counts,
+        "files": pages.counts(changes),
+        "metrics": [asdict(one) for one in metrics],
     }
 
     def human() -> str:
-        return pages.stat(changes) if stat else pages.page(changes, found, everything=everything)
+        if md:
+            return diff_markdown.page(changes, metrics, found)
+        if stat:
+            return pages.stat(changes, metrics)
+        return pages.page(changes, found, metrics, everything=everything)
 
     return ctx.show(data, "mlops.diff/1", human)
 

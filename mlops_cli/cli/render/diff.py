@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.render import text
+from mlops_cli.pipeline.measured import Measured
 from mlops_cli.workspace.compare import DataChange, FileChange
 from mlops_cli.workspace.renames import folder_moves
 
@@ -31,11 +32,15 @@ def counts(changes: Sequence[DataChange]) -> dict[str, int]:
 
 
 def page(
-    changes: Sequence[DataChange], tables: Mapping[str, TableChange], *, everything: bool
+    changes: Sequence[DataChange],
+    tables: Mapping[str, TableChange],
+    metrics: Sequence[Measured],
+    *,
+    everything: bool,
 ) -> str:
-    """Return all changes, the first files of each path, and what became of tables."""
+    """Return all changes, the first files of each path, what became of tables, and metrics."""
     if not changes:
-        return "No data differs."
+        return "\n".join(["No data differs.", *_measured(metrics)])
     lines: list[str] = []
     for change in changes:
         mark, look = LOOKS[change.kind]
@@ -45,13 +50,13 @@ def page(
             lines.append("    the cache lacks the listing that would tell more: mlops pull")
             continue
         lines += _files(change, tables, everything=everything)
-    return "\n".join([*lines, "", _sum(changes)])
+    return "\n".join([*lines, "", _sum(changes), *_measured(metrics)])
 
 
-def stat(changes: Sequence[DataChange]) -> str:
+def stat(changes: Sequence[DataChange], metrics: Sequence[Measured]) -> str:
     """Return one line for each path: how many files of which kind, and its bytes."""
     if not changes:
-        return "No data differs."
+        return "\n".join(["No data differs.", *_measured(metrics)])
     rows = []
     for change in changes:
         found = Counter[str](file.kind for file in change.files or ())
@@ -61,7 +66,15 @@ def stat(changes: Sequence[DataChange]) -> str:
             if found[kind]
         )
         rows.append((change.path, marks or "?", _sizes(change)))
-    return "\n".join([text.table(rows, align="llr"), "", _sum(changes)])
+    return "\n".join([text.table(rows, align="llr"), "", _sum(changes), *_measured(metrics)])
+
+
+def _measured(metrics: Sequence[Measured]) -> list[str]:
+    rows = [
+        (one.step, one.metric, _pair(_value(one.old), _value(one.new))) for one in metrics[:SHOWN]
+    ]
+    more = [f"… and {len(metrics) - SHOWN:,} more; --json has all"] if metrics[SHOWN:] else []
+    return ["", text.table(rows, ("step", "metric", "")), *more] if rows else []
 
 
 def _files(change: DataChange, tables: Mapping[str, TableChange], *, everything: bool) -> list[str]:
