@@ -139,6 +139,12 @@ SETTINGS: tuple[Setting, ...] = (
         "the ssh key that signs: a path, or a public key whose private half the agent holds; "
         "git's user.signingkey when unset and gpg.format is ssh",
     ),
+    Setting(
+        "signing.model_key",
+        "string",
+        None,
+        "the ECDSA key, of ssh or in PEM, that makes model.sig for OpenSSF model signing",
+    ),
     Setting("compile.image", "string", None, "the image, with git and mlops, of compiled tasks"),
     Setting("compile.repository", "string", None, "the URL that compiled tasks clone"),
 )

@@ -1,0 +1,142 @@
+"""model.sig: what OpenSSF model signing verifies, made from digests alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
+from mlops_cli.registry import eckeys, envelope, modelsign
+from mlops_cli.registry.allowed import Signer, parse
+from mlops_cli.store.digest import Digest
+
+FILES = {
+    "model.onnx": Digest.of(b"a model"),
+    "schema.json": Digest.of(b"{}"),
+    "card.md": Digest.of(b"# card"),
+}
+
+
+def keygen(place: Path, *words: str) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-C", "", "-f", str(place), *words], check=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return keygen(tmp_path_factory.mktemp("keys") / "ada", "-t", "ecdsa")
+
+
+def listed(key: Path) -> tuple[Signer, ...]:
+    return parse(f"ada@example.org {key.with_suffix('.pub').read_text()}")
+
+
+def test_the_signature_of_the_specification_is_ours() -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    d = 97358161215184420915383655311931858321456579547487070936769975997791359926199
+    made = eckeys.sign(
+        ec.derive_private_key(d, ec.SECP256R1()),
+        envelope.pae("http://example.com/HelloWorld", b"hello world"),
+    )
+    r, s = decode_dss_signature(made)
+    raw = base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()
+    assert raw == (
+        "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
+    )
+
+
+def test_a_signature_is_of_exactly_these_files(key: Path) -> None:
+    made = modelsign.sign("delay", FILES, str(key))
+    assert made == modelsign.sign("delay", FILES, str(key))
+    whole = {**FILES, modelsign.FILE: Digest.of(made)}
+    assert modelsign.check(made, whole, listed(key)) == "ada@example.org"
+    for other in (
+        {**FILES, "more.txt": Digest.of(b"")},
+        {**FILES, "card.md": Digest.of(b"# other")},
+        {name: FILES[name] for name in ("model.onnx", "card.md")},
+    ):
+        with pytest.raises(IntegrityError) as caught:
+            modelsign.check(made, other, listed(key))
+        assert caught.value.code == "signature-of-others"
+
+
+def test_keys_in_pem_sign_and_others_are_refused(key: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "ada"
+    pem.write_bytes(key.read_bytes())
+    pem.chmod(0o600)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-m", "PKCS8", "-N", "", "-f", str(pem)],
+        check=True,
+        capture_output=True,
+    )
+    assert b"BEGIN PRIVATE KEY" in pem.read_bytes()
+    assert modelsign.sign("delay", FILES, str(pem)) == modelsign.sign("delay", FILES, str(key))
+    for bad in (keygen(tmp_path / "ed", "-t", "ed25519"), tmp_path / "junk"):
+        (tmp_path / "junk").write_text("-----BEGIN PRIVATE KEY-----\n")
+        with pytest.raises(ConfigError) as caught:
+            modelsign.sign("delay", FILES, str(bad))
+        assert caught.value.code == "unusable-key"
+    with pytest.raises(NotFound):
+        modelsign.sign("delay", FILES, str(tmp_path / "none"))
+
+
+def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
+    made = json.loads(modelsign.sign("delay", FILES, str(key)))
+    eve = keygen(tmp_path / "eve", "-t", "ecdsa")
+    with pytest.raises(StateRefused) as refused:
+        modelsign.check(modelsign.sign("delay", FILES, str(eve)), FILES, listed(key))
+    assert refused.value.code == "unknown-signer"
+    others = json.loads(modelsign.sign("delay", {"x": Digest.of(b"")}, str(key)))
+    inner = made["dsseEnvelope"]
+    for change, code in (
+        (
+            {"dsseEnvelope": {**inner, "payload": others["dsseEnvelope"]["payload"]}},
+            "bad-signature",
+        ),
+        ({"dsseEnvelope": {**inner, "payloadType": "text/plain"}}, "malformed-envelope"),
+        ({"mediaType": "application/json"}, "malformed-envelope"),
+        ({"verificationMaterial": {}}, "malformed-envelope"),
+        ({"dsseEnvelope": []}, "malformed-envelope"),
+    ):
+        with pytest.raises(IntegrityError) as caught:
+            modelsign.check(json.dumps({**made, **change}).encode(), FILES, listed(key))
+        assert caught.value.code == code
+    for data, code in ((b"[", "malformed-json"), (b" " * 10_000_000, "malformed-envelope")):
+        with pytest.raises(IntegrityError) as caught:
+            modelsign.check(data, FILES, listed(key))
+        assert caught.value.code == code
+
+
+@pytest.mark.skipif("MLOPS_MODEL_SIGNING" not in os.environ, reason="needs model_signing")
+def test_the_reference_verifier_accepts_it(key: Path, tmp_path: Path) -> None:
+    """MLOPS_MODEL_SIGNING=/…/bin/model_signing, of `pip install model-signing pyopenssl`."""
+    folder = tmp_path / "delay"
+    folder.mkdir()
+    contents = {"model.onnx": b"a model", "schema.json": b"{}", "card.md": b"# card"}
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    (folder / modelsign.FILE).write_bytes(modelsign.sign("delay", FILES, str(key)))
+    exported = ["ssh-keygen", "-e", "-m", "PKCS8", "-f", f"{key}.pub"]
+    pem = subprocess.run(exported, check=True, capture_output=True).stdout
+    (tmp_path / "key.pem").write_bytes(pem)
+
+    def verify() -> int:
+        return subprocess.run(
+            [
+                *(os.environ["MLOPS_MODEL_SIGNING"], "verify", "key", str(folder)),
+                *("--signature", str(folder / modelsign.FILE)),
+                *("--public_key", str(tmp_path / "key.pem")),
+            ],
+            check=False,
+        ).returncode
+
+    assert verify() == 0
+    (folder / "card.md").write_text("# another")
+    assert verify() == 1

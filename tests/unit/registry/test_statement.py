@@ -1,0 +1,68 @@
+"""The statement of a run: the same record, the same bytes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from mlops_cli.errors import IntegrityError
+from mlops_cli.ledger.record import Code, record
+from mlops_cli.registry import statement
+from mlops_cli.store.digest import Digest
+
+NOW = datetime(2013, 2, 1, tzinfo=UTC)
+DAYS, MODEL, LOCKED = (str(Digest.of(word)) for word in (b"days", b"model", b"locked"))
+RUN = record(
+    "run",
+    time=NOW,
+    actor="Ada <ada@example.org>",
+    code=Code("a" * 40, patch=DAYS),
+    run="20130201T000000-abc123",
+    step="train.delay",
+    step_kind="train",
+    key=LOCKED,
+    status="done",
+    started="2013-02-01T00:00:00.000Z",
+    seconds=1.5,
+    inputs={"data/days.parquet": DAYS},
+    outputs={"out/model": MODEL},
+    params={"train.lr": 0.1},
+    environment={"digest": LOCKED},
+    log=None,
+    series=DAYS,
+)
+
+
+def test_a_statement_names_all_that_went_in_and_came_out() -> None:
+    made = statement.of_run(RUN)
+    assert made == statement.of_run(RUN)
+    read = statement.read(made, source="it")
+    assert statement.subjects(read) == {"out/model": MODEL}
+    build = read["predicate"]["buildDefinition"]
+    assert [each["name"] for each in build["resolvedDependencies"]] == [
+        "data/days.parquet",
+        "commit",
+        "patch",
+        "environment",
+    ]
+    assert build["externalParameters"] == {"step": "train.delay", "params": {"train.lr": 0.1}}
+    assert read["predicate"]["runDetails"]["metadata"]["invocationId"] == RUN.digest
+
+
+def test_what_is_no_statement_is_refused() -> None:
+    good = json.loads(statement.of_run(RUN))
+    changes: tuple[dict[str, object], ...] = (
+        {"_type": "https://in-toto.io/Statement/v0.1"},
+        {"predicateType": "https://example.org"},
+        {"subject": [{"name": "x"}]},
+        {"subject": [{"name": "x", "digest": {"sha256": "short"}}]},
+        {"predicate": {}},
+        {"predicate": []},
+    )
+    for change in changes:
+        with pytest.raises(IntegrityError):
+            statement.read(json.dumps(good | change).encode(), source="it")
+    with pytest.raises(IntegrityError):
+        statement.read(b"[]", source="it")
