@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_cli.cli.render import page as pages
 from mlops_cli.cli.render.runs import figure
 
 WIDTH, HEIGHT, LEFT, BELOW, ABOVE = 560, 280, 58, 30, 12
 MOST = 1000  # points of a curve that a screen can show
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _STYLE = """\
-body{font:15px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1200px;padding:0 1em;color:#222}
-.plots{display:flex;flex-wrap:wrap;gap:1.5em}figure{margin:0}figcaption{font-weight:600}
-svg{background:#fff;max-width:100%}svg text{font-size:11px;fill:#555}
-table{border-collapse:collapse;margin:1.5em 0}td,th{padding:.2em .8em;text-align:right}
-td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f4f4f4}
+.plots{display:flex;flex-wrap:wrap;gap:1.5em}svg.curves{background:#fff}svg.curves text{fill:#555}
+tr:nth-child(even){background:var(--soft)}
 .legend span{margin-right:1em;white-space:nowrap}"""
 _SCRIPT = """\
 document.querySelectorAll('polyline').forEach(line=>{line.addEventListener('mousemove',event=>{
@@ -47,14 +45,12 @@ def page(
     drawn = "\n".join(_figure(name, of) for name, of in curves.items())
     if not drawn:
         drawn = "<p>Nothing was logged while these ran.</p>"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>\n"
+    body = (
         f'<h1>{html.escape(title)}</h1>\n<div class="plots">\n{drawn}\n</div>\n'
         f"{_table('params', [(name, params) for name, params, _ in runs])}"
         f"{_table('metrics', [(name, metrics) for name, _, metrics in runs])}"
-        f"<script>{_SCRIPT}</script></body></html>\n"
     )
+    return pages.page(title, pages.Html(body), style=_STYLE, script=_SCRIPT)
 
 
 def _figure(name: str, curves: Sequence[Curve]) -> str:
@@ -98,7 +94,8 @@ def _figure(name: str, curves: Sequence[Curve]) -> str:
     )
     return (
         f"<figure><figcaption>{html.escape(name)}</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
+        f'<svg class="curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'width="{WIDTH}" height="{HEIGHT}">'
         f'{"".join(parts)}</svg><div class="legend">{legend}</div></figure>'
     )
 
@@ -131,15 +128,9 @@ def _table(what: str, runs: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     names = list(dict.fromkeys(name for _, values in runs for name in values))
     if not names:
         return ""
-    head = "".join(f"<th>{html.escape(run)}</th>" for run, _ in runs)
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{_cell(values.get(name))}</td>" for _, values in runs)
-        + "</tr>\n"
-        for name in names
-    )
-    return f"<table><tr><th>{what}</th>{head}</tr>\n{rows}</table>\n"
+    rows = [(name, *(_cell(values.get(name)) for _, values in runs)) for name in names]
+    return pages.table((what, *(run for run, _ in runs)), rows, "l" + "r" * len(runs))
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else html.escape(figure(value))
+    return "" if value is None else figure(value)
