@@ -64,17 +64,18 @@ def copy_and_hash(
 
     For large files the hashing runs in a thread of its own (OpenSSL and the system calls both
     release the interpreter lock), on the very buffers that are written: a file that changes
-    meanwhile gives a digest that is true of the copy. `to_keep` says that the copy is for later:
-    a large one is written past the page cache. `tick` is told the bytes of each piece.
+    meanwhile gives a digest that is true of the copy. A large file that is not in memory is read
+    past the page cache; `to_keep` says that the copy is for later, so that a large one is written
+    past it. `tick` is told the bytes of each piece.
     """
     size = os.fstat(source).st_size
     if size < OVERLAP_FROM:
         return _copy_plainly(source, target, tick)
     if target is None:
-        return _copy_overlapped(source, None, tick)
+        return _copy_overlapped(source, None, tick, size)
     if to_keep and size >= straight.FROM:
-        return _copy_overlapped(source, straight.Straight(target).write, tick)
-    return _copy_overlapped(source, lambda view: write_all(target, view), tick)
+        return _copy_overlapped(source, straight.Straight(target).write, tick, size)
+    return _copy_overlapped(source, lambda view: write_all(target, view), tick, size)
 
 
 def _copy_plainly(source: int, target: int | None, tick: Tick) -> tuple[Digest, int]:
@@ -92,7 +93,7 @@ def _copy_plainly(source: int, target: int | None, tick: Tick) -> tuple[Digest, 
 
 
 def _copy_overlapped(
-    source: int, write: Callable[[memoryview], object] | None, tick: Tick
+    source: int, write: Callable[[memoryview], object] | None, tick: Tick, expected: int
 ) -> tuple[Digest, int]:
     import threading
     from queue import SimpleQueue
@@ -111,11 +112,12 @@ def _copy_overlapped(
 
     hasher = threading.Thread(target=digest_them, name="mlops-hash", daemon=True)
     hasher.start()
+    read = straight.Reader(source, expected).read
     size = 0
     try:
         while True:
             buffer = free.get()
-            got = os.readv(source, [buffer])
+            got = read(buffer)
             if not got:
                 break
             # both threads only read the buffer; it comes back when the hasher is done with it

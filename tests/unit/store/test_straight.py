@@ -66,9 +66,38 @@ def test_reads_that_fall_short_are_hashed_and_written_as_they_come(tmp_path):
     try:
         out = straight.Straight(target).write
         ticks: list[int] = []
-        digest, size = hashing._copy_overlapped(read, out, ticks.append)
+        digest, size = hashing._copy_overlapped(read, out, ticks.append, 3)
     finally:
         os.close(target)
         os.close(read)
     assert (size, (tmp_path / "copy").read_bytes(), sum(ticks)) == (3, b"abc", 3)
     assert digest.hex == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("tail", [0, 1, 4096])
+def test_what_is_not_in_memory_is_read_to_its_last_byte(tmp_path, monkeypatch, tail):
+    monkeypatch.setattr(straight, "FROM", 9 << 20)
+    data = os.urandom((9 << 20) + tail)
+    path = tmp_path / "cold"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    digest, size = hashing.hash_file(path)
+    assert (digest.hex, size) == (hashlib.sha256(data).hexdigest(), len(data))
+
+
+def test_a_short_read_in_the_middle_is_gone_on_from(tmp_path):
+    data = os.urandom(3 * 4096)
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        reader = straight.Reader(handle, straight.FROM)
+        os.lseek(handle, 5, os.SEEK_SET)  # as a read that fell short would leave it
+        with mmap.mmap(-1, 16384) as buffer:
+            got = reader.read(buffer)
+            assert buffer[:got] == data[5:]
+    finally:
+        os.close(handle)
