@@ -30,7 +30,7 @@ def parse_json(data: bytes | str, *, source: str) -> Any:
     """
     try:
         return json.loads(data)
-    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # also a number or a nesting without end
         where = f":{exc.lineno}:{exc.colno}" if isinstance(exc, json.JSONDecodeError) else ""
         hint = "mlops merge" if has_marks(data) else f"git log -- {source}"
         raise IntegrityError(

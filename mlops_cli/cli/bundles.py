@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,34 +33,37 @@ def named(git: Git, names: Sequence[str]) -> list[Tracked]:
     return [_bundle(registry.resolve(name)) for name in names]
 
 
-def held(git: Git, cache: Cache) -> list[Tracked]:
-    """Return the bundles of all versions that the cache holds."""
+def held(git: Git, cache: Cache, warn: Callable[[str], None]) -> list[Tracked]:
+    """Return the bundles of all versions that the cache holds; tags that say nothing are told."""
     every = [
         _bundle(version)
-        for holdings in _holdings(git)
+        for holdings in _holdings(git, warn)
         for version in holdings.versions
         if version.payload.get("bundle")
     ]
     return [one for one in every if cache.has(one.digest)]
 
 
-def current(git: Git) -> list[Tracked]:
+def current(git: Git, warn: Callable[[str], None]) -> list[Tracked]:
     """Return the bundles of the versions that an alias stands for now."""
     return [
         _bundle(version)
-        for holdings in _holdings(git)
+        for holdings in _holdings(git, warn)
         for version in holdings.versions
         if version.number in _aliased(holdings) and version.payload.get("bundle")
     ]
 
 
-def _holdings(git: Git) -> list[Holdings]:
+def _holdings(git: Git, warn: Callable[[str], None]) -> list[Holdings]:
     found = tags.listing(git, "mlops/")
     if not found:  # most projects register no models, and need not know what one is
         return []
     from mlops_cli.registry.holdings import gathered
 
-    return list(gathered(found).values())
+    every = list(gathered(found).values())
+    for why in (why for each in every for why in each.damaged.values()):
+        warn(f"left out: {why}")
+    return every
 
 
 def _aliased(holdings: Holdings) -> set[int | None]:

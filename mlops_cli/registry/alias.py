@@ -9,11 +9,12 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.errors import IntegrityError
+from mlops_cli.registry.version import damaged, fitting, is_digest, is_time
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.tags import Tag
 
 SCHEMA = "mlops.alias/1"
-TAG = re.compile(r"mlops/(?P<model>[^/@]+)/@(?P<alias>[^/@]+)/(?P<event>[1-9]\d*)")
+TAG = re.compile(r"mlops/(?P<model>[^/@]+)/@(?P<alias>[^/@]+)/(?P<event>[1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class AliasEvent:
         return self.payload.get("version")
 
     @property
+    def action(self) -> str:
+        """What it was: promote, set, rollback or retire."""
+        return self.payload.get("action") or ("promote" if self.version else "retire")
+
+    @property
     def digest(self) -> Digest:
         """The identity of the event: the SHA-256 of its canonical payload."""
         return Digest.of(canonical_json(self.payload))
@@ -46,23 +52,17 @@ class AliasEvent:
 def from_tag(tag: Tag) -> AliasEvent | None:
     """Return the event that `tag` stands for, None for tags of another kind.
 
-    Raises IntegrityError ("damaged-alias") when its payload is that of another event.
+    Raises IntegrityError ("damaged-alias") when its payload is not one of this event.
     """
     match = TAG.fullmatch(tag.name)
     if match is None:
         return None
-    payload = tag.value()
     model, alias, number = match["model"], match["alias"], int(match["event"])
-    said = None
-    if isinstance(payload, dict):
-        said = (payload.get("model"), payload.get("alias"), payload.get("event"))
-    if said != (model, alias, number):
-        raise IntegrityError(
-            f"the tag {tag.name} holds the payload of something else",
-            code="damaged-alias",
-            hint=f"git show {tag.name}",
-            details={"tag": tag.name, "says": said},
-        )
+    payload = fitting(tag, "damaged-alias", model=model, alias=alias, event=number)
+    version, digest = payload.get("version"), payload.get("digest")
+    whole = version is None or (type(version) is int and version > 0 and is_digest(digest))
+    if not whole or not is_time(payload.get("time")):
+        raise damaged(tag, "damaged-alias", "names no version and time that there could be")
     return AliasEvent(model, alias, number, payload, tag.name, tag.id)
 
 
@@ -74,12 +74,21 @@ def check_chain(events: Sequence[AliasEvent]) -> None:
     """
     former: AliasEvent | None = None
     for position, event in enumerate(events, start=1):
-        expected = former.digest if former else None
-        if event.number != position or event.payload.get("previous") != expected:
-            raise IntegrityError(
-                f"event {event.number} of {event.name} does not follow the one before it",
-                code="alias-chain-broken",
-                hint="git fetch --tags; if nothing is missing, an event was deleted or replaced",
-                details={"tag": event.tag, "previous": event.payload.get("previous")},
+        if event.number != position:
+            raise broken(event, f"event {position} of {event.name} is missing")
+        if event.payload.get("previous") != (former.digest if former else None):
+            raise broken(
+                event, f"event {event.number} of {event.name} does not follow the one before it"
             )
         former = event
+
+
+def broken(event: AliasEvent, why: str) -> IntegrityError:
+    """Return the error for an alias whose events are no chain."""
+    return IntegrityError(
+        why,
+        code="alias-chain-broken",
+        hint="git fetch origin 'refs/tags/mlops/*:refs/tags/mlops/*'; if nothing comes, "
+        "an event was deleted or replaced",
+        details={"tag": event.tag, "previous": event.payload.get("previous")},
+    )

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlops_cli.encode import canonical_json
-from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.ledger.record import plain, timestamp
-from mlops_cli.registry import alias as alias_tags
+from mlops_cli.errors import UsageError
+from mlops_cli.registry import missing
 from mlops_cli.registry import version as version_tags
-from mlops_cli.registry.alias import AliasEvent
-from mlops_cli.registry.formats import ALLOWED
-from mlops_cli.registry.gate import judge
-from mlops_cli.registry.holdings import Holdings, gathered
+from mlops_cli.registry.alias import AliasEvent, broken, check_chain
+from mlops_cli.registry.holdings import Holdings, gathered, understood
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 
-TRIES = 50
+_NUMBER = re.compile(r"v?0*([0-9]{1,9})")
+_PREFIX = re.compile(r"sha256:[0-9a-f]{4,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The registry of a repository. Every question costs one git process."""
+    """The registry of a repository. What is asked costs three git processes, and of the tags only
+    those that the answer needs.
+
+    With `remote`, numbers and events are taken there; refs in `along` then arrive with them.
+    """
 
     git: Git
+    remote: str | None = None
+    along: tuple[str, ...] = ()
 
     def holdings(self, model: str | None = None) -> dict[str, Holdings]:
         """Return model → its holdings, for all models or the one named."""
@@ -41,53 +44,108 @@ class Registry:
 
     def models(self) -> list[str]:
         """Return the names of all models, sorted."""
-        return list(self.holdings())
+        return sorted({name.split("/")[1] for name in tags.names(self.git, "mlops/")})
+
+    def numbers(self, model: str) -> list[int]:
+        """Return the numbers that are given, also to tags that cannot be read, in order."""
+        return _numbers(tags.names(self.git, f"mlops/{check_name(model)}/v*"))
 
     def versions(self, model: str) -> list[Version]:
-        """Return the versions of `model`, oldest first."""
-        return list(self.of(model).versions)
+        """Return the versions of `model` that can be read, oldest first."""
+        found = tags.listing(self.git, f"mlops/{check_name(model)}/v*")
+        return list(held.versions) if (held := gathered(found).get(model)) else []
 
     def version(self, model: str, number: int) -> Version:
-        """Return version `number`. Raises NotFound ("unknown-version")."""
-        return _pick(self.of(model), number)
+        """Return version `number`. Raises NotFound ("unknown-version"), IntegrityError."""
+        found = tags.one(self.git, f"mlops/{check_name(model)}/v{number}")
+        version = understood(found) if found is not None else None
+        if isinstance(version, Version):
+            return version
+        raise missing.version(self.git, model, number, self.numbers(model))
+
+    def newest(self, model: str) -> Version:
+        """Return the version of the highest number. Raises NotFound, IntegrityError."""
+        numbers = self.numbers(model)
+        if not numbers:
+            raise missing.model(self.git, model, self.models())
+        return self.version(model, numbers[-1])
 
     def find(self, model: str, digest: str) -> Version | None:
         """Return the version of `model` whose model file has `digest`, if there is one."""
-        return next((v for v in self.versions(model) if v.payload.get("digest") == digest), None)
+        return next(iter(self.find_all(model, digest)), None)
 
-    def create(self, model: str, payload: Mapping[str, Any]) -> Version:
-        """Register `payload` as the next version of `model`, or return the one of the same digest.
+    def find_all(self, model: str, prefix: str) -> list[Version]:
+        """Return the versions whose model file has a digest that begins with `prefix`."""
+        return self.given(model, prefix)[0]
 
-        Model, number and schema are filled in; `payload` must hold digest, format and created
-        (an ISO time). git gives the number: of two processes at once each gets its own, or both
-        get the one version when they bring the same model.
-        Raises StateRefused ("format-not-allowed", "no-commit", "no-identity").
+    def given(self, model: str, prefix: str) -> tuple[list[Version], list[int]]:
+        """Return `find_all` and `numbers`, both as of one moment."""
+        found = tags.names(self.git, f"mlops/{check_name(model)}/v*")
+        held = gathered(tags.read(self.git, found, holding=prefix.encode())).get(model)
+        every = held.versions if held else ()
+        return [version for version in every if version.digest.startswith(prefix)], _numbers(found)
+
+    def events(self, model: str, alias: str) -> list[AliasEvent]:
+        """Return the events of the alias, oldest first, each naming the one before.
+
+        Raises IntegrityError ("alias-chain-broken", "unreadable-tag", "damaged-alias").
         """
-        check_name(model)
-        digest = Digest.parse(payload["digest"])
-        if payload["format"] not in ALLOWED:
-            raise StateRefused(
-                f"a model of format {payload['format']!r} may not be registered",
-                code="format-not-allowed",
-                hint=f"allowed are {', '.join(ALLOWED)}",
-            )
-        for _ in range(TRIES):
-            known = self.versions(model)
-            if same := next((v for v in known if v.payload.get("digest") == digest), None):
-                return same
-            number = known[-1].number + 1 if known else 1
-            filled = plain(
-                {**payload, "schema": version_tags.SCHEMA, "model": model, "version": number}
-            )
-            name = f"mlops/{model}/v{number}"
-            when = datetime.fromisoformat(filled["created"])
-            if tags.create(self.git, name, filled, subject=f"{model} v{number}", time=when):
-                return self.version(model, number)
-        raise _contended(f"mlops/{model}")
+        check_name(alias, what="alias")
+        found = tags.listing(self.git, f"mlops/{check_name(model)}/@{alias}/")
+        events = [event for tag in found if isinstance(event := understood(tag), AliasEvent)]
+        events.sort(key=lambda event: event.number)
+        check_chain(events)
+        return events
 
     def alias(self, model: str, name: str) -> AliasEvent | None:
-        """Return the last event of the alias, None where it never had one."""
-        return self.of(model).current().get(check_name(name, what="alias"))
+        """Return the last event of the alias, None where it never had one.
+
+        Raises IntegrityError as `events` does.
+        """
+        events = self.events(model, name)
+        return events[-1] if events else None
+
+    def meant(self, event: AliasEvent) -> Version | None:
+        """Return the version that `event` names, None where it retires the alias.
+
+        Raises NotFound, IntegrityError ("alias-chain-broken") where it has another digest.
+        """
+        if event.version is None:
+            return None
+        version = self.version(event.model, event.version)
+        if version.digest != event.payload["digest"]:
+            raise broken(event, f"{event.name} names another model than {version.name} is")
+        return version
+
+    def resolve(self, text: str) -> Version:
+        """Return the version that a name means: "delay" (the newest), "delay@v3",
+        "delay@production", or the beginning of the digest of its file, "delay@sha256:1a2b".
+
+        Raises NotFound ("unknown-model", "unknown-version", "unknown-alias") with what there is,
+        UsageError ("bad-name", "ambiguous-digest"), IntegrityError for what cannot be trusted.
+        """
+        model, _, which = text.partition("@")
+        check_name(model)
+        if not which:
+            return self.newest(model)
+        if match := _NUMBER.fullmatch(which):
+            return self.version(model, int(match[1]))
+        if which.startswith("sha256:"):
+            return self._of_digest(model, which)
+        event = self.alias(model, which)
+        version = self.meant(event) if event else None
+        if version is not None:
+            return version
+        if not self.numbers(model):
+            raise missing.model(self.git, model, self.models())
+        known = list(self.of(model).aliases)
+        raise missing.alias(self.git, model, which, known, retired=event is not None)
+
+    def create(self, model: str, payload: Mapping[str, Any]) -> Version:
+        """Register `payload` as the next version; see `registry.create`."""
+        from mlops_cli.registry.create import create
+
+        return create(self, model, payload)
 
     def move(
         self,
@@ -101,114 +159,38 @@ class Registry:
         reason: str,
         time: datetime,
         expected: int | None = None,
+        action: str | None = None,
+        parents: tuple[str, ...] = (),
     ) -> AliasEvent:
-        """Make `alias` mean `version` (None retires it) by one further event, and return it.
+        """Make `alias` mean `version` by one further event; see `registry.move`."""
+        from mlops_cli.registry.move import Wish, move
 
-        The event keeps the digest of the policy, every rule with its evidence, and the digest of
-        the event before. Already there: that event is returned. `expected` is the number of the
-        event the evidence was gathered against (0: none); without it, the present one.
-        Raises StateRefused ("gate-closed", "alias-moved" naming who was first), NotFound.
-        """
-        check_name(alias, what="alias")
-        holdings = self.of(model)
         number = version.number if isinstance(version, Version) else version
-        target = _pick(holdings, number) if number is not None else None
-        former = holdings.current().get(alias)
-        if former is not None and former.version == number:
-            return former
-        at = former.number if former else 0
-        if expected is not None and former is not None and at != expected:
-            raise _moved(former)
-        verdict = judge(policy, evidence)
-        if not verdict.passed:
-            closed = [rule for rule in verdict.rules if not rule.passed]
-            raise StateRefused(
-                f"{model}@v{number} may not become {alias}: "
-                + "; ".join(f"{rule.name} ({rule.why})" for rule in closed),
-                code="gate-closed",
-                hint=f"mlops models show {model}@v{number}",
-                details=verdict.plain(),
+        wish = Wish(model, alias, number, actor, reason, time, action, parents)
+        return move(self, wish, policy=policy, evidence=evidence, expected=expected)
+
+    def _of_digest(self, model: str, prefix: str) -> Version:
+        if not _PREFIX.fullmatch(prefix):
+            raise UsageError(
+                f"{prefix!r} is not the beginning of a digest",
+                code="bad-digest",
+                hint="sha256: and at least 4 lower-case hexadecimal digits",
             )
-        payload = plain(
-            {
-                "schema": alias_tags.SCHEMA,
-                "model": model,
-                "alias": alias,
-                "event": at + 1,
-                "version": number,
-                "digest": target.digest if target else None,
-                "previous": former.digest if former else None,
-                "policy": Digest.of(canonical_json(plain(policy))),
-                "rules": [rule.plain() for rule in verdict.rules],
-                "approvals": evidence.get("approvals") or [],
-                "actor": actor,
-                "reason": reason,
-                "time": timestamp(time),
-            }
-        )
-        subject = f"{model}@{alias} is v{number}" if target else f"{model}@{alias} is retired"
-        name = f"mlops/{model}/@{alias}/{at + 1}"
-        commit = target.commit if target else "HEAD"
-        won = tags.create(self.git, name, payload, subject=subject, time=time, target=commit)
-        events = self.of(model).aliases.get(alias, ())
-        present = next((event for event in events if event.number == at + 1), None)
-        if present is None:
-            raise _contended(name)
-        if not won:
-            raise _moved(present)
-        return present
-
-    def resolve(self, text: str) -> Version:
-        """Return the version that "delay@production", "delay@v3" or "delay" (the newest) means.
-
-        Raises NotFound ("unknown-model", "unknown-version", "unknown-alias") with what there is.
-        """
-        model, _, which = text.partition("@")
-        holdings = self.of(model)
-        if not holdings.versions:
-            known = ", ".join(self.models()) or "none yet"
-            raise NotFound(
-                f"there is no model {model!r}", code="unknown-model", hint=f"models: {known}"
+        found, numbers = self.given(model, prefix)
+        if len(found) > 1:
+            names = ", ".join(f"{each.name} {each.digest[:23]}" for each in found[:5])
+            raise UsageError(
+                f"{prefix!r} begins several versions of {model}",
+                code="ambiguous-digest",
+                hint=f"write more of it: {names}",
             )
-        if not which:
-            return holdings.versions[-1]
-        digits = which.removeprefix("v")
-        if digits.isdecimal():
-            return _pick(holdings, int(digits))
-        event = holdings.current().get(which)
-        if event is None or event.version is None:
-            known = ", ".join(sorted(holdings.aliases)) or "none yet"
-            state = "has no version any more" if event else "does not exist"
-            raise NotFound(
-                f"the alias {model}@{which} {state}",
-                code="unknown-alias",
-                hint=f"aliases of {model}: {known}; mlops promote {model} {which}",
-            )
-        return _pick(holdings, event.version)
+        if found:
+            return found[0]
+        if not numbers:
+            raise missing.model(self.git, model, self.models())
+        raise missing.version(self.git, model, prefix, numbers)
 
 
-def _pick(holdings: Holdings, number: int) -> Version:
-    for version in holdings.versions:
-        if version.number == number:
-            return version
-    known = ", ".join(f"v{version.number}" for version in holdings.versions) or "none yet"
-    raise NotFound(
-        f"{holdings.model} has no version {number}",
-        code="unknown-version",
-        hint=f"versions of {holdings.model}: {known}",
-    )
-
-
-def _moved(winner: AliasEvent) -> StateRefused:
-    return StateRefused(
-        f"{winner.name} was moved to v{winner.version} meanwhile, by {winner.payload.get('actor')}",
-        code="alias-moved",
-        hint="gather the evidence against the new one: run the same command again",
-        details={"tag": winner.tag, "version": winner.version, "digest": winner.digest},
-    )
-
-
-def _contended(name: str) -> StateRefused:
-    return StateRefused(
-        f"other processes kept creating {name}", code="git-busy", hint="run the same command again"
-    )
+def _numbers(names: Iterable[str]) -> list[int]:
+    matches = (version_tags.TAG.fullmatch(name) for name in names)
+    return sorted(int(match["number"]) for match in matches if match)

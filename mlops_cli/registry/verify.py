@@ -1,10 +1,15 @@
-"""Every tag of the registry read again: payloads that fit their names, chains without a gap."""
+"""Every tag of the registry read again: payloads that fit their names, chains without a gap, and
+what the records of the ledger knew of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mlops_cli.errors import IntegrityError
-from mlops_cli.registry import alias, version
+from mlops_cli.ledger.index import Index, open_index
 from mlops_cli.registry.alias import AliasEvent, check_chain
+from mlops_cli.registry.holdings import understood
+from mlops_cli.registry.version import Version
 from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 
@@ -14,19 +19,44 @@ def verify(git: Git) -> tuple[int, dict[str, str]]:
     checked = 0
     damaged: dict[str, str] = {}
     chains: dict[str, list[AliasEvent]] = {}
-    for tag in tags.listing(git, "mlops/"):
+    found = tags.names(git, "mlops/")
+    versions: dict[tuple[str, int], Version] = {}
+    for tag in tags.read(git, found):
         try:
-            event = alias.from_tag(tag)
-            known = version.from_tag(tag) or event
+            one = understood(tag)
         except IntegrityError as exc:
             damaged[tag.name] = exc.message
             continue
-        checked += known is not None
-        if event is not None:
-            chains.setdefault(event.name, []).append(event)
+        checked += one is not None
+        if isinstance(one, AliasEvent):
+            chains.setdefault(one.name, []).append(one)
+        elif one is not None:
+            versions[one.model, one.number] = one
     for events in chains.values():
         try:
             check_chain(sorted(events, key=lambda event: event.number))
         except IntegrityError as exc:
             damaged[str(exc.details["tag"])] = exc.message
+        for event in events:
+            if event.version is not None:
+                version = versions.get((event.model, event.version))
+                if version is None or version.digest != event.payload["digest"]:
+                    damaged[event.tag] = f"it names a version of {event.model} that is not there"
+    with open_index(git) as index:
+        for name, why in against(index, found):
+            damaged.setdefault(name, why)
     return checked, damaged
+
+
+def against(index: Index, found: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the tags that the ledger knew and that are gone, or are others now, and why."""
+    for kind in ("register", "promotion"):
+        for each in index.newest(kind):
+            model, last = each["model"], f"v{each['version']}"
+            if kind == "promotion":
+                last = f"@{each['alias']}/{each['event']}"
+            name, known = f"mlops/{model}/{last}", each["tag_object"]
+            if name not in found:
+                yield name, f"it is not here, and the record {each.digest} says that it was made"
+            elif known and found[name] and found[name] != known:
+                yield name, f"it was moved: the record {each.digest} knew it as {known}"

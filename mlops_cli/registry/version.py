@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mlops_cli.encode import canonical_json
@@ -13,9 +14,10 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.tags import Tag
 
 SCHEMA = "mlops.version/1"
-TAG = re.compile(r"mlops/(?P<model>[^/@]+)/v(?P<number>[1-9]\d*)")
+TAG = re.compile(r"mlops/(?P<model>[^/@]+)/v(?P<number>[1-9][0-9]{0,8})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
-_NUMBER = re.compile(r"v\d+")
+_NUMBER = re.compile(r"v[0-9]+")
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +60,75 @@ class Version:
 def from_tag(tag: Tag) -> Version | None:
     """Return the version that `tag` stands for, None for tags of another kind.
 
-    Raises IntegrityError ("damaged-version") when its payload names another model or number.
+    Raises IntegrityError ("damaged-version") when its payload is not one of this version.
     """
     match = TAG.fullmatch(tag.name)
     if match is None:
         return None
+    payload = fitting(tag, "damaged-version", model=match["model"], version=int(match["number"]))
+    if lie := next(_lies(payload), None):
+        raise damaged(tag, "damaged-version", f"says {lie}: {str(payload.get(lie))[:60]!r}")
+    number = int(match["number"])
+    return Version(match["model"], number, payload, tag.name, tag.id, tag.target)
+
+
+def fitting(tag: Tag, code: str, **name: str | int) -> dict[str, Any]:
+    """Return the payload, which must say of itself what the name of the tag says.
+
+    Raises IntegrityError: `code`, "malformed-json".
+    """
     payload = tag.value()
-    model, number = match["model"], int(match["number"])
-    said = (payload.get("model"), payload.get("version")) if isinstance(payload, dict) else None
-    if said != (model, number):
-        raise IntegrityError(
-            f"the tag {tag.name} holds the payload of something else",
-            code="damaged-version",
-            hint=f"git show {tag.name}",
-            details={"tag": tag.name, "says": said},
-        )
-    return Version(model, number, payload, tag.name, tag.id, tag.target)
+    said = {key: payload.get(key) for key in name} if isinstance(payload, dict) else None
+    # True == 1: the types are asked, too
+    if said != name or [type(said[key]) for key in name] != [type(each) for each in name.values()]:
+        raise damaged(tag, code, "holds the payload of something else", says=said)
+    try:
+        canonical_json(payload)
+    except ValueError:  # NaN, which Python reads and JSON does not have
+        raise damaged(tag, code, "holds a number that JSON does not have") from None
+    return dict(payload)
+
+
+def damaged(tag: Tag, code: str, why: str, **details: Any) -> IntegrityError:
+    """Return the error for a tag whose payload cannot be trusted."""
+    return IntegrityError(
+        f"the tag {tag.name} {why}",
+        code=code,
+        hint=f"git show {tag.name}",
+        details={"tag": tag.name, **details},
+    )
+
+
+def _lies(payload: Mapping[str, Any]) -> Any:
+    """Yield the fields that are not what others build on."""
+    for name in ("digest", "bundle", "run"):
+        value = payload.get(name)
+        if not (value is None and name != "digest") and not is_digest(value):
+            yield name
+    if not isinstance(payload.get("metrics") or {}, Mapping):
+        yield "metrics"
+    for name in ("inputs", "outputs"):
+        if not isinstance(payload.get(name) or [], list):
+            yield name
+    if not is_time(payload.get("created")):
+        yield "created"
+
+
+def is_digest(value: Any) -> bool:
+    """Tell whether `value` is a digest."""
+    try:
+        Digest.parse(value)
+    except IntegrityError:
+        return False
+    return True
+
+
+def is_time(value: Any) -> bool:
+    """Tell whether `value` is a moment with its zone, as ISO 8601 writes it."""
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def check_name(name: str, *, what: str = "model") -> str:
@@ -81,10 +136,15 @@ def check_name(name: str, *, what: str = "model") -> str:
 
     Letters, digits, `_`, `-` and inner dots; "v3" is how versions are called, so it is none.
     """
-    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name) or name.endswith(".lock"):
+    if (
+        not _NAME.fullmatch(name)
+        or _NUMBER.fullmatch(name)
+        or name.endswith(".lock")
+        or len(name) > _LONGEST
+    ):
         raise UsageError(
-            f"{name!r} cannot be the name of a {what}",
+            f"{name[:_LONGEST]!r} cannot be the name of a {what}",
             code="bad-name",
-            hint="use letters, digits, '_', '-' and inner dots, and nothing like v3",
+            hint="use letters, digits, '_', '-' and inner dots, at most 100, and nothing like v3",
         )
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_cli.vcs import refs, tags
+from mlops_cli.vcs import ledger_branch, ledger_refs, refs, tagsync
 from mlops_cli.vcs.repo import Git
 
 
@@ -29,21 +29,67 @@ def remote_of(git: Git) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
-def send(git: Git, remote: str) -> None:
-    """Push records and tags; starts no CI, moves no branch, and never overwrites.
+def send(git: Git, remote: str, branch: str | None = None) -> None:
+    """Push records and tags; starts no CI, moves no branch of a person, and never overwrites.
 
-    Raises StateRefused ("ref-diverged"), IntegrityError ("tag-taken"), OutsideWorld ("git-failed").
+    `branch` is where the ledger goes on a forge that refuses other refs. Raises OutsideWorld
+    ("refs-refused", "git-failed"), IntegrityError ("tag-taken").
     """
-    refs.push(git, remote)
+    if branch is None:
+        ledger_refs.push(git, remote)
+    else:
+        ledger_branch.push(git, remote, branch)
     tags.push(git, remote)
 
 
-def receive(git: Git, remote: str) -> Received:
+def receive(git: Git, remote: str, branch: str | None = None) -> Received:
     """Fetch the records of all writers and the tags; nothing unsent is lost.
 
     Raises IntegrityError ("tag-taken"), OutsideWorld ("git-failed").
     """
     before = len(refs.tips(git, "refs/tags/mlops/"))
-    moved = refs.fetch(git, remote)
+    moved = fetch_ledger(git, remote, branch)
     tags.fetch(git, remote)
     return Received(len(moved), len(refs.tips(git, "refs/tags/mlops/")) - before)
+
+
+def fetch_ledger(git: Git, remote: str, branch: str | None = None) -> dict[str, str]:
+    """Fetch the records of all writers; return ref → commit of those that moved."""
+    if branch is None:
+        return ledger_refs.fetch(git, remote)
+    return ledger_branch.fetch(git, remote, branch)
+
+
+def waiting(git: Git, remote: str, branch: str | None = None) -> int:
+    """Return how many ledgers `remote` is not known to have as they are here; asks no network."""
+    if branch is None:
+        return len(ledger_refs.waiting(git, remote))
+    return len(ledger_branch.waiting(git, remote))
+
+
+def tell_git(git: Git, remote: str, branch: str | None = None) -> bool:
+    """Let a plain `git fetch` bring the ledger too; return whether git was not told before."""
+    spec = (
+        ledger_refs.refspec(remote) if branch is None else ledger_branch.refspec(remote, branch)
+    )
+    name = f"remote.{remote}.fetch"
+    known = git.run("config", "--get-all", name, check=False).splitlines()
+    ours = [one for one in known if one.partition(":")[2].startswith(refs.REMOTES)]
+    if ours == [spec] or git.run("config", "--get", f"remote.{remote}.url", check=False) == "":
+        return False
+    for one in ours:
+        git.run("config", "--local", "--fixed-value", "--unset-all", name, one)
+    git.run("config", "--local", "--add", name, spec)
+    return True
+
+
+def untell_git(git: Git) -> bool:
+    """Take the line of `tell_git` out for every remote; return whether there was one."""
+    told = False
+    for remote in git.run("remote").splitlines():
+        name = f"remote.{remote}.fetch"
+        for one in git.run("config", "--get-all", name, check=False).splitlines():
+            if one.partition(":")[2].startswith(refs.REMOTES):
+                git.run("config", "--local", "--fixed-value", "--unset-all", name, one)
+                told = True
+    return told

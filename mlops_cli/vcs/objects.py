@@ -18,11 +18,12 @@ class Git(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GitObject:
-    """One object: its id in git, its kind (blob, tree, commit, tag) and its bytes."""
+    """One object: its id in git, its kind (blob, tree, commit, tag), its bytes and their number."""
 
     id: str
     kind: str
     data: bytes = b""
+    size: int = 0
 
 
 def read(git: Git, names: Sequence[str]) -> list[GitObject | None]:
@@ -31,7 +32,7 @@ def read(git: Git, names: Sequence[str]) -> list[GitObject | None]:
 
 
 def check(git: Git, names: Sequence[str]) -> list[GitObject | None]:
-    """Return id and kind behind each name without reading the bytes, None where there is none."""
+    """Return id, kind and size behind each name without its bytes, None where there is none."""
     if not names:
         return []
     lines = git.run("cat-file", "--batch-check", input=_asked(names)).splitlines()
@@ -39,7 +40,7 @@ def check(git: Git, names: Sequence[str]) -> list[GitObject | None]:
     for line in lines:
         words = line.split(" ")
         known = len(words) == 3 and words[2].isdigit()
-        found.append(GitObject(words[0], words[1]) if known else None)
+        found.append(GitObject(words[0], words[1], size=int(words[2])) if known else None)
     return found
 
 
@@ -56,7 +57,7 @@ def _read(git: Git, names: Sequence[str]) -> Iterable[GitObject | None]:
             yield None  # "<name> missing", "<name> ambiguous"
             continue
         size = int(words[2])
-        yield GitObject(words[0].decode(), words[1].decode(), data[at : at + size])
+        yield GitObject(words[0].decode(), words[1].decode(), data[at : at + size], size)
         at += size + 1
 
 

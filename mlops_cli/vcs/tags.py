@@ -1,15 +1,23 @@
-"""Annotated tags that carry a JSON payload: created once, never moved, signed where git signs."""
+"""Annotated tags that carry a JSON payload: found by name, read with a bound, damage told."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from mlops_cli.encode import canonical_json, parse_json
-from mlops_cli.errors import IntegrityError, StateRefused
+from mlops_cli.encode import parse_json
+from mlops_cli.errors import OutsideWorld
+from mlops_cli.vcs import objects
 from mlops_cli.vcs.answer import failed
-from mlops_cli.vcs.repo import Git, no_identity
+from mlops_cli.vcs.objects import GitObject
+from mlops_cli.vcs.repo import Git
+
+HERE = "refs/tags/"
+LIMIT = 1 << 20  # bytes of a tag that is read: ours have a few thousand
+_BROKEN = re.compile(r"ignoring broken ref refs/tags/(\S+)")
+_SIGNATURE = re.compile(rb"^-----BEGIN [A-Z ]+-----$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,87 +34,99 @@ class Tag:
         return parse_json(self.payload, source=f"tag {self.name}")
 
 
-def create(
-    git: Git, name: str, payload: Any, *, subject: str, time: datetime, target: str = "HEAD"
-) -> bool:
-    """Create the tag `name` on the commit `target`; False when a tag of that name is there.
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A tag that stands in the way of others of its name and says nothing."""
 
-    The payload is stored as canonical JSON below the subject. git creates a ref only if it is
-    absent, so of two processes at once exactly one gets True. Signed when tag.gpgsign says so.
-    Raises StateRefused ("no-commit", "no-identity").
+    name: str
+    id: str
+    why: str
+
+
+def names(git: Git, prefix: str) -> dict[str, str]:
+    """Return name → id of the tags under `prefix` ("mlops/delay/", "mlops/delay/v*"), unread.
+
+    Costs one process, and of the tags only those under the prefix. The id of a ref that is
+    damaged is "".
     """
-    if target == "HEAD" and git.head().commit is None:
-        raise StateRefused(
-            "there is no commit yet that a tag could point to",
-            code="no-commit",
-            hint="git add . && git commit",
-        )
-    message = f"{subject}\n\n".encode() + canonical_json(payload) + b"\n"
-    answer = git.call(
-        *("-c", "user.useConfigOnly=true", "-c", "i18n.commitEncoding=UTF-8"),
-        *("tag", "--annotate", "--cleanup=verbatim", "-F", "-", "--", name, target),
-        input=message,
-        env={"GIT_COMMITTER_DATE": f"{int(time.astimezone(UTC).timestamp())} +0000"},
-    )
-    if answer.code == 0:
-        return True
-    if "already exists" in answer.err or "cannot lock ref" in answer.err:
-        return False
-    if "tell me who you are" in answer.err or "ident" in answer.err:
-        raise no_identity()
-    raise failed(("tag",), answer)
+    answer = git.call("for-each-ref", "--format=%(objectname) %(refname)", HERE + prefix)
+    if answer.code != 0:
+        raise failed(("for-each-ref",), answer)
+    lines = answer.out.decode("utf-8", "surrogateescape").splitlines()
+    rows = (line.partition(" ") for line in lines)
+    found = {name.removeprefix(HERE): oid for oid, _, name in rows}
+    broken = (name for name in _BROKEN.findall(answer.err) if _under(name, prefix))
+    return dict(sorted({**found, **dict.fromkeys(broken, "")}.items()))
 
 
-def listing(git: Git, prefix: str) -> list[Tag]:
-    """Return the annotated tags under `prefix` ("mlops/delay/"), by one process, by name.
+def read(git: Git, found: Mapping[str, str], *, holding: bytes = b"") -> list[Tag | Unreadable]:
+    """Return the tags of name → id in that order, or only those whose bytes hold `holding`.
 
-    Lightweight tags of that name are not ours and are left out.
+    Nothing is read that is larger than LIMIT, and what is damaged costs nothing but itself.
     """
-    fields = ("objecttype", "refname:lstrip=2", "objectname", "*objectname", "contents:body")
-    pattern = "%00".join(f"%({field})" for field in fields) + "%00%00"
-    raw = git.run("for-each-ref", f"--format={pattern}", f"refs/tags/{prefix}")
-    tags = []
-    for row in raw.split("\0\0\n"):
-        words = row.removesuffix("\0\0").split("\0")
-        if words[0] == "tag" and len(words) == len(fields):
-            _, name, oid, target, body = words
-            tags.append(Tag(name, oid, target, body.encode("utf-8", "surrogateescape")))
+    wanted = list(found.items())
+    heads = objects.check(git, [oid for _, oid in wanted])
+    why = [_unfit(oid, head) for (_, oid), head in zip(wanted, heads, strict=True)]
+    fit = [oid for (_, oid), wrong in zip(wanted, why, strict=True) if wrong is None]
+    bodies = iter(_read(git, fit))
+    tags: list[Tag | Unreadable] = []
+    for (name, oid), wrong in zip(wanted, why, strict=True):
+        body = next(bodies) if wrong is None else None
+        if body is None:
+            tags.append(Unreadable(name, oid, wrong or "git has lost its bytes"))
+        elif holding in body.data:
+            tags.append(_parsed(name, body))
     return tags
 
 
-def push(git: Git, remote: str, prefix: str = "mlops/") -> None:
-    """Send all tags under `prefix`; one that exists there with other content is refused.
-
-    Raises IntegrityError ("tag-taken") naming it: the number was given to something else.
-    """
-    if not git.run("for-each-ref", "--count=1", f"refs/tags/{prefix}"):
-        return
-    spec = f"refs/tags/{prefix}*:refs/tags/{prefix}*"
-    answer = git.call("push", "--porcelain", "--no-verify", remote, spec)
-    if answer.code == 0:
-        return
-    rows = answer.out.decode("utf-8", "replace").splitlines()
-    taken = [row.split("\t")[1].partition(":")[2] for row in rows if row.startswith("!\t")]
-    if taken:
-        raise IntegrityError(
-            f"{remote} has another tag {taken[0].removeprefix('refs/tags/')}",
-            code="tag-taken",
-            hint=f"git fetch {remote} tag NAME shows theirs; register again for the next number",
-            details={"tags": taken},
-        )
-    raise failed(("push",), answer)
+def listing(git: Git, prefix: str) -> list[Tag | Unreadable]:
+    """Return all tags under `prefix`, by name."""
+    return read(git, names(git, prefix))
 
 
-def fetch(git: Git, remote: str, prefix: str = "mlops/") -> None:
-    """Fetch all tags under `prefix`; a tag that is here is never replaced."""
-    answer = git.call("fetch", "--no-tags", remote, f"refs/tags/{prefix}*:refs/tags/{prefix}*")
-    if answer.code == 0:
-        return
-    if "would clobber existing tag" in answer.err:
-        raise IntegrityError(
-            f"{remote} has another tag of a name that exists here",
-            code="tag-taken",
-            hint=f"git ls-remote --tags {remote}",
-            details={"stderr": answer.err[-2000:]},
-        )
-    raise failed(("fetch",), answer)
+def one(git: Git, name: str) -> Tag | Unreadable | None:
+    """Return the tag of this name, None where there is none; no other is looked at."""
+    found = names(git, name)
+    return read(git, {name: found[name]})[0] if name in found else None
+
+
+def _under(name: str, prefix: str) -> bool:
+    head, star, _ = prefix.partition("*")
+    return name.startswith(head) and (not star or "/" not in name.removeprefix(head))
+
+
+def _unfit(oid: str, head: GitObject | None) -> str | None:
+    if not oid:
+        return "git cannot read this ref"
+    if head is None:
+        return "git has lost its bytes"
+    if head.kind != "tag":
+        return f"it is a lightweight tag, which names a {head.kind} and says nothing"
+    if head.size > LIMIT:
+        return f"it has {head.size:,} bytes, more than {LIMIT:,}, and is not read"
+    return None
+
+
+def _read(git: Git, ids: list[str]) -> list[GitObject | None]:
+    """Return the objects; git ends at the first that is corrupt, so that one is looked for."""
+    try:
+        return objects.read(git, ids)
+    except OutsideWorld:
+        if len(ids) == 1:
+            return [None]
+        half = len(ids) // 2
+        return _read(git, ids[:half]) + _read(git, ids[half:])
+
+
+def _parsed(name: str, body: GitObject) -> Tag | Unreadable:
+    head, _, message = body.data.partition(b"\n\n")
+    said = dict(line.partition(b" ")[::2] for line in head.split(b"\n"))
+    if said.get(b"tag") != name.encode("utf-8", "surrogateescape"):
+        other = said.get(b"tag", b"").decode("utf-8", "replace")
+        return Unreadable(name, body.id, f"it was made as the tag {other!r}")
+    if said.get(b"type") != b"commit":
+        return Unreadable(name, body.id, "it does not point to a commit")
+    _, _, rest = message.partition(b"\n\n")
+    signature = _SIGNATURE.search(rest)
+    payload = rest[: signature.start()] if signature else rest
+    return Tag(name, body.id, said.get(b"object", b"").decode(), payload)

@@ -66,7 +66,9 @@ def command(
         named = targets(every, [_importable(every, word) for word in words], shelf)
     wanted = [one.tracked for one in named]
     # bundles are only fetched: they have no place in the workspace
-    carried = bundles.named(project.git, models) if paths else bundles.current(project.git)
+    carried = (
+        bundles.named(project.git, models) if paths else bundles.current(project.git, ctx.warn)
+    )
     imported, others = refetching.split(sync.lacking(project.cache, [*wanted, *carried]))
     lacking, kept = (
         [one for one in others if one.push],

@@ -55,7 +55,7 @@ def command(
     if words or not models:
         named += tracked.select(tracked.tracked(project.root, project.git), words)
     if not paths:
-        named += bundles.held(project.git, project.cache)
+        named += bundles.held(project.git, project.cache, ctx.warn)
     wanted = [one for one in named if one.push]
     kept = [one.path for one in named if not one.push]
     routes = remotes.routes(project.settings, wanted, remote)

@@ -75,7 +75,7 @@ def command(
     cache, now = project.cache, ctx.now()
     every = tracked.tracked(project.root, project.git)
     # a bundle that was never fetched is not missing; one that is here has to be whole
-    roots = [one.root for one in (*every, *bundles.held(project.git, cache))]
+    roots = [one.root for one in (*every, *bundles.held(project.git, cache, ctx.warn))]
     if on is not None:
         place = remotes.connect(remotes.choose(project.settings, on), project.root)
         verdict = verify.there(

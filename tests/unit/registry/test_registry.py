@@ -206,12 +206,12 @@ def test_a_pickle_is_not_registered(git: Git) -> None:
 def test_a_forged_tag_is_detected(git: Git) -> None:
     git.run("tag", "-a", "-m", 'x\n\n{"model":"other","version":1}', "mlops/delay/v1")
     with pytest.raises(IntegrityError) as forged:
-        Registry(git).versions("delay")
+        Registry(git).version("delay", 1)
     assert forged.value.code == "damaged-version"
     git.run("tag", "-d", "mlops/delay/v1")
     git.run("tag", "-a", "-m", "just words", "mlops/delay/v1")
     with pytest.raises(IntegrityError):
-        Registry(git).versions("delay")
+        Registry(git).resolve("delay@v1")
 
 
 def test_signed_tags_keep_their_payload(git: Git) -> None:

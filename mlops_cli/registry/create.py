@@ -1,0 +1,70 @@
+"""A version is given its number: the next one, once in the world, one digest one version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mlops_cli.errors import StateRefused
+from mlops_cli.ledger.record import plain
+from mlops_cli.registry import version as version_tags
+from mlops_cli.registry.formats import ALLOWED
+from mlops_cli.registry.version import Version, check_name
+from mlops_cli.store.digest import Digest
+from mlops_cli.vcs import tagging, tagsync
+
+if TYPE_CHECKING:
+    from mlops_cli.registry.registry import Registry
+
+TRIES = 50
+
+
+def create(registry: Registry, model: str, payload: Mapping[str, Any]) -> Version:
+    """Register `payload` as the next version of `model`, or return the one of the same digest.
+
+    Model, number and schema are filled in; `payload` must hold digest, format and created (an
+    ISO time). git gives the number: of many at once each gets its own, or all get the one
+    version when they bring the same model.
+    Raises StateRefused ("format-not-allowed", "no-commit", "no-identity"), IntegrityError
+    ("tag-taken"), OutsideWorld ("registry-unreachable").
+    """
+    git = registry.git
+    check_name(model)
+    digest = Digest.parse(payload["digest"])
+    if payload["format"] not in ALLOWED:
+        raise StateRefused(
+            f"a model of format {payload['format']!r} may not be registered",
+            code="format-not-allowed",
+            hint=f"allowed are {', '.join(ALLOWED)}",
+        )
+    for _ in range(TRIES):
+        refresh(registry, f"{model}/")
+        same, numbers = registry.given(model, digest)
+        if same:
+            return same[0]
+        number = max(numbers, default=0) + 1
+        named = {"schema": version_tags.SCHEMA, "model": model, "version": number}
+        filled = plain({**payload, **named})
+        name = f"mlops/{model}/v{number}"
+        when = datetime.fromisoformat(filled["created"])
+        made = tagging.make(git, name, filled, subject=f"{model} v{number}", time=when)
+        if tagging.place(git, name, made, remote=registry.remote, along=registry.along):
+            return registry.version(model, number)
+    raise contended(f"mlops/{model}")
+
+
+def refresh(registry: Registry, prefix: str) -> None:
+    """Fetch the tags under `prefix` from the remote, where there is one.
+
+    Raises IntegrityError ("tag-taken"), OutsideWorld ("registry-unreachable").
+    """
+    if registry.remote is not None:
+        tagsync.fetch(registry.git, registry.remote, f"mlops/{prefix}")
+
+
+def contended(name: str) -> StateRefused:
+    """Return the error for a number that others kept taking."""
+    return StateRefused(
+        f"other processes kept creating {name}", code="git-busy", hint="run the same command again"
+    )

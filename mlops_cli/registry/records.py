@@ -1,0 +1,101 @@
+"""What the ledger keeps of a tag: a function of the tag alone, so that it can be made up for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mlops_cli.errors import IntegrityError
+from mlops_cli.ledger.append import Ledger
+from mlops_cli.ledger.index import Index, open_index
+from mlops_cli.ledger.record import Record, record
+from mlops_cli.registry import version as version_tags
+from mlops_cli.registry.alias import TAG as EVENT
+from mlops_cli.registry.alias import AliasEvent
+from mlops_cli.registry.holdings import understood
+from mlops_cli.registry.version import Version, check_name
+from mlops_cli.vcs import refs, tags
+from mlops_cli.vcs.repo import Git
+
+_BACK = 8  # so many tags of a name are looked at: a process that died was one of the last
+
+
+def of(one: Version | AliasEvent) -> Record:
+    """Return the record of a version or an event; everybody makes the same."""
+    payload = one.payload
+    if isinstance(one, Version):
+        return record(
+            "register",
+            time=datetime.fromisoformat(payload["created"]),
+            actor=str(payload.get("actor")),
+            run=one.run,
+            model=one.model,
+            version=one.number,
+            digest=one.digest,
+            bundle=payload.get("bundle"),
+            evaluated=payload.get("evaluated"),
+            metrics=payload.get("metrics") or {},
+            tag=one.tag,
+            tag_object=one.tag_id,
+        )
+    return record(
+        "promotion",
+        time=datetime.fromisoformat(payload["time"]),
+        actor=str(payload.get("actor")),
+        parents=payload.get("parents") or (),
+        model=one.model,
+        alias=one.alias,
+        event=one.number,
+        action=one.action,
+        version=one.version,
+        digest=payload.get("digest"),
+        former=payload.get("former"),
+        gates=payload.get("rules") or [],
+        reason=payload.get("reason"),
+        tag=one.tag,
+        tag_object=one.tag_id,
+    )
+
+
+def settle(git: Git, ledger: Ledger, model: str, *, remote: str | None = None) -> list[str]:
+    """Append the records of the last tags of `model` that were made by whoever asks and have
+    none, because a process died in between; return the digests of those that were appended.
+
+    With `remote` the ledger of this clone is sent there. Raises OutsideWorld, StateRefused.
+    """
+    found = _last(git, model)
+    me = str(git.identity())
+    lacking = []
+    with open_index(git) as index:
+        for tag in tags.read(git, {name: oid for name, oid in found.items() if oid}):
+            try:
+                one = understood(tag)
+            except IntegrityError:
+                continue  # verify names it; whoever asks for it is refused
+            if one is not None and one.payload.get("actor") == me and not recorded(index, one):
+                lacking.append(of(one))
+    digests = [str(digest) for digest in ledger.append(*lacking)] if lacking else []
+    if remote is not None:
+        ledger_refs.push(git, remote)
+    return digests
+
+
+def recorded(index: Index, one: Version | AliasEvent) -> bool:
+    """Tell whether a record of the ledger is that of this version or event."""
+    if isinstance(one, Version):
+        return any(index.newest("register", limit=1, model=one.model, number=one.number))
+    return any(
+        (each["alias"], each["event"]) == (one.alias, one.number)
+        for each in index.newest("promotion", model=one.model, number=one.version)
+    )
+
+
+def _last(git: Git, model: str) -> dict[str, str]:
+    """Return name → id of the last versions, and of the last events of each alias."""
+    grouped: dict[str, list[tuple[int, str, str]]] = {}
+    for name, oid in tags.names(git, f"mlops/{check_name(model)}/").items():
+        if match := version_tags.TAG.fullmatch(name):
+            grouped.setdefault("", []).append((int(match["number"]), name, oid))
+        elif match := EVENT.fullmatch(name):
+            grouped.setdefault(match["alias"], []).append((int(match["event"]), name, oid))
+    last = (sorted(rows)[-_BACK:] for rows in grouped.values())
+    return {name: oid for rows in last for _, name, oid in rows}

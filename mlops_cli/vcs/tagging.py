@@ -1,0 +1,160 @@
+"""Tags are made aside, then put in their place: on the git remote first, once, by one winner."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import time as clock
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlops_cli.encode import canonical_json
+from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld, StateRefused
+from mlops_cli.vcs.answer import Answer, failed
+from mlops_cli.vcs.repo import Git, no_identity
+from mlops_cli.vcs.tags import HERE, LIMIT
+
+_TAKEN = ("already exists", "stale info", "reference already", "cannot lock", "failed to lock",
+          "failed to update", "incorrect old value", "but expected", "fetch first")  # fmt: skip
+_STALE = 3600.0  # seconds after which what a killed process left may go
+
+
+def make(
+    git: Git, name: str, payload: Any, *, subject: str, time: datetime, target: str = "HEAD"
+) -> str:
+    """Return the id of a new tag object on the commit `target`; no ref names it yet.
+
+    The payload is stored as canonical JSON below the subject. git itself makes it, in a folder
+    of its own that shares our objects: so it is signed when tag.gpgsign says so, and a process
+    that dies here leaves nothing that has a name.
+    Raises StateRefused ("no-commit", "no-identity", "payload-too-large").
+    """
+    commit = git.head().commit if target == "HEAD" else target
+    if commit is None:
+        raise StateRefused(
+            "there is no commit yet that a tag could point to",
+            code="no-commit",
+            hint="git add . && git commit",
+        )
+    message = f"{subject}\n\n".encode() + canonical_json(payload) + b"\n"
+    if len(message) > LIMIT // 2:
+        raise StateRefused(
+            f"{name} would have {len(message):,} bytes, more than a tag may have",
+            code="payload-too-large",
+            hint="a model with fewer columns, or shorter words",
+        )
+    with _aside(git) as folder:
+        answer = git.call(
+            *("-c", "user.useConfigOnly=true", "-c", "i18n.commitEncoding=UTF-8"),
+            *("tag", "--annotate", "--cleanup=verbatim", "-F", "-", "--", name, commit),
+            input=message,
+            env={
+                "GIT_DIR": str(folder),
+                "GIT_OBJECT_DIRECTORY": str(git.common_dir / "objects"),
+                "GIT_COMMITTER_DATE": f"{int(time.astimezone(UTC).timestamp())} +0000",
+            },
+        )
+        if answer.code == 0:
+            return (folder / HERE / name).read_text().strip()
+    if "tell me who you are" in answer.err or "ident" in answer.err:
+        raise no_identity()
+    raise failed(("tag",), answer)
+
+
+def place(
+    git: Git, name: str, oid: str, *, remote: str | None = None, along: Sequence[str] = ()
+) -> bool:
+    """Let the tag `name` be the object `oid`; False when a tag of that name is there already.
+
+    With a remote it is there that exactly one gets True; `along` are refs that arrive there with
+    it or not at all. A ref is created only if it is absent, there and then here.
+    Raises IntegrityError ("tag-taken"), StateRefused ("ref-diverged"), OutsideWorld.
+    """
+    if remote is not None and not _send(git, name, oid, remote, along):
+        return False
+    answer = git.call("update-ref", "--stdin", input=f"create {HERE}{name} {oid}\n")
+    if answer.code == 0:
+        return True
+    held = git.call("rev-parse", "--verify", "--quiet", HERE + name).out.decode().strip()
+    if held == oid:  # another process of this clone fetched it meanwhile
+        return True
+    if held:
+        return False
+    if "File exists" in answer.err:
+        raise StateRefused(
+            f"git holds a lock on {name}",
+            code="git-busy",
+            hint="wait for the other git; if there is none: " + answer.err.splitlines()[0],
+        )
+    raise failed(("update-ref",), answer)
+
+
+def _send(git: Git, name: str, oid: str, remote: str, along: Sequence[str]) -> bool:
+    ref = HERE + name
+    answer = git.call(
+        *("push", "--porcelain", "--no-verify", "--atomic", f"--force-with-lease={ref}:"),
+        *(remote, f"{oid}:{ref}", *(f"{other}:{other}" for other in along)),
+    )
+    if answer.code == 0:
+        return True
+    rows = [row.split("\t") for row in answer.out.decode("utf-8", "replace").splitlines()]
+    refused = {row[1].rpartition(":")[2]: row[-1] for row in rows if row[0] == "!"}
+    if any(word in refused.get(ref, "") for word in _TAKEN):
+        return False
+    for other, reason in refused.items():
+        if other != ref and "atomic" not in reason:
+            raise other_there(remote, other)
+    raise unreachable(remote, answer)
+
+
+def other_there(remote: str, ref: str) -> MlopsError:
+    """Return the error for a ref that is something else on the remote."""
+    if ref.startswith(HERE):
+        name = ref.removeprefix(HERE)
+        return IntegrityError(
+            f"{remote} has another tag {name}",
+            code="tag-taken",
+            hint=f"git ls-remote --tags {remote} {name}; git tag -d {name} if theirs is right",
+            details={"tags": [name]},
+        )
+    return StateRefused(
+        f"{remote} holds other commits on {ref}",
+        code="ref-diverged",
+        hint="two clones write under one name; git config --unset mlops.writer in one of them",
+        details={"refs": [ref]},
+    )
+
+
+def unreachable(remote: str, answer: Answer) -> OutsideWorld:
+    """Return the error for a remote that could not be asked or does not take our tags."""
+    error = failed(("push",), answer)
+    return OutsideWorld(
+        f"the registry on {remote} cannot be changed: {error.message}",
+        code="registry-unreachable",
+        hint=f"git ls-remote {remote}; in this clone alone: mlops config set registry.share false",
+        details=error.details,
+    )
+
+
+@contextlib.contextmanager
+def _aside(git: Git) -> Iterator[Path]:
+    """Yield a folder that git takes for a repository without a ref, settings as here."""
+    home = git.common_dir / "mlops"
+    home.mkdir(exist_ok=True)
+    for left in home.glob("tag-*"):
+        with contextlib.suppress(OSError):
+            if clock.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left)
+    folder = home / f"tag-{secrets.token_hex(6)}"
+    (folder / "refs").mkdir(parents=True)
+    try:
+        (folder / "HEAD").write_text("ref: refs/heads/none\n")
+        for source in (git.common_dir / "config", git.git_dir / "config.worktree"):
+            if source.is_file():
+                shutil.copyfile(source, folder / source.name)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
