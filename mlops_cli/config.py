@@ -145,6 +145,12 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "the ECDSA key, of ssh or in PEM, that makes model.sig for OpenSSF model signing",
     ),
+    Setting(
+        "ledger.branch",
+        "string",
+        None,
+        "the branch on the git remote that keeps the records, where it refuses refs/mlops/*",
+    ),
     Setting("compile.image", "string", None, "the image, with git and mlops, of compiled tasks"),
     Setting("compile.repository", "string", None, "the URL that compiled tasks clone"),
 )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.commands import lineage
 from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.ledger.layout import look_up
 from mlops_cli.ledger.record import parse
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import HEADER
-from mlops_cli.vcs import objects, refs
+from mlops_cli.vcs import objects
 from mlops_cli.vcs.repo import Git
 
 if TYPE_CHECKING:
@@ -85,17 +86,15 @@ def _node(project: Project, node: dict[str, Any]) -> Iterator[Link]:
 
 def _record(git: Git, digest: str) -> Link | None:
     """Return the record of that digest, None where no ledger has one."""
-    hex_ = digest.removeprefix("sha256:")
-    tips = list(refs.tips(git, refs.LEDGER))
-    names = [f"{tip}:records/{hex_[:2]}/{hex_}.json" for tip in tips]
-    for ref, blob in zip(tips, objects.read(git, names), strict=True):
-        if blob is not None:
-            try:
-                record = parse(blob.data, name=digest, source=ref)
-            except IntegrityError as exc:
-                return Link(digest, "record", digest, "ledger", exc.message)
-            return Link(digest, record.kind, ref, "ledger")
-    return None
+    wrong = None
+    for writer, data in look_up(git, [digest])[digest]:
+        try:
+            record = parse(data, name=digest, source=f"the ledger of {writer}")
+        except IntegrityError as exc:
+            wrong = Link(digest, "record", digest, "ledger", exc.message)
+            continue
+        return Link(digest, record.kind, f"the ledger of {writer}", "ledger")
+    return wrong
 
 
 def _bytes(cache: Cache, digest: str, kind: str, label: str) -> Link:

@@ -18,7 +18,7 @@ def send(ctx: Context, git: Git) -> dict[str, Any] | None:
     if remote is None:
         return None
     try:
-        exchange.send(git, remote)
+        exchange.send(git, remote, ctx.settings.get("ledger.branch"))
     except OutsideWorld as exc:  # the data went; records stay here until the next push
         ctx.warn(f"records and tags were not sent to {remote}: {exc.message}")
         return None
@@ -31,7 +31,7 @@ def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
     if remote is None:
         return None
     try:
-        came = exchange.receive(git, remote)
+        came = exchange.receive(git, remote, ctx.settings.get("ledger.branch"))
     except OutsideWorld as exc:  # what is here still answers
         ctx.warn(f"records and tags did not come from {remote}: {exc.message}")
         return None

@@ -52,6 +52,7 @@ def _elsewhere(ctx: Context, project: Project, *, asks: bool) -> Elsewhere:
         ctx.now,
         ctx.warn,
         ctx.progress,
+        settings.get("ledger.branch"),
     )
 
 

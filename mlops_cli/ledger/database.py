@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MEMORY = ":memory:"
-VERSION = 1
+VERSION = 2
 SCHEMA = """
-create table refs (ref text primary key, tip text not null);
+create table refs (ref text primary key, tip text not null, tree text not null);
 create table records (
-  digest text primary key, kind text not null, time text not null, run text, step text,
-  status text, model text, number integer, body text not null) without rowid;
+  id integer primary key, digest text not null unique, kind text not null, time text not null,
+  run text, step text, status text, model text, number integer);
 create index records_kind on records (kind, time);
 create index records_run on records (run);
 create index records_step on records (step, time);
 create index records_version on records (model, number);
+create table bodies (id integer primary key, body text not null);
+create table fields (id integer primary key, name text not null unique);
+create table facts (
+  field integer, record integer, value, primary key (field, record)) without rowid;
 create table edges (record text, source text, target text, relation text, name text);
 create index edges_source on edges (source);
 create index edges_target on edges (target);

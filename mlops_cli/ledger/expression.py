@@ -68,6 +68,26 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Every:
+    """Conditions joined by `and`."""
+
+    parts: tuple[Condition, ...]
+
+    def __call__(self, facts: Mapping[str, Any]) -> bool:
+        return all(part(facts) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Conditions joined by `or`."""
+
+    parts: tuple[Condition, ...]
+
+    def __call__(self, facts: Mapping[str, Any]) -> bool:
+        return any(part(facts) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
     text: str
@@ -119,13 +139,13 @@ class _Reader:
         parts = [self.every(depth)]
         while self.keyword("or"):
             parts.append(self.every(depth))
-        return parts[0] if len(parts) == 1 else lambda facts: any(part(facts) for part in parts)
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def every(self, depth: int) -> Condition:
         parts = [self.one(depth)]
         while self.keyword("and"):
             parts.append(self.one(depth))
-        return parts[0] if len(parts) == 1 else lambda facts: all(part(facts) for part in parts)
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def one(self, depth: int) -> Condition:
         if depth > DEPTH:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import IntegrityError, OutsideWorld
 from mlops_cli.ledger import database
+from mlops_cli.ledger.expression import Condition
+from mlops_cli.ledger.facts import comparable, facts
+from mlops_cli.ledger.layout import Found, is_ours, read
 from mlops_cli.ledger.links import Edge, edges
-from mlops_cli.ledger.record import Record, parse
+from mlops_cli.ledger.narrow import narrow
+from mlops_cli.ledger.record import Record
 from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
@@ -38,54 +42,71 @@ class Index:
         Two processes when nothing is new is one: the listing of the refs. Records whose bytes
         are not what their name says are kept out, and named by `damaged`.
         """
-        tips = refs.tips(git, refs.LEDGER)
-        known = dict(self._all("select ref, tip from refs"))
-        if tips == known:
+        heads = refs.heads(git)
+        known = {ref: (tip, tree) for ref, tip, tree in self._all("select * from refs")}
+        if heads == known:
             return 0
-        if not known.keys() <= tips.keys() or not _grew(git, known, tips):
-            known = {}  # a ref is gone or was rewritten: read all again
-        found: dict[str, Record] = {}
-        damaged: dict[str, str] = {}
-        for ref in sorted(tips):
-            if known.get(ref) != tips[ref]:
-                blobs = refs.log_new(git, tips[ref], known.get(ref))
-                _read(ref, refs.read_blobs(git, blobs), found, damaged)
+        changed = _changed(git, known, heads)
+        fresh = changed is None  # a ref is gone or was rewritten: read all again
+        if changed is None:
+            changed = _changed(git, {}, heads) or {}
+        found = Found()
+        for ref, blobs in changed.items():
+            read(refs.read_blobs(git, blobs), ref, found)
+        found.settle()
         with self.connection:
             self.connection.execute("begin immediate")
-            if not known:
-                for table in ("refs", "records", "edges", "damaged"):
+            if fresh:
+                for table in ("records", "bodies", "facts", "fields", "edges", "damaged"):
                     self.connection.execute(f"delete from {table}")
-            self._insert(found.values())
+            new = self._insert(found.records.values())
             self.connection.executemany(
-                "insert or replace into damaged values (?, ?)", damaged.items()
+                "insert or replace into damaged values (?, ?)", found.damaged.items()
             )
-            self.connection.executemany("insert or replace into refs values (?, ?)", tips.items())
-        return len(found)
+            self.connection.execute(
+                "delete from damaged where digest in (select digest from records)"
+            )
+            self.connection.execute("delete from refs")
+            self.connection.executemany(
+                "insert into refs values (?, ?, ?)", ((ref, *head) for ref, head in heads.items())
+            )
+        return new
 
-    def _insert(self, records: Iterable[Record]) -> None:
-        new = [record for record in records if not self._holds(record.digest)]
-        self.connection.executemany(
-            "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    str(record.digest),
-                    record.kind,
-                    str(record["time"] or ""),
-                    *(_text(record[name]) for name in ("run", "step", "status", "model")),
-                    record["version"] if isinstance(record["version"], int) else None,
-                    record.data.decode(),
-                )
-                for record in new
-            ),
-        )
-        self.connection.executemany(
-            "insert into edges values (?, ?, ?, ?, ?)",
-            (
-                (str(record.digest), edge.source, edge.target, edge.relation, edge.name)
-                for record in new
+    def _insert(self, records: Iterable[Record]) -> int:
+        """Add the records that are not here yet; return how many."""
+        fields = dict(self._all("select name, id from fields"))
+        before = len(fields)
+        ((last,),) = self._all("select coalesce(max(id), 0) from records")
+        rows: list[tuple[Any, ...]] = []
+        bodies: list[tuple[int, str]] = []
+        told: list[tuple[int, int, Any]] = []
+        joined: list[tuple[str, ...]] = []
+        for record in records:
+            digest = str(record.digest)
+            if self._holds(digest):
+                continue
+            here = last + len(rows) + 1
+            columns = (_text(record[name]) for name in ("run", "step", "status", "model"))
+            version = record["version"]
+            number = version if isinstance(version, int) and abs(version) < 2**63 else None
+            rows.append((here, digest, record.kind, str(record["time"] or ""), *columns, number))
+            bodies.append((here, record.data.decode()))
+            for name, value in comparable(record).items():
+                told.append((fields.setdefault(name, len(fields) + 1), here, value))
+            joined += (
+                (digest, edge.source, edge.target, edge.relation, edge.name)
                 for edge in edges(record)
-            ),
+            )
+        add = self.connection.executemany
+        add("insert into records values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        add("insert into bodies values (?, ?)", bodies)
+        add(
+            "insert into fields (name, id) values (?, ?)",
+            list(fields.items())[before:],
         )
+        add("insert into facts values (?, ?, ?)", sorted(told, key=lambda one: one[:2]))
+        add("insert into edges values (?, ?, ?, ?, ?)", joined)
+        return len(rows)
 
     def _holds(self, digest: str) -> bool:
         return bool(self._all("select 1 from records where digest = ?", digest))
@@ -96,7 +117,9 @@ class Index:
 
     def get(self, digest: str) -> Record | None:
         """Return the record, None where there is none. Raises IntegrityError ("damaged-record")."""
-        rows = self._all("select kind, body from records where digest = ?", digest)
+        rows = self._all(
+            "select kind, body from records join bodies using (id) where digest = ?", digest
+        )
         if rows:
             return Record(rows[0][0], json.loads(rows[0][1]))
         broken = self._all("select why from damaged where digest = ?", digest)
@@ -121,11 +144,27 @@ class Index:
         }
         where = " and ".join(f"{_column(name)} = ?" for name in wanted) or "1"
         rows = self._all(
-            f"select kind, body from records where {where} order by time desc, digest limit ?",
+            "select kind, body from records join bodies using (id)"
+            f" where {where} order by time desc, digest limit ?",
             *(*wanted.values(), limit),
         )
         for found, body in rows:
             yield Record(found, json.loads(body))
+
+    def fitting(self, condition: Condition, kind: str) -> Iterator[Record]:
+        """Yield the records of `kind` that fulfil `condition`, newest first."""
+        fields = dict(self._all("select name, id from fields"))
+        clause, values = narrow(condition, fields.get)
+        rows = self.connection.execute(
+            "select kind, body from records join bodies using (id)"
+            f" where kind = ? and ({clause}) order by time desc, digest",
+            (kind, *values),
+        )
+        while some := self._some(rows):
+            for found, body in some:
+                record = Record(found, json.loads(body))
+                if condition(facts(record)):
+                    yield record
 
     def run_ids(self, *, limit: int = -1, prefix: str = "") -> list[str]:
         """Return the ids of runs, newest first."""
@@ -144,16 +183,57 @@ class Index:
         """Return the edges that begin at a digest or name, in the order they were recorded."""
         return self._edges("source", node)
 
-    def named(self, name: str) -> str | None:
+    def makers(self, node: str, *, until: str | None = None) -> list[Edge]:
+        """Return the edge from the run that first made these bytes, which did not read them, or
+        from one that no ref here tells of; `until` leaves out what was written later."""
+        rows = self._all(
+            "select made.source, made.target, made.relation, made.name from edges made"
+            " join records told on told.digest = made.record"
+            " left join records ran on ran.digest = made.source"
+            " where made.target = ? and coalesce(ran.status, 'done') in ('done', 'cached')"
+            " and told.time <= ? and coalesce(ran.time, '') <= ?"
+            " and not exists (select 1 from edges read"
+            "  where read.target = made.source and read.source = made.target)"
+            " order by ran.status is null, ran.status != 'done', ran.time, made.source, made.name"
+            " limit 1",
+            *(node, until or "~", until or "~"),
+        )
+        return [Edge(*row) for row in rows]
+
+    def named(self, name: str, *, until: str | None = None) -> str | None:
         """Return the digest that the newest record saw under the path `name`; what experiments
         saw there counts only where nothing else did."""
         rows = self._all(
             "select iif(edges.source = record, edges.target, edges.source) from edges"
-            " join records on digest = record where name = ?"
+            " join records on digest = record join bodies using (id) where name = ? and time <= ?"
             " order by json_extract(body, '$.experiment') is not null, time desc limit 1",
-            name,
+            *(name, until or "~"),
         )
         return rows[0][0] if rows else None
+
+    def ends_of(self, step: str, end: str, *, until: str | None = None) -> list[str]:
+        """Return all that runs of `step` ever read ("input") or made ("output"), oldest first."""
+        other = {"input": "source", "output": "target"}[end]
+        rows = self._all(
+            f"select {other}, min(time) from edges join records on digest = record"
+            " where step = ? and relation = ? and time <= ? group by 1 order by 2, 1",
+            *(step, end, until or "~"),
+        )
+        return [row[0] for row in rows]
+
+    def digests(self, prefix: str, *, limit: int = 4) -> list[str]:
+        """Return the digests, of records and of bytes they name, that begin with `prefix`."""
+        places = (("digest", "records"), ("source", "edges"), ("target", "edges"))
+        each = " union ".join(
+            f"select {name} from {table} where {name} >= ? and {name} < ?" for name, table in places
+        )
+        rows = self._all(f"{each} limit ?", *((prefix, prefix + "~") * len(places)), limit)
+        return [row[0] for row in rows]
+
+    def names(self) -> list[str]:
+        """Return every path and step that a record names."""
+        rows = self._all("select name from edges union select step from records")
+        return [row[0] for row in rows if row[0]]
 
     def _edges(self, end: str, node: str) -> list[Edge]:
         rows = self._all(
@@ -164,8 +244,14 @@ class Index:
         return [Edge(*row) for row in rows]
 
     def _all(self, question: str, *values: Any) -> list[Any]:
+        return self._asked(lambda: self.connection.execute(question, values).fetchall())
+
+    def _some(self, rows: sqlite3.Cursor) -> list[Any]:
+        return self._asked(lambda: rows.fetchmany(50))
+
+    def _asked(self, ask: Callable[[], list[Any]]) -> list[Any]:
         try:
-            return self.connection.execute(question, values).fetchall()
+            return ask()
         except sqlite3.DatabaseError as exc:
             raise OutsideWorld(
                 f"the index {self.path} cannot be read: {exc}",
@@ -199,31 +285,42 @@ def open_index(git: Git, path: Path | None = None) -> Index:
     raise RuntimeError("not even a database in memory can be used")
 
 
-def _grew(git: Git, known: Mapping[str, str], tips: Mapping[str, str]) -> bool:
-    return all(
-        tips[ref] == tip or git.call("merge-base", "--is-ancestor", tip, tips[ref]).code == 0
-        for ref, tip in known.items()
-    )
+def _changed(
+    git: Git, known: Mapping[str, tuple[str, str]], heads: Mapping[str, tuple[str, str]]
+) -> dict[str, dict[str, str]] | None:
+    """Return ref → path → blob id of what came since `known`; None where something went."""
+    if not {tip for tip, _ in known.values()} <= {tip for tip, _ in heads.values()}:
+        gone = known.keys() - heads.keys()
+        if any(known[ref] not in heads.values() for ref in gone):
+            return None
+    seen = {tree for _, tree in known.values()}
+    pairs: dict[str, tuple[str | None, str]] = {}
+    for ref, (_, tree) in sorted(heads.items()):
+        if tree not in seen:
+            seen.add(tree)
+            pairs[ref] = (_before(ref, known), tree)
+    try:
+        changes = refs.changes(git, pairs)
+    except OutsideWorld:
+        if not known:
+            raise
+        return None  # a tree that was known is not here any more
+    found: dict[str, dict[str, str]] = {}
+    for ref, rows in changes.items():
+        ours = [row for row in rows if is_ours(row[1])]
+        if any(sign != "A" for sign, _, _ in ours):
+            return None
+        found[ref] = {path: oid for _, path, oid in ours}
+    return found
 
 
-def _read(
-    ref: str,
-    blobs: Iterable[tuple[str, bytes | None]],
-    found: dict[str, Record],
-    damaged: dict[str, str],
-) -> None:
-    for path, data in blobs:
-        folder, _, name = path.rpartition("/")
-        if not folder.startswith("records/") or not name.endswith(".json"):
-            continue
-        digest = f"sha256:{name.removesuffix('.json')}"
-        if data is None:
-            damaged[digest] = f"git has lost the bytes of the record {digest} in {ref}"
-            continue
-        try:
-            found[digest] = parse(data, name=digest, source=ref)
-        except IntegrityError as exc:
-            damaged[digest] = exc.message
+def _before(ref: str, known: Mapping[str, tuple[str, str]]) -> str | None:
+    """Return a tree that was read and that the ref's holds most of: its own, or its twin's."""
+    if ref in known:
+        return known[ref][1]
+    name = ref.rpartition("/")[2]
+    twins = (tree for other, (_, tree) in known.items() if other.rpartition("/")[2] == name)
+    return next(twins, None)
 
 
 def _text(value: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from mlops_cli.errors import NotFound, UsageError
@@ -97,14 +98,8 @@ def record(index: Index, prefix: str) -> Record:
 def search(
     index: Index, condition: Condition, *, kind: str = "run", limit: int = 20
 ) -> Iterator[Record]:
-    """Yield the newest records of `kind` that fulfil `condition`; it also sees `record`."""
-    left = limit
-    for found in index.newest(kind):
-        if left == 0:
-            return
-        if condition({**found.body, "record": str(found.digest)}):
-            left -= 1
-            yield found
+    """Return the newest records of `kind` that fulfil `condition`; all where `limit` is -1."""
+    return islice(index.fitting(condition, kind), limit if limit >= 0 else None)
 
 
 def _run(index: Index, name: str) -> Run:

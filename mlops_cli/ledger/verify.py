@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlops_cli.errors import IntegrityError
-from mlops_cli.ledger.record import parse
+from mlops_cli.ledger.layout import Found, is_ours, read
 from mlops_cli.vcs import refs
+from mlops_cli.vcs.ledger_refs import FOLDED
 from mlops_cli.vcs.repo import Git
 
 
@@ -26,22 +26,13 @@ class Report:
 
 def verify(git: Git) -> Report:
     """Return what is wrong with the records on all refs of the ledger; nothing is cached."""
-    checked = 0
-    damaged: dict[str, str] = {}
-    for ref, tip in sorted(refs.tips(git, refs.LEDGER).items()):
+    found = Found()
+    strange: dict[str, str] = {}
+    for ref, (tip, _) in sorted(refs.heads(git).items()):
         blobs = refs.log_new(git, tip, None)
-        for path, data in refs.read_blobs(git, blobs):
-            checked += 1
-            if data is None:
-                damaged[path] = f"git has lost the bytes of {path} in {ref}"
-                continue
-            name = path.rpartition("/")[2].removesuffix(".json")
-            digest = f"sha256:{name}"
-            try:
-                if path != f"records/{name[:2]}/{name}.json":
-                    damaged[path] = f"{path} in {ref} is not where records lie"
-                else:
-                    parse(data, name=digest, source=ref)
-            except IntegrityError as exc:
-                damaged[digest] = exc.message
-    return Report(checked, damaged)
+        folder = f"{refs.SEGMENTS}/" if ref.endswith(f"/{refs.BRANCH}") else ""
+        for path in blobs:
+            if not is_ours(path) and path != folder + FOLDED:
+                strange[path] = f"{path} in {ref} is not where records lie"
+        read(refs.read_blobs(git, blobs), ref, found)
+    return Report(found.count, found.damaged | strange)

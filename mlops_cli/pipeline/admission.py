@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from mlops_cli.errors import IntegrityError
+from mlops_cli.ledger.layout import look_up
 from mlops_cli.ledger.record import Record, parse
 from mlops_cli.pipeline.runcache import Seen
 from mlops_cli.vcs import objects, refs
@@ -55,6 +56,12 @@ class Admission:
         names = [name for name in wanted if self._known.get(name) is None]
         for name, blob in zip(names, objects.read(self.git, names), strict=True):
             self._known[name] = _record(wanted[name], blob.data) if blob else None
+        folded = {name: wanted[name] for name in names if self._known[name] is None}
+        copies = look_up(self.git, [str(seen.record) for seen in folded.values()])
+        for name, seen in folded.items():
+            for writer, data in copies[str(seen.record)]:
+                if writer == seen.writer:
+                    self._known[name] = self._known[name] or _record(seen, data)
         return [seen for name, seen in wanted.items() if self._known[name] is None]
 
     def admits(self, key: str, seen: Seen) -> bool:

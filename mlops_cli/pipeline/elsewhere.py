@@ -33,6 +33,7 @@ class Elsewhere:
     now: Callable[[], datetime]
     warn: Callable[[str], None]
     progress: Progress
+    ledger_branch: str | None = None  # on a git remote that refuses other refs
     _entries: dict[str, list[Seen]] | None = None
     _place: Remote | None = None
     _index: RemoteIndex | None = None
@@ -124,7 +125,7 @@ class Elsewhere:
         if source is None:
             return
         try:
-            exchange.receive(git, source)
+            exchange.receive(git, source, self.ledger_branch)
         except MlopsError as problem:
             self._tell(f"records did not come from {source}: {problem.message}")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlops_cli.errors import OutsideWorld
-from mlops_cli.vcs import refs
+from mlops_cli.vcs import ledger_refs, refs
 from mlops_cli.vcs.answer import Answer, failed
 from mlops_cli.vcs.repo import Git
 
@@ -89,7 +89,7 @@ class Board:
         )
         self.git.run(*quietly, self.remote, *specs)
         if not claims_only:
-            refs.advance(self.git, self.remote)
+            ledger_refs.advance(self.git, self.remote)
 
     def read(self) -> dict[str, Note]:
         """Return the notes as this clone last saw them, by name; one process."""

@@ -39,7 +39,7 @@ def send(git: Git, remote: str, branch: str | None = None) -> None:
         ledger_refs.push(git, remote)
     else:
         ledger_branch.push(git, remote, branch)
-    tags.push(git, remote)
+    tagsync.push(git, remote)
 
 
 def receive(git: Git, remote: str, branch: str | None = None) -> Received:
@@ -49,7 +49,7 @@ def receive(git: Git, remote: str, branch: str | None = None) -> Received:
     """
     before = len(refs.tips(git, "refs/tags/mlops/"))
     moved = fetch_ledger(git, remote, branch)
-    tags.fetch(git, remote)
+    tagsync.fetch(git, remote)
     return Received(len(moved), len(refs.tips(git, "refs/tags/mlops/")) - before)
 
 
@@ -69,9 +69,7 @@ def waiting(git: Git, remote: str, branch: str | None = None) -> int:
 
 def tell_git(git: Git, remote: str, branch: str | None = None) -> bool:
     """Let a plain `git fetch` bring the ledger too; return whether git was not told before."""
-    spec = (
-        ledger_refs.refspec(remote) if branch is None else ledger_branch.refspec(remote, branch)
-    )
+    spec = ledger_refs.refspec(remote) if branch is None else ledger_branch.refspec(remote, branch)
     name = f"remote.{remote}.fetch"
     known = git.run("config", "--get-all", name, check=False).splitlines()
     ours = [one for one in known if one.partition(":")[2].startswith(refs.REMOTES)]

@@ -1,18 +1,22 @@
-"""Files on a ref that is never checked out: appended by plumbing, read back, sent and fetched."""
+"""Files on a ref that is never checked out: appended by plumbing, read back."""
 
 from __future__ import annotations
 
+import hashlib
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from mlops_cli.errors import OutsideWorld, StateRefused
+from mlops_cli.errors import StateRefused
 from mlops_cli.vcs.answer import failed
 from mlops_cli.vcs.objects import read
 from mlops_cli.vcs.repo import Git, Identity
 
 TRIES = 50
 LEDGER = "refs/mlops/ledger/"
+REMOTES = "refs/mlops/remotes/"  # as they were last seen on a git remote
+SEGMENTS = "_segments"  # instead of a writer: what was folded; no writer can be called so
+BRANCH = "ledger_branch"  # below a remote: the branch that stands for all refs there
 
 
 def append(
@@ -59,6 +63,23 @@ def _stream(
     yield b"get-mark :1\ndone\n"
 
 
+def seen(remote: str, ref: str = LEDGER) -> str:
+    """Return where a ref of the ledger stands as it was last seen on `remote`."""
+    return f"{REMOTES}{remote}/{ref.removeprefix('refs/mlops/')}"
+
+
+def move(git: Git, moves: Iterable[tuple[str, str | None, str | None]]) -> bool:
+    """Move all of (ref, from, to) or none; None: there is no such ref. False: one stood elsewhere.
+
+    git keeps the old commits until it collects what nothing names.
+    """
+    lines = []
+    for ref, old, new in moves:
+        nothing = "0" * len(old or new or "")
+        lines.append(f"update {ref} {new or nothing} {old or nothing}\n")
+    return not lines or git.call("update-ref", "--stdin", input="".join(lines)).code == 0
+
+
 def tip(git: Git, ref: str) -> str | None:
     """Return the commit that `ref` points to, or None where there is no such ref."""
     return tips(git, ref).get(ref)
@@ -68,6 +89,52 @@ def tips(git: Git, prefix: str) -> dict[str, str]:
     """Return ref → object id of all refs under `prefix`, by one process."""
     listing = git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix)
     return {name: oid for oid, _, name in (row.partition(" ") for row in listing.splitlines())}
+
+
+def heads(git: Git) -> dict[str, tuple[str, str]]:
+    """Return ref → commit and tree of every ledger that is here, also as seen on remotes.
+
+    What was only fetched counts: a plain `git fetch` is enough to know it.
+    """
+    words = ("for-each-ref", "--format=%(objectname) %(tree) %(refname)", LEDGER, REMOTES)
+    rows = (row.split(" ", 2) for row in git.run(*words).splitlines())
+    return {
+        name: (oid, tree)
+        for oid, tree, name in rows
+        if name.startswith(LEDGER) or "/ledger/" in name or name.endswith(f"/{BRANCH}")
+    }
+
+
+def changes(
+    git: Git, pairs: Mapping[str, tuple[str | None, str]]
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Return ref → (A, M or D; path; blob id) for ref → (tree before, tree now); one process.
+
+    Raises OutsideWorld ("git-failed") where git has lost a tree.
+    """
+    if not pairs:
+        return {}
+    names = list(pairs)
+    asked = "".join(f"{before or _empty(now)} {now}\n" for before, now in pairs.values())
+    words = ("diff-tree", "--stdin", "-r", "-z", "--no-renames")
+    answer = git.call(*words, input=asked)
+    if answer.code != 0:
+        raise failed(words, answer)
+    found: dict[str, list[tuple[str, str, str]]] = {name: [] for name in names}
+    parts = answer.out.decode("utf-8", "surrogateescape").split("\0")
+    which, at = -1, 0
+    while at < len(parts) - 1:
+        # each pair begins with a line of its own, which stands before the next difference
+        which += parts[at].count("\n")
+        meta = parts[at].rpartition("\n")[2].split(" ")
+        found[names[which]].append((meta[4], parts[at + 1], meta[3]))
+        at += 2
+    return found
+
+
+def _empty(like: str) -> str:
+    """Return the id of a tree without files, which git knows without having it."""
+    return (hashlib.sha1 if len(like) == 40 else hashlib.sha256)(b"tree 0\0").hexdigest()
 
 
 def read_tree(git: Git, ref: str) -> dict[str, bytes]:
@@ -107,61 +174,6 @@ def read_blobs(git: Git, blobs: Mapping[str, str]) -> Iterator[tuple[str, bytes 
         some = names[start : start + 20_000]
         for name, found in zip(some, read(git, [blobs[name] for name in some]), strict=True):
             yield name, found.data if found is not None else None
-
-
-def push(git: Git, remote: str, prefix: str = LEDGER) -> None:
-    """Send the refs under `prefix`; each only moves forward there.
-
-    Raises StateRefused ("ref-diverged") where the remote has commits of the same writer that
-    this clone does not know, OutsideWorld ("git-failed") where it cannot be reached.
-    """
-    if not tips(git, prefix):
-        return
-    answer = git.call("push", "--porcelain", "--no-verify", remote, f"{prefix}*:{prefix}*")
-    if answer.code == 0:
-        return
-    said = answer.out.decode("utf-8", "replace")
-    rejected = [row.split("\t")[1] for row in said.splitlines() if row.startswith("!\t")]
-    if rejected:
-        raise StateRefused(
-            f"{remote} holds other commits on {rejected[0].partition(':')[2]}",
-            code="ref-diverged",
-            hint="two clones write under one name; git config --unset mlops.writer in one of them",
-            details={"refs": rejected},
-        )
-    raise OutsideWorld(
-        f"git cannot push to {remote}: {answer.err.splitlines()[-1] if answer.err else said}",
-        code="git-failed",
-        hint=f"git remote -v; git ls-remote {remote}",
-    )
-
-
-def fetch(git: Git, remote: str, prefix: str = LEDGER) -> dict[str, str]:
-    """Fetch the refs under `prefix` and return ref → commit of those that moved here.
-
-    They land beside (refs/mlops/remotes/<remote>/…) first, because git would overwrite refs
-    outside of heads and tags; then each moves only forward, so that nothing unsent is lost.
-    """
-    aside = f"refs/mlops/remotes/{remote}/{prefix.removeprefix('refs/mlops/')}"
-    git.run("fetch", "--no-tags", "--quiet", remote, f"+{prefix}*:{aside}*")
-    return advance(git, remote, prefix)
-
-
-def advance(git: Git, remote: str, prefix: str = LEDGER) -> dict[str, str]:
-    """Move the refs under `prefix` forward to what was fetched beside; as `fetch` says."""
-    aside = f"refs/mlops/remotes/{remote}/{prefix.removeprefix('refs/mlops/')}"
-    mine = tips(git, prefix)
-    moved: dict[str, str] = {}
-    for name, theirs in tips(git, aside).items():
-        ref = prefix + name.removeprefix(aside)
-        ours = mine.get(ref)
-        if ours == theirs:
-            continue
-        if ours and git.call("merge-base", "--is-ancestor", ours, theirs).code != 0:
-            continue
-        if git.call("update-ref", ref, theirs, ours or "").code == 0:
-            moved[ref] = theirs
-    return moved
 
 
 def _plain(text: str) -> str:

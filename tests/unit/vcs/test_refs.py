@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import IntegrityError, StateRefused
-from mlops_cli.vcs import refs
+from mlops_cli.vcs import ledger_refs, refs
 from mlops_cli.vcs.repo import Git
 
 REF = "refs/mlops/ledger/w"
@@ -51,28 +51,31 @@ def test_two_clones_exchange_their_ledgers_without_overwriting(tmp_path: Path) -
     one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
     refs.append(one, refs.LEDGER + "one", {"a": b"1"}, "m")
     refs.append(two, refs.LEDGER + "two", {"b": b"2"}, "m")
-    refs.push(one, "origin")
-    assert list(refs.fetch(two, "origin")) == [refs.LEDGER + "one"]
-    refs.push(two, "origin")
-    assert list(refs.fetch(one, "origin")) == [refs.LEDGER + "two"]
+    ledger_refs.push(one, "origin")
+    assert list(ledger_refs.fetch(two, "origin")) == [refs.LEDGER + "one"]
+    ledger_refs.push(two, "origin")
+    assert list(ledger_refs.fetch(one, "origin")) == [refs.LEDGER + "two"]
     assert refs.tips(one, refs.LEDGER) == refs.tips(two, refs.LEDGER)
     # records not sent yet survive a fetch
     ahead = refs.append(one, refs.LEDGER + "one", {"c": b"3"}, "m")
-    assert refs.fetch(one, "origin") == {}
+    assert ledger_refs.fetch(one, "origin") == {}
     assert refs.tip(one, refs.LEDGER + "one") == ahead
 
 
-def test_one_name_for_two_writers_is_refused_when_sent(tmp_path: Path) -> None:
+def test_one_name_for_two_writers_becomes_two_when_sent(tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     Git.init(tmp_path / "seed").run("init", "-q", "--bare", str(bare))
     one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
     refs.append(one, REF, {"a": b"1"}, "m")
     refs.append(two, REF, {"b": b"2"}, "m")
-    refs.push(one, "origin")
-    with pytest.raises(StateRefused) as refused:
-        refs.push(two, "origin")
-    assert refused.value.code == "ref-diverged"
-    assert refs.fetch(two, "origin") == {}
+    two.run("config", "mlops.writer", "w")
+    ledger_refs.push(one, "origin")
+    ledger_refs.push(two, "origin")
+    ledger_refs.fetch(one, "origin")
+    assert refs.tips(one, refs.LEDGER) == refs.tips(two, refs.LEDGER)
+    assert len(refs.tips(one, refs.LEDGER)) == 2
+    assert refs.read_tree(two, REF) == {"a": b"1"}
+    assert refs.read_tree(two, refs.LEDGER + two.run("config", "mlops.writer")) == {"b": b"2"}
 
 
 def test_tags_are_created_once_listed_with_their_payload_and_exchanged(tmp_path: Path) -> None:
