@@ -13,7 +13,7 @@ from mlops_cli.registry.alias import TAG as EVENT
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.holdings import understood
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.vcs import refs, tags
+from mlops_cli.vcs import ledger_refs, tags
 from mlops_cli.vcs.repo import Git
 
 _BACK = 8  # so many tags of a name are looked at: a process that died was one of the last
