@@ -25,6 +25,17 @@ class Protected:
     git: Git
     ref: str | None
 
+    @property
+    def name(self) -> str | None:
+        """What people call it: main, origin/main."""
+        return self.ref.split("/", 2)[2] if self.ref else None
+
+    def holds(self, commit: str) -> bool:
+        """Return whether `commit` is reachable from it; one that is not here is not."""
+        if self.ref is None:
+            return False
+        return self.git.call("merge-base", "--is-ancestor", commit, self.ref).code == 0
+
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file as the branch has it, None where it has none."""
         return self.git.show(self.ref, path) if self.ref else None
@@ -60,6 +71,11 @@ def branch(git: Git, settings: Settings) -> Protected:
         if usual.ref is not None:
             return usual
     return _find(git, _words(said.value))
+
+
+def usual(git: Git) -> Protected:
+    """Return main or master, for those who know no settings."""
+    return _find(git, _USUAL)
 
 
 def _find(git: Git, patterns: tuple[str, ...]) -> Protected:
