@@ -11,7 +11,7 @@ MOST = 100
 
 
 def code_now(git: Git, keep: Callable[[bytes], str] | None = None) -> Code:
-    """Return the commit that HEAD names and the paths that differ from it (new files too).
+    """Return the commit and branch of HEAD, and the paths that differ from it (new files too).
 
     At most a hundred of them: a record stays small, and one is enough to say that it is dirty.
     `keep` stores what differs, so that it can be had again, and returns its digest.
@@ -23,4 +23,6 @@ def code_now(git: Git, keep: Callable[[bytes], str] | None = None) -> Code:
 
         # what mlops writes there is told by the records themselves
         patch = difference(git, [path for path in dirty if not path.startswith(".mlops/")])
-    return Code(git.head().commit, tuple(dirty[:MOST]), keep(patch) if keep and patch else None)
+    head = git.head()
+    kept = keep(patch) if keep and patch else None
+    return Code(head.commit, tuple(dirty[:MOST]), kept, head.branch)

@@ -11,9 +11,12 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json, parse_json
 from mlops_cli.errors import IntegrityError
+from mlops_cli.ledger import redact
 from mlops_cli.store.digest import Digest
 
 SCHEMA = "mlops.record/1"
+MOST = 16 << 20  # bytes of a record that is read
+LONGEST = 1 << 16  # letters of a text in one that is written
 
 # What each kind must say beside time, actor, code, run and parents; it may say more.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -27,6 +30,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "decision": ("monitor", "check", "action", "because"),
     "feedback": (),
     "claim": ("trigger", "window", "outcome", "claimed", "machine", "because"),
+    "mlflow": ("of", "model"),
 }
 
 
@@ -37,6 +41,7 @@ class Code:
     commit: str | None
     dirty: tuple[str, ...] = ()
     patch: str | None = None  # digest of the difference, where one is kept in the cache
+    branch: str | None = None  # None where no branch was checked out
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ def record(
 ) -> Record:
     """Return the record of an event; `run` is the id that all events of one `mlops run` share.
 
-    Numbers that JSON does not have (NaN, infinities) become null. Raises ValueError for an
+    Numbers that JSON does not have (NaN, infinities) become null; what looks like a secret goes,
+    and `redacted` says where; of very long texts the beginning stays. Raises ValueError for an
     unknown kind or a field that its kind must have: that is our bug, never the person's.
     """
     if kind not in KINDS:
@@ -96,7 +102,8 @@ def record(
         "parents": [str(parent) for parent in parents],
         **fields,
     }
-    return Record(kind, plain(body))
+    told, gone = redact.fields(_short(plain(body)))
+    return Record(kind, {**told, "redacted": gone} if gone else told)
 
 
 def parse(data: bytes, *, name: str, source: str) -> Record:
@@ -112,12 +119,35 @@ def parse(data: bytes, *, name: str, source: str) -> Record:
             hint="git fsck; git fetch the ledger from a clone that is sound",
             details={"digest": name, "actual": actual, "source": source},
         )
-    body = parse_json(data, source=name)
-    if not isinstance(body, dict) or not isinstance(body.get("kind"), str):
-        raise IntegrityError(
-            f"{name} in {source} is not a record", code="damaged-record", details={"digest": name}
-        )
-    return Record(body["kind"], body)
+    if len(data) > MOST:
+        raise _damaged(name, source, f"is of {len(data):,} bytes, too many for a record")
+    try:
+        body = parse_json(data, source=name)
+        made = Record(str(body["kind"]), body) if isinstance(body, dict) else None
+        if made is None or not isinstance(body["kind"], str):
+            raise _damaged(name, source, "is not a record")
+        if made.data != data:
+            raise _damaged(name, source, "is not canonical JSON")
+    except (KeyError, ValueError, RecursionError):
+        raise _damaged(name, source, "is not a record") from None
+    return made
+
+
+def _damaged(name: str, source: str, how: str) -> IntegrityError:
+    return IntegrityError(
+        f"{name} in {source} {how}", code="damaged-record", details={"digest": name}
+    )
+
+
+def _short(value: Any) -> Any:
+    """Return `value` with the beginnings of texts that are too long for a record."""
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{value[:LONGEST]} … ({len(value) - LONGEST:,} more letters)"
+    return value
 
 
 def timestamp(time: datetime) -> str:
@@ -128,7 +158,7 @@ def timestamp(time: datetime) -> str:
 def plain(value: Any) -> Any:
     """Return `value` as plain JSON: text keys, lists, null for numbers that JSON does not have."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return [plain(item) for item in items]
@@ -136,8 +166,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return timestamp(value)
-    if isinstance(value, str):
-        return str(value)
+    if isinstance(value, str):  # a file name may hold bytes that are no text
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -150,4 +180,5 @@ def plain(value: Any) -> Any:
 def _code(code: Code | None) -> dict[str, Any] | None:
     if code is None:
         return None
-    return {"commit": code.commit, "dirty": list(code.dirty), "patch": code.patch}
+    told = {"commit": code.commit, "dirty": list(code.dirty), "patch": code.patch}
+    return told | ({"branch": code.branch} if code.branch else {})

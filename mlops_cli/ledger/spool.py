@@ -15,14 +15,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlops_cli.errors import StateRefused
 from mlops_cli.fsio import translated
-from mlops_cli.ledger.record import Record, parse
+from mlops_cli.ledger.record import MOST, Record, parse
 
 TORN = "torn.txt"
 
 
 def write(folder: Path, record: Record) -> None:
-    """Add `record` to the file of this process. Raises OutsideWorld ("disk-full", …)."""
+    """Add `record` to the file of this process.
+
+    Raises OutsideWorld ("disk-full", …), StateRefused ("record-too-large").
+    """
+    if len(record.data) > MOST:
+        raise StateRefused(
+            f"a record of {len(record.data):,} bytes is too large for the ledger",
+            code="record-too-large",
+            hint="keep lists in files: a record names them by their digest",
+        )
     path = folder / f"{os.getpid()}.jsonl"
     line = record.digest.hex.encode() + b" " + record.data + b"\n"
     with translated(path):
@@ -36,7 +46,11 @@ def write(folder: Path, record: Record) -> None:
                 size = os.fstat(handle).st_size
                 if size and os.pread(handle, 1, size - 1) != b"\n":
                     line = b"\n" + line  # an earlier process of this number died mid-line
-                _write_all(handle, line)
+                try:
+                    _write_all(handle, line)
+                except OSError:
+                    os.ftruncate(handle, size)  # no half line for the next to trip over
+                    raise
                 return
             finally:
                 os.close(handle)

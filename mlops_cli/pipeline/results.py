@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mlops_cli import live
 from mlops_cli.errors import MlopsError, StateRefused, StepFailed
+from mlops_cli.ledger import redact
 from mlops_cli.pipeline import goal, marker, outs, retry
 from mlops_cli.pipeline.conclude import Deeds, shown
 from mlops_cli.pipeline.errand import Done
@@ -125,7 +126,7 @@ class Results:
 
     def _logged(self, folder: Path) -> dict[str, Any]:
         """Keep what the step logged while it ran; return how the record names it."""
-        lines = live.read(folder)
+        lines, _ = redact.data(live.read(folder))
         found: dict[str, Any] = {}
         if lines:
             found["series"] = self.settling.put(lines)
@@ -136,7 +137,10 @@ class Results:
         return found
 
     def _log(self, path: Path) -> str | None:
-        words = path.read_bytes() if path.exists() else b""
+        words, gone = redact.data(path.read_bytes() if path.exists() else b"")
+        if gone:
+            path.write_bytes(words)
+            self.progress.say(f"{path.name} showed what looks like a secret: {', '.join(gone)}.")
         return self.settling.put(words) if words else None
 
 
