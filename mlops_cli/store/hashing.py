@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 
 from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
-from mlops_cli.store import straight
+from mlops_cli.store import footprint
 from mlops_cli.store.digest import Digest
 
 CHUNK = 1 << 20
@@ -64,18 +64,23 @@ def copy_and_hash(
 
     For large files the hashing runs in a thread of its own (OpenSSL and the system calls both
     release the interpreter lock), on the very buffers that are written: a file that changes
-    meanwhile gives a digest that is true of the copy. A large file that is not in memory is read
-    past the page cache; `to_keep` says that the copy is for later, so that a large one is written
-    past it. `tick` is told the bytes of each piece.
+    meanwhile gives a digest that is true of the copy. `to_keep` says that the copy is for later,
+    so that a large one is not left in memory. `tick` is told the bytes of each piece.
     """
     size = os.fstat(source).st_size
     if size < OVERLAP_FROM:
         return _copy_plainly(source, target, tick)
-    if target is None:
-        return _copy_overlapped(source, None, tick, size)
-    if to_keep and size >= straight.FROM:
-        return _copy_overlapped(source, straight.Straight(target).write, tick, size)
-    return _copy_overlapped(source, lambda view: write_all(target, view), tick, size)
+    kept = (
+        footprint.Footprint(target, size, written=True) if to_keep and target is not None else None
+    )
+
+    def write(view: memoryview) -> None:
+        if target is not None:
+            write_all(target, view)
+        if kept:
+            kept.passed(len(view))
+
+    return _copy_overlapped(source, write, tick, footprint.Footprint(source, size))
 
 
 def _copy_plainly(source: int, target: int | None, tick: Tick) -> tuple[Digest, int]:
@@ -93,7 +98,7 @@ def _copy_plainly(source: int, target: int | None, tick: Tick) -> tuple[Digest, 
 
 
 def _copy_overlapped(
-    source: int, write: Callable[[memoryview], object] | None, tick: Tick, expected: int
+    source: int, write: Callable[[memoryview], object], tick: Tick, read: footprint.Footprint
 ) -> tuple[Digest, int]:
     import threading
     from queue import SimpleQueue
@@ -102,7 +107,7 @@ def _copy_overlapped(
     free: SimpleQueue[mmap.mmap] = SimpleQueue()
     full: SimpleQueue[tuple[mmap.mmap, int] | None] = SimpleQueue()
     for _ in range(_BUFFERS):
-        free.put(mmap.mmap(-1, CHUNK))  # begins at a page
+        free.put(mmap.mmap(-1, CHUNK))
 
     def digest_them() -> None:
         while (item := full.get()) is not None:
@@ -112,19 +117,18 @@ def _copy_overlapped(
 
     hasher = threading.Thread(target=digest_them, name="mlops-hash", daemon=True)
     hasher.start()
-    read = straight.Reader(source, expected).read
     size = 0
     try:
         while True:
             buffer = free.get()
-            got = read(buffer)
+            got = os.readv(source, [buffer])
             if not got:
                 break
             # both threads only read the buffer; it comes back when the hasher is done with it
             view = memoryview(buffer)
             full.put((buffer, got))
-            if write is not None:
-                write(view[:got])
+            write(view[:got])
+            read.passed(got)
             size += got
             tick(got)
     finally:

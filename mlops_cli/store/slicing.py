@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from mlops_cli.store.chunks import MOST, Chunk, cut
 from mlops_cli.store.digest import Digest
+from mlops_cli.store.footprint import Footprint
 
 BLOCK = 8 << 20  # bytes that are read, cut and hashed at a time
 _BUFFERS = 5  # being read, being hashed, and being sent
@@ -51,6 +53,7 @@ class Slicer:
         Blocks while the slices that were not released have all the memory there is to be had.
         """
         state = sha256()
+        behind = _footprint(source)
         ahead: Future[Slice] | None = None
         rest = b""
         last = False
@@ -65,6 +68,8 @@ class Slicer:
                         got = source.readinto(view[end : BLOCK + len(rest)])  # type: ignore[attr-defined]
                         last = not got
                         end += got or 0
+                        if behind:
+                            behind.passed(got or 0)
                     lengths = tuple(cut(view[:end], last=last))
                 except BaseException:
                     self._free.put(buffer)
@@ -99,3 +104,11 @@ class Slicer:
             at += length
         whole.result()  # reads the same memory
         return Slice(tuple(chunks), lambda: self._free.put(buffer))
+
+
+def _footprint(source: BinaryIO) -> Footprint | None:
+    try:
+        handle = source.fileno()
+    except OSError:  # no file: pieces of a folded object
+        return None
+    return Footprint(handle, os.fstat(handle).st_size)

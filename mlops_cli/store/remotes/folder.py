@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_cli.store import footprint
+
 if TYPE_CHECKING:
     from mlops_cli.store.remotes.remote import Parts, Requests
 
 TEMPORARY = ".tmp-"
 PIECES = 1024  # that the kernel takes with one call
+LARGE = 1 << 20  # bytes of a file whose pages are not left in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,15 @@ class Folder:
         try:
             with (self.base / name).open("rb", buffering=0) as source:
                 size = os.fstat(source.fileno()).st_size
-                wanted = max(0, min(end, size) - start)
+                begin, wanted = start, max(0, min(end, size) - start)
+                passing = wanted >= LARGE and footprint.absent(source.fileno(), start)
                 parts = []
                 while wanted and (part := os.pread(source.fileno(), wanted, start)):
                     parts.append(part)
                     start += len(part)
                     wanted -= len(part)
+                if passing:
+                    footprint.forget(source.fileno(), begin, start)
                 return parts[0] if len(parts) == 1 else b"".join(parts)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
@@ -103,6 +109,8 @@ class Folder:
             with temporary.open("xb", buffering=0) as sink:
                 yield sink
                 os.fsync(sink.fileno())
+                if size >= LARGE:  # who reads it next is another machine
+                    footprint.forget(sink.fileno(), 0, size)
             temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -1,0 +1,79 @@
+"""Large files go by and leave nothing in memory that was not there; every byte is as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from mlops_cli.store import footprint, hashing
+from mlops_cli.store.cache import open_cache
+
+LARGE = 20 << 20
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of an odd length that counts as large; its bytes are on the disk."""
+    monkeypatch.setattr(footprint, "FROM", LARGE)
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.write(os.urandom(LARGE) + b"tail")
+        os.fsync(file.fileno())
+    return path
+
+
+def test_a_large_file_is_stored_and_comes_back_byte_for_byte(large: Path) -> None:
+    cache = open_cache(large.parent / "cache")
+    digest = cache.put_file(large)
+    assert digest.hex == hashlib.sha256(large.read_bytes()).hexdigest()
+    assert cache.objects.path(digest).read_bytes() == large.read_bytes()
+    cache.copy_to(digest, large.parent / "copy")
+    assert (large.parent / "copy").read_bytes() == large.read_bytes()
+    assert list((large.parent / "cache/tmp").iterdir()) == []
+
+
+def test_what_had_to_come_from_the_disk_goes_again_and_what_was_in_memory_stays(
+    large: Path,
+) -> None:
+    if not forgets(large):
+        pytest.skip("this disk is memory")
+    digest, _ = hashing.hash_file(large)
+    assert digest.hex == hashlib.sha256(large.read_bytes()).hexdigest()
+    with large.open("rb") as file:
+        assert not footprint.absent(file.fileno()), "it has just been read by others"
+        forgets(large)
+        hashing.hash_handle(file.fileno())
+        assert footprint.absent(file.fileno())
+        large.read_bytes()
+        file.seek(0)
+        hashing.hash_handle(file.fileno())
+        assert not footprint.absent(file.fileno())
+
+
+def test_reads_that_fall_short_are_hashed_and_written_as_they_come(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"abc")
+    source = os.open(tmp_path / "source", os.O_RDONLY)
+    target = os.open(tmp_path / "copy", os.O_RDWR | os.O_CREAT)
+    ticks: list[int] = []
+
+    def write(view: memoryview) -> None:
+        hashing.write_all(target, view)
+
+    try:
+        behind = footprint.Footprint(source, 3)
+        digest, size = hashing._copy_overlapped(source, write, ticks.append, behind)
+    finally:
+        os.close(target)
+        os.close(source)
+    assert (size, (tmp_path / "copy").read_bytes(), sum(ticks)) == (3, b"abc", 3)
+    assert digest.hex == hashlib.sha256(b"abc").hexdigest()
+
+
+def forgets(path: Path) -> bool:
+    """Make the disk forget the file; tell whether it can."""
+    with path.open("rb") as file:
+        footprint.forget(file.fileno(), 0, path.stat().st_size)
+        return footprint.absent(file.fileno())
