@@ -146,6 +146,13 @@ SETTINGS: tuple[Setting, ...] = (
         "the ECDSA key, of ssh or in PEM, that makes model.sig for OpenSSF model signing",
     ),
     Setting(
+        "registry.share",
+        "bool",
+        True,
+        "whether versions and events of aliases take their numbers on the git remote; false: in "
+        "this clone alone, and push tells when a number was given to something else",
+    ),
+    Setting(
         "ledger.branch",
         "string",
         None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.formats import ALLOWED
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.store.digest import Digest
-from mlops_cli.vcs import tagging, tagsync
+from mlops_cli.vcs import exchange, tagging, tagsync
 
 if TYPE_CHECKING:
     from mlops_cli.registry.registry import Registry
@@ -20,23 +20,29 @@ if TYPE_CHECKING:
 TRIES = 50
 
 
-def create(registry: Registry, model: str, payload: Mapping[str, Any]) -> Version:
+def create(
+    registry: Registry,
+    model: str,
+    payload: Mapping[str, Any],
+    *,
+    allowed: Collection[str] = ALLOWED,
+) -> Version:
     """Register `payload` as the next version of `model`, or return the one of the same digest.
 
     Model, number and schema are filled in; `payload` must hold digest, format and created (an
     ISO time). git gives the number: of many at once each gets its own, or all get the one
-    version when they bring the same model.
+    version when they bring the same model. `allowed` are the formats that a policy lets in.
     Raises StateRefused ("format-not-allowed", "no-commit", "no-identity"), IntegrityError
     ("tag-taken"), OutsideWorld ("registry-unreachable").
     """
     git = registry.git
     check_name(model)
     digest = Digest.parse(payload["digest"])
-    if payload["format"] not in ALLOWED:
+    if payload["format"] not in allowed:
         raise StateRefused(
             f"a model of format {payload['format']!r} may not be registered",
             code="format-not-allowed",
-            hint=f"allowed are {', '.join(ALLOWED)}",
+            hint=f"allowed are {', '.join(allowed)}",
         )
     for _ in range(TRIES):
         refresh(registry, f"{model}/")
@@ -49,7 +55,8 @@ def create(registry: Registry, model: str, payload: Mapping[str, Any]) -> Versio
         name = f"mlops/{model}/v{number}"
         when = datetime.fromisoformat(filled["created"])
         made = tagging.make(git, name, filled, subject=f"{model} v{number}", time=when)
-        if tagging.place(git, name, made, remote=registry.remote, along=registry.along):
+        send_ledger(registry)
+        if tagging.place(git, name, made, remote=registry.remote):
             return registry.version(model, number)
     raise contended(f"mlops/{model}")
 
@@ -61,6 +68,15 @@ def refresh(registry: Registry, prefix: str) -> None:
     """
     if registry.remote is not None:
         tagsync.fetch(registry.git, registry.remote, f"mlops/{prefix}")
+
+
+def send_ledger(registry: Registry) -> None:
+    """Send the records that wait to the remote, where there is one.
+
+    Raises OutsideWorld ("refs-refused", "git-failed").
+    """
+    if registry.remote is not None:
+        exchange.send_ledger(registry.git, registry.remote, registry.branch)
 
 
 def contended(name: str) -> StateRefused:

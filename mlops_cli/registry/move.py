@@ -12,7 +12,7 @@ from mlops_cli.errors import StateRefused
 from mlops_cli.ledger.record import plain, timestamp
 from mlops_cli.registry import alias as alias_tags
 from mlops_cli.registry.alias import AliasEvent
-from mlops_cli.registry.create import contended, refresh
+from mlops_cli.registry.create import contended, refresh, send_ledger
 from mlops_cli.registry.gate import Verdict, judge
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.store.digest import Digest
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Wish:
     """What an alias shall mean: a version by number, or None, which retires it.
 
-    `action` is promote, set, rollback or retire; `parents` are records that led to it.
+    `action` is promote, set, rollback or retire; `parents` are records that led to it;
+    `policy_from` is the file and the commit of a protected branch that its policy was read from.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Wish:
     time: datetime
     action: str | None = None
     parents: tuple[str, ...] = ()
+    policy_from: Mapping[str, Any] | None = None
 
 
 def move(
@@ -75,7 +77,10 @@ def move(
     commit = target.commit if target else "HEAD"
     git = registry.git
     made = tagging.make(git, name, payload, subject=subject, time=wish.time, target=commit)
-    won = tagging.place(git, name, made, remote=registry.remote, along=_along(registry, target))
+    send_ledger(registry)
+    # the version goes along, so that no event is there without what it names
+    along = (HERE + target.tag,) if target else ()
+    won = tagging.place(git, name, made, remote=registry.remote, along=along)
     if not won:
         refresh(registry, f"{wish.model}/@{wish.alias}/")
     events = registry.events(wish.model, wish.alias)
@@ -85,12 +90,6 @@ def move(
     if present.tag_id != made:
         raise moved(present)
     return present
-
-
-def _along(registry: Registry, target: Version | None) -> tuple[str, ...]:
-    """Return what must be there before the event is: the version that it names, too."""
-    named = (HERE + target.tag,) if target and registry.remote else ()
-    return (*registry.along, *named)
 
 
 def _payload(
@@ -113,6 +112,7 @@ def _payload(
             "former": former.version if former else None,
             "previous": former.digest if former else None,
             "policy": Digest.of(canonical_json(plain(policy))),
+            "policy_from": wish.policy_from,
             "rules": [rule.plain() for rule in verdict.rules],
             "approvals": evidence.get("approvals") or [],
             "parents": list(wish.parents),

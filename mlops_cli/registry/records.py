@@ -11,9 +11,11 @@ from mlops_cli.ledger.record import Record, record
 from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.alias import TAG as EVENT
 from mlops_cli.registry.alias import AliasEvent
+from mlops_cli.registry.create import send_ledger
 from mlops_cli.registry.holdings import understood
+from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.vcs import ledger_refs, tags
+from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 
 _BACK = 8  # so many tags of a name are looked at: a process that died was one of the last
@@ -56,12 +58,13 @@ def of(one: Version | AliasEvent) -> Record:
     )
 
 
-def settle(git: Git, ledger: Ledger, model: str, *, remote: str | None = None) -> list[str]:
+def settle(registry: Registry, ledger: Ledger, model: str) -> list[str]:
     """Append the records of the last tags of `model` that were made by whoever asks and have
-    none, because a process died in between; return the digests of those that were appended.
+    none, the newest or one whose process died in between; return their digests.
 
-    With `remote` the ledger of this clone is sent there. Raises OutsideWorld, StateRefused.
+    The ledger is sent to the remote of the registry. Raises OutsideWorld, StateRefused.
     """
+    git = registry.git
     found = _last(git, model)
     me = str(git.identity())
     lacking = []
@@ -74,8 +77,7 @@ def settle(git: Git, ledger: Ledger, model: str, *, remote: str | None = None) -
             if one is not None and one.payload.get("actor") == me and not recorded(index, one):
                 lacking.append(of(one))
     digests = [str(digest) for digest in ledger.append(*lacking)] if lacking else []
-    if remote is not None:
-        ledger_refs.push(git, remote)
+    send_ledger(registry)
     return digests
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mlops_cli.config import Settings
 from mlops_cli.errors import UsageError
 from mlops_cli.registry import missing
 from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.alias import AliasEvent, broken, check_chain
 from mlops_cli.registry.holdings import Holdings, gathered, understood
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.vcs import tags
+from mlops_cli.vcs import exchange, tags
 from mlops_cli.vcs.repo import Git
 
 _NUMBER = re.compile(r"v?0*([0-9]{1,9})")
@@ -26,12 +27,13 @@ class Registry:
     """The registry of a repository. What is asked costs three git processes, and of the tags only
     those that the answer needs.
 
-    With `remote`, numbers and events are taken there; refs in `along` then arrive with them.
+    With `remote`, numbers and events are taken there, after the ledger went (as `branch` where
+    a forge refuses its refs): what a tag names is never behind the tag.
     """
 
     git: Git
     remote: str | None = None
-    along: tuple[str, ...] = ()
+    branch: str | None = None
 
     def holdings(self, model: str | None = None) -> dict[str, Holdings]:
         """Return model → its holdings, for all models or the one named."""
@@ -161,12 +163,13 @@ class Registry:
         expected: int | None = None,
         action: str | None = None,
         parents: tuple[str, ...] = (),
+        policy_from: Mapping[str, Any] | None = None,
     ) -> AliasEvent:
         """Make `alias` mean `version` by one further event; see `registry.move`."""
         from mlops_cli.registry.move import Wish, move
 
         number = version.number if isinstance(version, Version) else version
-        wish = Wish(model, alias, number, actor, reason, time, action, parents)
+        wish = Wish(model, alias, number, actor, reason, time, action, parents, policy_from)
         return move(self, wish, policy=policy, evidence=evidence, expected=expected)
 
     def _of_digest(self, model: str, prefix: str) -> Version:
@@ -189,6 +192,13 @@ class Registry:
         if not numbers:
             raise missing.model(self.git, model, self.models())
         raise missing.version(self.git, model, prefix, numbers)
+
+
+def shared(git: Git, settings: Settings) -> Registry:
+    """Return the registry whose numbers are taken on the git remote, if there is one and
+    registry.share does not say otherwise."""
+    remote = exchange.remote_of(git) if settings.get("registry.share") else None
+    return Registry(git, remote, settings.get("ledger.branch"))
 
 
 def _numbers(names: Iterable[str]) -> list[int]:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from mlops_cli import plugins
+from mlops_cli.config import Settings
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.progress import SILENT, Progress
+from mlops_cli.registry.protected import Protected, branch, usual
+from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.serving.target import Target
 from mlops_cli.store.cache import Cache
 from mlops_cli.vcs.repo import Git
@@ -27,6 +30,22 @@ class Parts:
     now: Callable[[], datetime]
     progress: Progress = SILENT
     wait: float = 30.0
+    settings: Settings | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The registry, with the git remote where there are settings that say so."""
+        return Registry(self.git) if self.settings is None else shared(self.git, self.settings)
+
+    @property
+    def model_key(self) -> str | None:
+        """The setting signing.model_key."""
+        return None if self.settings is None else self.settings.get("signing.model_key")
+
+    @property
+    def protected(self) -> Protected:
+        """The branch whose policies count."""
+        return usual(self.git) if self.settings is None else branch(self.git, self.settings)
 
 
 class Opened(Protocol):
@@ -38,6 +57,8 @@ class Opened(Protocol):
     def git(self) -> Git: ...
     @property
     def cache(self) -> Cache: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 def open_parts(
@@ -45,7 +66,10 @@ def open_parts(
 ) -> Parts:
     """Return the parts of an open project."""
     ledger = open_ledger(project.git)
-    return Parts(project.root, project.git, project.cache, ledger, now, progress)
+    return Parts(
+        *(project.root, project.git, project.cache, ledger, now, progress),
+        settings=project.settings,
+    )
 
 
 def open_target(root: Path, kind: str) -> Target:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from mlops_cli.config import Settings
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.pipeline.load import load
 from mlops_cli.pipeline.parts import Opened, RunParts
 from mlops_cli.progress import SILENT, Progress
+from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.store.cache import Cache
 from mlops_cli.training import register as registration
 from mlops_cli.vcs.repo import Git
@@ -26,15 +28,28 @@ class Work:
     git: Git
     cache: Cache
     ledger: Ledger
+    registry: Registry
+    model_key: str | None = None
 
 
-def work(project: Opened) -> Work:
+class Settled(Opened, Protocol):
+    """An open project with its settings."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+
+def work(project: Settled) -> Work:
     """Return the parts of an open project."""
-    return Work(project.root, project.git, project.cache, open_ledger(project.git))
+    registry = shared(project.git, project.settings)
+    return Work(
+        *(project.root, project.git, project.cache, open_ledger(project.git), registry),
+        model_key=project.settings.get("signing.model_key"),
+    )
 
 
 def register(
-    project: Opened, name: str, *, now: Callable[[], datetime], progress: Progress = SILENT
+    project: Settled, name: str, *, now: Callable[[], datetime], progress: Progress = SILENT
 ) -> Mapping[str, Any]:
     """Register the model `name` of pipeline.yaml and return the facts of its version."""
     run = RunParts.of(project, os.environ)  # variables that steps declare are part of their keys

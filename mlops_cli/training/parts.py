@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mlops_cli.ledger.append import Ledger
+    from mlops_cli.registry.registry import Registry
     from mlops_cli.store.cache import Cache
     from mlops_cli.vcs.repo import Git
 
@@ -22,3 +23,8 @@ class Parts(Protocol):
     def cache(self) -> Cache: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def model_key(self) -> str | None:
+        """The setting signing.model_key."""

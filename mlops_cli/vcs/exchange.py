@@ -35,11 +35,16 @@ def send(git: Git, remote: str, branch: str | None = None) -> None:
     `branch` is where the ledger goes on a forge that refuses other refs. Raises OutsideWorld
     ("refs-refused", "git-failed"), IntegrityError ("tag-taken").
     """
+    send_ledger(git, remote, branch)
+    tagsync.push(git, remote)
+
+
+def send_ledger(git: Git, remote: str, branch: str | None = None) -> None:
+    """Push the records that wait. Raises OutsideWorld ("refs-refused", "git-failed")."""
     if branch is None:
         ledger_refs.push(git, remote)
     else:
         ledger_branch.push(git, remote, branch)
-    tagsync.push(git, remote)
 
 
 def receive(git: Git, remote: str, branch: str | None = None) -> Received:
