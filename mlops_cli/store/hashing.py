@@ -57,28 +57,23 @@ def hash_handle(handle: int, tick: Tick = nothing) -> tuple[Digest, int]:
     return copy_and_hash(handle, None, tick=tick)
 
 
-def copy_and_hash(
-    source: int, target: int | None, *, to_keep: bool = False, tick: Tick = nothing
-) -> tuple[Digest, int]:
+def copy_and_hash(source: int, target: int | None, *, tick: Tick = nothing) -> tuple[Digest, int]:
     """Copy `source` to `target` (when given) and return the digest and length of the bytes copied.
 
     For large files the hashing runs in a thread of its own (OpenSSL and the system calls both
     release the interpreter lock), on the very buffers that are written: a file that changes
-    meanwhile gives a digest that is true of the copy. `to_keep` says that the copy is for later,
-    so that a large one is not left in memory. `tick` is told the bytes of each piece.
+    meanwhile gives a digest that is true of the copy. `tick` is told the bytes of each piece.
     """
     size = os.fstat(source).st_size
     if size < OVERLAP_FROM:
         return _copy_plainly(source, target, tick)
-    kept = (
-        footprint.Footprint(target, size, written=True) if to_keep and target is not None else None
-    )
+    made = footprint.Footprint(target, size, written=True) if target is not None else None
 
     def write(view: memoryview) -> None:
         if target is not None:
             write_all(target, view)
-        if kept:
-            kept.passed(len(view))
+        if made:
+            made.passed(len(view))
 
     return _copy_overlapped(source, write, tick, footprint.Footprint(source, size))
 

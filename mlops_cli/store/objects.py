@@ -55,7 +55,7 @@ class ObjectStore:
                     temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
                 )
                 try:
-                    digest, size = self.clone(source, target, to_keep=True, tick=tick)
+                    digest, size = self.clone(source, target, tick=tick)
                 finally:
                     os.close(target)
                 if self.size(digest) != size:
@@ -65,14 +65,14 @@ class ObjectStore:
             os.close(source)
 
     def clone(
-        self, source: int, target: int, *, to_keep: bool = False, tick: Tick = hashing.nothing
+        self, source: int, target: int, *, tick: Tick = hashing.nothing
     ) -> tuple[Digest, int]:
         """Fill the empty file `target` from `source`, sharing blocks where the disk can, and
         return the digest and length of what is now in `target`; see `copy_and_hash`."""
         if links.reflink(source, target):
             # what is hashed is the clone, which nobody else can change
             return hashing.hash_handle(target, tick)
-        return hashing.copy_and_hash(source, target, to_keep=to_keep, tick=tick)
+        return hashing.copy_and_hash(source, target, tick=tick)
 
     def publish(self, temporary: Path, digest: Digest) -> None:
         """Give the finished file `temporary` its place; bytes are on the disk before the name."""

@@ -89,7 +89,7 @@ class Assembler:
         with fsio.translated(self.cache.root):
             path = fsio.temporary_beside(self.cache.root / "tmp" / "object")
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            whole = _Whole(digest, recipe, path, handle, Follower(handle))
+            whole = _Whole(digest, recipe, path, handle, Follower(handle, recipe.size))
             self._open[digest] = whole
             room = os.fstatvfs(handle)
             if room.f_bavail * room.f_frsize < recipe.size:
@@ -183,7 +183,11 @@ class Assembler:
         if whole.follower.digest() != (whole.recipe.size, whole.digest.raw):
             # some chunk is not what it should be: now each is asked
             again = _Whole(
-                whole.digest, whole.recipe, whole.path, whole.handle, Follower(whole.handle)
+                whole.digest,
+                whole.recipe,
+                whole.path,
+                whole.handle,
+                Follower(whole.handle, whole.recipe.size),
             )
             wrong, right = self._suspects(again)
             again.follower.arrived(right)

@@ -7,6 +7,8 @@ import os
 import threading
 from dataclasses import dataclass, field
 
+from mlops_cli.store.footprint import Footprint
+
 PIECE = 1 << 20
 
 
@@ -16,12 +18,17 @@ class Follower:
     thread is at it: it will see that there is more."""
 
     handle: int
+    size: int
     _arrived: dict[int, int] = field(default_factory=dict)  # start → end, beyond the first hole
     _until: int = 0  # where the first hole begins
     _hashed: int = 0
     _busy: bool = False
     _state: hashlib._Hash = field(default_factory=hashlib.sha256)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _behind: Footprint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._behind = Footprint(self.handle, self.size, written=True)
 
     def arrived(self, pieces: list[tuple[int, int]]) -> None:
         """Take note that the file has its bytes from each start to each end."""
@@ -47,6 +54,7 @@ class Follower:
                     raise EOFError(self._hashed)
                 self._state.update(view[:got])
                 self._hashed += got
+                self._behind.passed(got)
 
     def digest(self) -> tuple[int, bytes]:
         """Return how many bytes were hashed, and their raw digest."""

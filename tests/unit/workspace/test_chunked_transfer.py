@@ -378,7 +378,7 @@ def test_pieces_in_any_order_give_one_digest(lengths: list[int], order: random.R
     order.shuffle(pieces)
     handle = os.memfd_create("pieces")
     try:
-        follower = Follower(handle)
+        follower = Follower(handle, len(data))
         for start, end in pieces:
             os.pwrite(handle, data[start:end], start)
             follower.arrived([(start, end)])
