@@ -131,7 +131,7 @@ def _made(ground: Ground, run: Run, out: Path) -> Trained:
         what = formats.of_bytes(path.read_bytes()[:16])
         if name.startswith(("model", "weights")) and what not in formats.ALLOWED:
             raise StepFailed(
-                f"the command wrote {name}, which is {what}",
+                f"the command wrote {name}, which is {formats.told(what)}",
                 code="format-not-allowed",
                 hint="write model.onnx, or weights.safetensors: a pickle is never read",
             )

@@ -92,7 +92,7 @@ def test_the_card_joins_words_and_facts(mlops: Any, assert_valid: Any, registry:
     result = mlops("models", "card", "delay@production", "--json", code=0)
     assert_valid(result.json)
     markdown = mlops("models", "card", "delay@production", code=0).stdout
-    assert markdown.startswith("# Delay\n\nFor departures from New York.")
+    assert "---\n\n# Delay\n\nFor departures from New York.\n" in markdown
     assert "## Version 2 (production)" in markdown
     assert "| roc_auc | 0.72 |" in markdown
     assert "| distance | FP32 |" in markdown

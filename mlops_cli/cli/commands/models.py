@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
+from mlops_cli.cli.commands import models_alias, models_card, models_diff, models_inspect
 from mlops_cli.cli.render import models as pages
-from mlops_cli.errors import NotFound
-from mlops_cli.registry.alias import AliasEvent, check_chain
-from mlops_cli.registry.card import card
+from mlops_cli.ledger.index import open_index
+from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.holdings import Holdings
 from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.verify import confirm
 from mlops_cli.registry.version import Version
 
 app = typer.Typer(help="List models, versions and the history of aliases.")
@@ -24,21 +26,32 @@ Name = Annotated[str, typer.Argument(help="A model or version: delay, delay@prod
 def list_models() -> int:
     """List the models with their newest version and what each alias means."""
     ctx = context.current()
-    found = [_model(held) for held in Registry(ctx.project().git).holdings().values()]
+    every = list(Registry(ctx.project().git).holdings().values())
+    for held in every:
+        _warn(ctx, held.damaged)
+    found = [_model(held) for held in every]
     return ctx.show({"models": found}, "mlops.models-list/1", lambda: pages.listing(found))
 
 
 @app.command("show")
 def show(name: Name) -> int:
-    """Show one version: digests, metrics, inputs, aliases; the newest when none is named."""
+    """Show one version: digests, metrics, inputs, aliases; the newest when none is named.
+
+    Of an alias, every event is held against the one before it and what the ledger knows.
+    """
     ctx = context.current()
-    registry = Registry(ctx.project().git)
+    git = ctx.project().git
+    registry = Registry(git)
     version = registry.resolve(name)
-    held = registry.of(version.model)
+    aliases = registry.current(version.model)
+    event = aliases.get(name.partition("@")[2])
+    with open_index(git) as index:
+        confirm(index, version, event)
     data = {
         **_version(version),
-        "aliases": _aliases_of(held, version.number),
-        "versions": [other.number for other in held.versions],
+        "event": _move(event) if event else None,
+        "aliases": [alias for alias, one in aliases.items() if one.version == version.number],
+        "versions": registry.numbers(version.model),
     }
     return ctx.show(data, "mlops.models-show/1", lambda: pages.version(data))
 
@@ -55,43 +68,49 @@ def history(
     model, _, alias = name.partition("@")
     registry = Registry(ctx.project().git)
     held = registry.of(model)
-    if not held.versions:
+    if not held.versions and not held.damaged:
         registry.resolve(model)
     if alias and alias not in held.aliases:
-        known = ", ".join(held.aliases) or "none yet"
-        raise NotFound(
-            f"the alias {name} has no history", code="unknown-alias", hint=f"aliases: {known}"
-        )
-    moves: list[AliasEvent] = []
-    for each, events in held.aliases.items():
-        if alias in ("", each):
-            check_chain(events)
-            moves += events
-    told = [_move(event) for event in moves]
+        registry.resolve(name)
+    chains = [
+        [_move(event) for event in registry.events(model, each)]
+        for each in held.aliases
+        if alias in ("", each)
+    ]
     if not alias:
-        told += [_registration(version) for version in held.versions]
-    told.sort(key=lambda event: (event["time"], event["what"] != "registered"))
+        chains.append([_registration(version) for version in held.versions])
+        _warn(ctx, held.damaged)
+    told = _in_order(chains)
     data = {"model": model, "alias": alias or None, "events": told}
-    return ctx.show(data, "mlops.models-history/1", lambda: pages.history(told))
-
-
-@app.command("card")
-def show_card(name: Name) -> int:
-    """Print the card of a version: what people wrote, and the facts that are recorded."""
-    ctx = context.current()
-    git = ctx.project().git
-    registry = Registry(git)
-    version = registry.resolve(name)
-    held = registry.of(version.model)
-    path = str(version.payload.get("card_path") or f"models/{version.model}.md")
-    words = git.show(version.commit, path)
-    markdown = card(
-        version,
-        aliases=_aliases_of(held, version.number),
-        words=words.decode("utf-8", "replace") if words else None,
+    bad = bool(held.damaged) and not alias
+    return ctx.show(
+        data, "mlops.models-history/1", lambda: pages.history(told), code=40 if bad else 0
     )
-    data = {"model": version.model, "version": version.number, "markdown": markdown}
-    return ctx.show(data, "mlops.models-card/1", markdown.rstrip())
+
+
+def _in_order(chains: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the events of all chains by time, and of each chain in its own order, whatever the
+    clocks of the machines said."""
+    placed: list[tuple[str, bool, int, dict[str, Any]]] = []
+    for chain in chains:
+        latest = ""
+        for position, event in enumerate(chain):
+            latest = max(latest, event["time"])
+            placed.append((latest, event["what"] != "registered", position, event))
+    return [row[3] for row in sorted(placed, key=lambda row: row[:3])]
+
+
+def _warn(ctx: context.Context, damaged: Mapping[str, str]) -> None:
+    for why in damaged.values():
+        ctx.warn(f"left out: {why}")
+
+
+app.command("card")(models_card.command)
+app.command("inspect")(models_inspect.command)
+app.command("diff")(models_diff.command)
+app.command("alias")(models_alias.alias)
+app.command("rollback")(models_alias.rollback)
+app.command("retire")(models_alias.retire)
 
 
 def _model(held: Holdings) -> dict[str, Any]:
@@ -99,6 +118,7 @@ def _model(held: Holdings) -> dict[str, Any]:
     return {
         "name": held.model,
         "versions": len(held.versions),
+        "damaged": dict(held.damaged),
         "newest": _version(newest) if newest else None,
         "aliases": {
             alias: {
@@ -130,14 +150,11 @@ def _version(version: Version) -> dict[str, Any]:
     }
 
 
-def _aliases_of(held: Holdings, number: int) -> list[str]:
-    return [alias for alias, event in held.current().items() if event.version == number]
-
-
 def _move(event: AliasEvent) -> dict[str, Any]:
     payload = event.payload
     return {
         "what": "moved" if event.version is not None else "retired",
+        "action": event.action,
         "time": payload.get("time") or "",
         "alias": event.alias,
         "event": event.number,
@@ -154,6 +171,7 @@ def _move(event: AliasEvent) -> dict[str, Any]:
 def _registration(version: Version) -> dict[str, Any]:
     return {
         "what": "registered",
+        "action": "register",
         "time": version.payload.get("created") or "",
         "alias": None,
         "event": None,

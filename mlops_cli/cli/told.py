@@ -1,0 +1,25 @@
+"""What is told of a version beside its tag: its aliases, and what people wrote of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_cli.registry.words import Words, parse
+
+if TYPE_CHECKING:
+    from mlops_cli.registry.registry import Registry
+    from mlops_cli.registry.version import Version
+    from mlops_cli.vcs.repo import Git
+
+
+def words(git: Git, version: Version) -> Words:
+    """Return what the card file said at the commit of `version`."""
+    path = str(version.payload.get("card_path") or f"models/{version.model}.md")
+    found = git.show(version.commit, path)
+    return parse(found.decode("utf-8", "replace")) if found else Words()
+
+
+def aliases(registry: Registry, version: Version) -> list[str]:
+    """Return the aliases that mean `version` now."""
+    held = registry.of(version.model)
+    return [name for name, event in held.current().items() if event.version == version.number]
