@@ -28,7 +28,8 @@ class Wish:
     """What an alias shall mean: a version by number, or None, which retires it.
 
     `action` is promote, set, rollback or retire; `parents` are records that led to it;
-    `policy_from` is the file and the commit of a protected branch that its policy was read from.
+    `policy_from` is the file and the commit of a protected branch that its policy was read from;
+    `again` is an event whose verdict stands for this one, too: a rollback asks no gate.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Wish:
     action: str | None = None
     parents: tuple[str, ...] = ()
     policy_from: Mapping[str, Any] | None = None
+    again: AliasEvent | None = None
 
 
 def move(
@@ -109,6 +111,7 @@ def _payload(
             "action": wish.action or ("promote" if target else "retire"),
             "version": wish.version,
             "digest": target.digest if target else None,
+            "payload": target.payload_digest if target else None,
             "former": former.version if former else None,
             "previous": former.digest if former else None,
             "policy": Digest.of(canonical_json(plain(policy))),
@@ -121,6 +124,9 @@ def _payload(
             "time": timestamp(wish.time),
         }
     )
+    if wish.again is not None:
+        kept = ("policy", "policy_from", "rules", "approvals")
+        filled |= {name: wish.again.payload.get(name) for name in kept}
     return filled
 
 

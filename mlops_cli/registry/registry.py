@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops_cli.config import Settings
 from mlops_cli.errors import UsageError
+from mlops_cli.registry import alias as alias_tags
 from mlops_cli.registry import missing
 from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.alias import AliasEvent, broken, check_chain
@@ -107,6 +108,19 @@ class Registry:
         events = self.events(model, name)
         return events[-1] if events else None
 
+    def current(self, model: str) -> dict[str, AliasEvent]:
+        """Return alias → its last event, of all aliases of `model`; no other event is read.
+
+        What cannot be read is left out; `alias` refuses it.
+        """
+        last: dict[str, tuple[int, str, str]] = {}
+        for name, oid in tags.names(self.git, f"mlops/{check_name(model)}/@*/*").items():
+            if match := alias_tags.TAG.fullmatch(name):
+                row = (int(match["event"]), name, oid)
+                last[match["alias"]] = max(last.get(match["alias"], row), row)
+        held = gathered(tags.read(self.git, {name: oid for _, name, oid in last.values()}))
+        return held[model].current() if model in held else {}
+
     def meant(self, event: AliasEvent) -> Version | None:
         """Return the version that `event` names, None where it retires the alias.
 
@@ -115,7 +129,8 @@ class Registry:
         if event.version is None:
             return None
         version = self.version(event.model, event.version)
-        if version.digest != event.payload["digest"]:
+        said = event.payload.get("payload") or version.payload_digest
+        if (version.digest, version.payload_digest) != (event.payload["digest"], said):
             raise broken(event, f"{event.name} names another model than {version.name} is")
         return version
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.index import Index, open_index
-from mlops_cli.registry.alias import AliasEvent, check_chain
+from mlops_cli.registry.alias import AliasEvent, broken, check_chain
 from mlops_cli.registry.holdings import understood
 from mlops_cli.registry.version import Version
 from mlops_cli.vcs import tags
@@ -46,6 +46,38 @@ def verify(git: Git) -> tuple[int, dict[str, str]]:
         for name, why in against(index, found):
             damaged.setdefault(name, why)
     return checked, damaged
+
+
+def confirm(index: Index, version: Version, event: AliasEvent | None) -> None:
+    """Confirm that the ledger knew this version by this tag, and no later event of the alias.
+
+    Raises IntegrityError ("tag-moved", "alias-chain-broken").
+    """
+    known = {each["tag_object"] for each in index.newest("register", **_named(version))} - {None}
+    if known and version.tag_id not in known:
+        raise IntegrityError(
+            f"the tag {version.tag} was moved: the ledger knew it as {min(known)}",
+            code="tag-moved",
+            hint=f"git ls-remote --tags origin {version.tag}; git cat-file -p {min(known)}",
+            details={"tag": version.tag, "object": version.tag_id, "known": sorted(known)},
+        )
+    if event is None:
+        return
+    for each in index.newest("promotion", model=event.model):
+        if each["alias"] != event.alias:
+            continue
+        if isinstance(each["event"], int) and each["event"] > event.number:
+            raise broken(
+                event,
+                f"event {each['event']} of {event.name} is missing, and the record"
+                f" {each.digest} says that it was made",
+            )
+        if each["event"] == event.number and each["tag_object"] not in (None, event.tag_id):
+            raise broken(event, f"event {event.number} of {event.name} was replaced")
+
+
+def _named(version: Version) -> dict[str, str | int]:
+    return {"model": version.model, "number": version.number}
 
 
 def against(index: Index, found: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops_cli.cli.render.runs import figures, moment, person
-from mlops_cli.cli.render.text import short, style, table
+from mlops_cli.cli.render.text import short, shown, style, table
 
 
 def listing(models: Sequence[Mapping[str, Any]]) -> str:
@@ -38,7 +38,7 @@ def version(data: Mapping[str, Any]) -> str:
     head = style(data["name"], "bold") + (f"  {style(aliases, 'green')}" if aliases else "")
     payload = data["payload"]
     rows = [
-        ("registered", f"{moment(data['created'])} by {person(payload.get('actor'))}"),
+        ("registered", f"{moment(data['created'])} by {shown(person(payload.get('actor')))}"),
         ("format", payload.get("format")),
         ("metrics", figures(data["metrics"]) or None),
         ("inputs", _columns(payload.get("inputs"))),
@@ -62,10 +62,10 @@ def history(events: Sequence[Mapping[str, Any]]) -> str:
             f"{moment(event['time'])}  {_what(event)}  {style(short(event['digest']), 'dim')}"
         )
         if event["what"] != "registered":
-            lines.append(f"  by {person(event['actor'])}: {event['reason']}")
+            lines.append(shown(f"  by {person(event['actor'])}: {event['reason']}"))
         for rule in event["rules"]:
             mark = style("ok", "green") if rule["passed"] else style("no", "red")
-            lines.append(f"  {mark}  {rule['name']}: {rule['why']}")
+            lines.append(f"  {mark}  " + shown(f"{rule['name']}: {rule['why']}"))
     return "\n".join(lines)
 
 
@@ -74,11 +74,12 @@ def _what(event: Mapping[str, Any]) -> str:
         return f"v{event['version']} registered"
     if event["what"] == "retired":
         return style(f"{event['alias']} retired", "bold")
-    return style(f"{event['alias']} → v{event['version']}", "bold")
+    how = "" if event["action"] == "promote" else f" ({event['action']})"
+    return style(f"{event['alias']} → v{event['version']}", "bold") + how
 
 
 def _columns(columns: Any) -> str | None:
     if not isinstance(columns, list):
         return None
     names = [str(c.get("name")) if isinstance(c, Mapping) else str(c) for c in columns]
-    return f"{len(names)}: " + ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    return f"{len(names)}: " + shown(", ".join(names[:4])) + (", …" if len(names) > 4 else "")
