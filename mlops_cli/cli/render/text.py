@@ -83,6 +83,12 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def shown(words: str) -> str:
+    """Return the words of other people for a terminal: what would steer it, or turn the line
+    around, is replaced."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+
+
 def short(digest: str) -> str:
     """Return a digest short enough for a table: "sha256:0123456789ab" → "0123456789ab"."""
     return digest.removeprefix("sha256:")[:12]
