@@ -151,7 +151,7 @@ def features(train: str, spine: pa.Table, *, at: str | Path = ".") -> pa.Table:
     spine's source. Needs the extra `features`.
     """
     from mlops_cli.features.dataset import rows
-    from mlops_cli.pipeline.load import load as load_pipeline
+    from mlops_cli.pipeline.reading.load import load as load_pipeline
 
     opened = project(at)
     return rows(opened.root, load_pipeline(opened.root), train, spine)

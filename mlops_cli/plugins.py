@@ -8,7 +8,7 @@ from typing import Any
 from mlops_cli.errors import NotFound
 
 STEPS: dict[str, str] = {
-    "map": "mlops_cli.pipeline.mapped:MapStep",
+    "map": "mlops_cli.pipeline.attempts.mapped:MapStep",
     "validate": "mlops_cli.features.contract:ValidateStep",
     "feature": "mlops_cli.features.materialize:FeatureStep",
     "dataset": "mlops_cli.features.dataset:DatasetStep",

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_cli.ledger.append import Ledger, open_ledger
-from mlops_cli.pipeline.model import Deployment, Target
+from mlops_cli.pipeline.model.serving import Deployment, Target
 from mlops_cli.registry.registry import Registry
 from mlops_cli.serving.desired import Desired, Served
 from mlops_cli.serving.model import Model, open_model

@@ -136,7 +136,7 @@ def pipeline(root: Path) -> Iterator[Finding]:
         message = "there is no pipeline.yaml"
         yield Finding("project", "pipeline", "note", message, "mlops init --template minimal")
         return
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     try:
         loaded = load(root)

@@ -14,7 +14,7 @@ def readers(project: Project, paths: Iterable[str], *, part: bool = False) -> di
     """
     if not (project.root / "pipeline.yaml").exists():
         return {}
-    from mlops_cli.pipeline.graph import open_graph
-    from mlops_cli.pipeline.readers import all_readers
+    from mlops_cli.pipeline.graph.opening import open_graph
+    from mlops_cli.pipeline.graph.readers import all_readers
 
     return all_readers(open_graph(project.root), paths, part=part)

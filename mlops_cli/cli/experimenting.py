@@ -13,7 +13,7 @@ from mlops_cli.errors import StepFailed, UsageError
 from mlops_cli.experiments import axes, search, snapshot, state, trial
 from mlops_cli.experiments.state import Plan, State, Trial
 from mlops_cli.experiments.sweep import Sweep
-from mlops_cli.pipeline.graph import open_graph
+from mlops_cli.pipeline.graph.opening import open_graph
 
 if TYPE_CHECKING:
     from mlops_cli.project import Project

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli.cli.render import text
-from mlops_cli.pipeline import marker
-from mlops_cli.pipeline.parts import RunParts
 from mlops_cli.pipeline.paths import base
-from mlops_cli.pipeline.prospect import prospect
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.planning.prospect import prospect
+from mlops_cli.pipeline.traces import marker
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
-    from mlops_cli.pipeline.graph import Graph
+    from mlops_cli.pipeline.graph.graph import Graph
     from mlops_cli.project import Project
 
 State = Literal["done", "stale", "missing", "running"]

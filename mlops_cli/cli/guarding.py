@@ -10,8 +10,8 @@ from mlops_cli.cli.render import text
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
-    from mlops_cli.pipeline.plan import Item
-    from mlops_cli.pipeline.prospect import Prospect
+    from mlops_cli.pipeline.planning.plan import Item
+    from mlops_cli.pipeline.planning.prospect import Prospect
     from mlops_cli.project import Project
     from mlops_cli.workspace.tracked import Tracked
 
@@ -77,9 +77,9 @@ def _stale(
 
     found = None
     if (project.root / "pipeline.yaml").exists():
-        from mlops_cli.pipeline.graph import open_graph
-        from mlops_cli.pipeline.parts import RunParts
-        from mlops_cli.pipeline.prospect import prospect
+        from mlops_cli.pipeline.graph.opening import open_graph
+        from mlops_cli.pipeline.planning.parts import RunParts
+        from mlops_cli.pipeline.planning.prospect import prospect
 
         parts = RunParts.of(project, ctx.environment)
         found = prospect(parts, open_graph(project.root, cache=parts.parsed))
@@ -130,7 +130,7 @@ def _touches(changed: Iterable[str], item: Item, found: Prospect) -> bool:
     names |= {ref.partition(":")[0] for ref in step.params}
     names |= set(found.world.code.get(step.name, {}))
     if any(one.code == "environment-changed" for one in item.because):
-        from mlops_cli.pipeline.environment import lock_of
+        from mlops_cli.pipeline.keys.environment import lock_of
 
         names.add(lock_of(step.environment or found.graph.env) or "")
     return any(

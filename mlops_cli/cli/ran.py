@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_cli.errors import MlopsError
-from mlops_cli.pipeline.outlook import Due
+from mlops_cli.pipeline.triggers.outlook import Due
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.planning.parts import RunParts
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
-    from mlops_cli.pipeline.elsewhere import Elsewhere
+    from mlops_cli.pipeline.traces.elsewhere import Elsewhere
     from mlops_cli.project import Project
     from mlops_cli.store.remotes.remote import Remote
 
@@ -30,8 +30,8 @@ def parts(ctx: Context, project: Project, *, pull: bool = False, offline: bool =
 
 
 def _elsewhere(ctx: Context, project: Project, *, asks: bool) -> Elsewhere:
-    from mlops_cli.pipeline.admission import Admission
-    from mlops_cli.pipeline.elsewhere import Elsewhere
+    from mlops_cli.pipeline.traces.admission import Admission
+    from mlops_cli.pipeline.traces.elsewhere import Elsewhere
 
     settings = ctx.settings
 

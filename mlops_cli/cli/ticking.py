@@ -11,12 +11,13 @@ from mlops_cli.cli.ran import Ran
 from mlops_cli.cli.windows import Windows
 from mlops_cli.errors import OutsideWorld, StateRefused
 from mlops_cli.ledger.index import open_index
-from mlops_cli.pipeline import triggers
-from mlops_cli.pipeline.graph import Graph, open_graph
-from mlops_cli.pipeline.load import Loaded, load_with_places
-from mlops_cli.pipeline.outlook import State
-from mlops_cli.pipeline.parts import RunParts
-from mlops_cli.pipeline.situation import read_claims, situation, watch
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.reading.load import Loaded, load_with_places
+from mlops_cli.pipeline.triggers import due as triggers
+from mlops_cli.pipeline.triggers.outlook import State
+from mlops_cli.pipeline.triggers.situation import read_claims, situation, watch
 from mlops_cli.vcs import exchange
 from mlops_cli.vcs.claims import Board
 

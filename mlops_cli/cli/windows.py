@@ -17,13 +17,15 @@ from mlops_cli.cli.ran import Ran
 from mlops_cli.errors import MlopsError
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.record import Record, record, timestamp
-from mlops_cli.pipeline import execute, hold
-from mlops_cli.pipeline.check_triggers import RETRAIN
-from mlops_cli.pipeline.claim import Claim
-from mlops_cli.pipeline.graph import Graph
-from mlops_cli.pipeline.model import Pipeline, duration
-from mlops_cli.pipeline.outlook import Due, State
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.checks.triggers import RETRAIN
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.triggers import hold
+from mlops_cli.pipeline.triggers.claim import Claim
+from mlops_cli.pipeline.triggers.outlook import Due, State
 from mlops_cli.vcs.claims import Board
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from mlops_cli.experiments import snapshot
 from mlops_cli.experiments.place import fetch
 from mlops_cli.experiments.why import locked
 from mlops_cli.ledger.query import Run
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.params import flat, read_params
+from mlops_cli.pipeline.keys.params import flat, read_params
+from mlops_cli.pipeline.traces import lock as locks
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.workspace.tracked import Tracked, parsed
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import UsageError
-from mlops_cli.pipeline.document import meant
-from mlops_cli.pipeline.params import flat, read_params
+from mlops_cli.pipeline.keys.params import flat, read_params
+from mlops_cli.pipeline.words.document import meant
 
 _RANGE = re.compile(r"(?P<log>log:)?(?P<low>-?[\d.eE+-]+?)\.\.(?P<high>-?[\d.eE+-]+)")
 

@@ -10,8 +10,8 @@ from mlops_cli.errors import MlopsError
 from mlops_cli.experiments.recorded import Expected
 from mlops_cli.experiments.why import Difference, in_order, of_environments, of_parts
 from mlops_cli.ledger.record import Record
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.graph import Graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.traces import lock as locks
 from mlops_cli.store.digest import Digest
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from mlops_cli.store.statcache import StatCache
 from mlops_cli.vcs.scratch import scratch
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.graph import Graph
+    from mlops_cli.pipeline.graph.graph import Graph
     from mlops_cli.project import Project
     from mlops_cli.store.cache import Cache
     from mlops_cli.workspace.tracked import Tracked

@@ -10,7 +10,7 @@ from mlops_cli.errors import MlopsError, NotFound, StateRefused
 from mlops_cli.experiments.why import locked
 from mlops_cli.ledger import query
 from mlops_cli.ledger.record import Record
-from mlops_cli.pipeline import lock as locks
+from mlops_cli.pipeline.traces import lock as locks
 
 if TYPE_CHECKING:
     from mlops_cli.ledger.index import Index

@@ -14,10 +14,11 @@ from mlops_cli.experiments.judge import Judged, Verdict, detailed, judge
 from mlops_cli.experiments.place import bring, bring_outputs, elsewhere, patch
 from mlops_cli.experiments.recorded import Recorded
 from mlops_cli.ledger.record import Record
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.graph import Graph, open_graph
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.traces import lock as locks
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.repo import Git, Identity

@@ -21,10 +21,11 @@ from mlops_cli.experiments.place import CACHE_VARIABLE, bring, elsewhere
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.ledger.record import Record, plain
 from mlops_cli.live import Point
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.graph import Graph, open_graph
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.traces import lock as locks
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.store.digest import Digest
 

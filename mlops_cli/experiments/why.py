@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Record
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.reasons import InputChanged, Reason, differences
+from mlops_cli.pipeline.planning.differences import differences
+from mlops_cli.pipeline.planning.reasons import InputChanged, Reason
+from mlops_cli.pipeline.traces import lock as locks
 from mlops_cli.vcs.repo import Git
 
 Part = Literal["data", "code", "params", "environment", "hardware", "determinism"]

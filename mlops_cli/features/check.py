@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.model import ColumnCheck
+from mlops_cli.pipeline.model.data import ColumnCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa

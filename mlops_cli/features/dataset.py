@@ -23,16 +23,13 @@ from mlops_cli.features import label as labels
 from mlops_cli.features import recipe as recipes
 from mlops_cli.features import split as splits
 from mlops_cli.features.recipe import Recipe
-from mlops_cli.pipeline.model import (
-    DatasetDef,
-    FeatureView,
-    Pipeline,
-    Source,
-    Step,
-    duration,
-    from_plain,
-)
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.data import FeatureView, Source
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.plain import from_plain
+from mlops_cli.pipeline.model.training import DatasetDef
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import StepFailed, UsageError
 from mlops_cli.features import instant, offline, online, read, view
 from mlops_cli.features.online import OnlineStore
-from mlops_cli.pipeline.model import FeatureView, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.data import FeatureView
 
 if TYPE_CHECKING:
     import pyarrow as pa

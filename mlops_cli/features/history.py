@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.features import version
-from mlops_cli.pipeline.model import FeatureView
+from mlops_cli.pipeline.model.data import FeatureView
 from mlops_cli.vcs import objects
 from mlops_cli.vcs.repo import Git
 

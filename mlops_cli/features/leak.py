@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import check, instant
-from mlops_cli.pipeline.model import DatasetDef, FeatureView, Source
+from mlops_cli.pipeline.model.data import FeatureView, Source
+from mlops_cli.pipeline.model.training import DatasetDef
 
 if TYPE_CHECKING:
     import pyarrow as pa

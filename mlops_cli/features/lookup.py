@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.pipeline.model import FeatureView, Pipeline
+from mlops_cli.pipeline.model.data import FeatureView
+from mlops_cli.pipeline.model.pipeline import Pipeline
 
 
 def of(pipeline: Pipeline, name: str) -> FeatureView:

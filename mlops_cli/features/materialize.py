@@ -17,8 +17,10 @@ from mlops_cli.encode import readable_json
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import check, instant, read, totals, transform, view, write
 from mlops_cli.features.check import Verdict
-from mlops_cli.pipeline.model import FeatureView, Source, Step, from_plain
+from mlops_cli.pipeline.model.data import FeatureView, Source
+from mlops_cli.pipeline.model.plain import from_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import engine, instant, read, view
 from mlops_cli.features.view import Statistic
-from mlops_cli.pipeline.model import FeatureView, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.data import FeatureView
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import StateRefused, StepFailed
 from mlops_cli.features import instant, lookup, offline, read, totals, view
 from mlops_cli.features.online import About, Layout, OnlineStore, Row, Snapshot
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline.model import FeatureView, Pipeline
+from mlops_cli.pipeline.model.data import FeatureView
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.running import execute
 
 if TYPE_CHECKING:
     import pyarrow as pa

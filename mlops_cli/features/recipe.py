@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.features import check, view
-from mlops_cli.pipeline.model import DatasetDef, FeatureView, Pipeline, Source
+from mlops_cli.pipeline.model.data import FeatureView, Source
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.training import DatasetDef
 
 if TYPE_CHECKING:
     import pyarrow as pa

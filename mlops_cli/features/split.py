@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_cli.errors import ConfigError, MissingExtra, StepFailed
 from mlops_cli.features import instant
 from mlops_cli.features.leak import Leak
-from mlops_cli.pipeline.model import Split
+from mlops_cli.pipeline.model.training import Split
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import ConfigError, MlopsError, NotFound, StepFailed
 from mlops_cli.features import engine, read
 from mlops_cli.fsio import inside
-from mlops_cli.pipeline.model import FeatureView
+from mlops_cli.pipeline.model.data import FeatureView
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import materialize, write
-from mlops_cli.pipeline.model import FeatureView, Source
+from mlops_cli.pipeline.model.data import FeatureView, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa

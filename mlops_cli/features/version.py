@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from mlops_cli.errors import IntegrityError, NotFound, StepFailed, UsageError
 from mlops_cli.features import read
-from mlops_cli.pipeline import lock as locks
-from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.model import FeatureView, from_plain
+from mlops_cli.pipeline.model.data import FeatureView
+from mlops_cli.pipeline.model.plain import from_plain
+from mlops_cli.pipeline.traces import lock as locks
+from mlops_cli.pipeline.traces.lock import Lock
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import parse_tree

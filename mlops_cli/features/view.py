@@ -7,7 +7,8 @@ from typing import Literal
 
 from mlops_cli.errors import ConfigError
 from mlops_cli.features import instant
-from mlops_cli.pipeline.model import FeatureView, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.data import FeatureView
 
 
 @dataclass(frozen=True, slots=True)

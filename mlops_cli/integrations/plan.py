@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 
 from mlops_cli import quantities
 from mlops_cli.integrations.flow import COMMIT, Flow, Plan, Task
+from mlops_cli.pipeline.attempts.retry import LONGEST
 from mlops_cli.pipeline.globs import is_glob, may_touch
-from mlops_cli.pipeline.graph import Graph
-from mlops_cli.pipeline.model import Pipeline, Trigger, duration
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.triggers import Trigger
 from mlops_cli.pipeline.paths import base, under
-from mlops_cli.pipeline.retry import LONGEST
 from mlops_cli.pipeline.step import Step
 
 SLACK = 600  # seconds beside the step itself: to clone, to bring data, to send results

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from mlops_cli.pipeline.model import Retrain, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.monitoring import Retrain
 
 Action = Literal["retrain", "none", "blocked"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.features import profile as profiles
 from mlops_cli.monitoring.distance import homogeneity, merged, psi
 from mlops_cli.monitoring.finding import Finding, Severity
-from mlops_cli.pipeline.model import Drift
+from mlops_cli.pipeline.model.monitoring import Drift
 
 if TYPE_CHECKING:
     import pyarrow as pa

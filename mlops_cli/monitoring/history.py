@@ -11,7 +11,8 @@ from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import record, timestamp
 from mlops_cli.monitoring import window
 from mlops_cli.monitoring.check import Check
-from mlops_cli.pipeline.model import Monitor, Source
+from mlops_cli.pipeline.model.data import Source
+from mlops_cli.pipeline.model.monitoring import Monitor
 from mlops_cli.registry.version import Version
 from mlops_cli.serving.parts import Parts
 from mlops_cli.workspace import pointer as pointers

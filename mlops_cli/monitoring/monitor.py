@@ -12,7 +12,9 @@ from mlops_cli.monitoring import drift, history, performance, quality, window
 from mlops_cli.monitoring.check import Check
 from mlops_cli.monitoring.decide import decide
 from mlops_cli.monitoring.finding import Finding
-from mlops_cli.pipeline.model import Monitor, Pipeline, Source
+from mlops_cli.pipeline.model.data import Source
+from mlops_cli.pipeline.model.monitoring import Monitor
+from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.serving import bundle, environment, predlog

@@ -22,8 +22,9 @@ from mlops_cli.monitoring.check import Check
 from mlops_cli.monitoring.clock import ReplayClock
 from mlops_cli.monitoring.retrain import Retrained, retrain
 from mlops_cli.monitoring.traffic import send
-from mlops_cli.pipeline.model import Pipeline, Source
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.model.data import Source
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.serving import deploy

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline.execute import RunResult
-from mlops_cli.pipeline.model import Pipeline
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.running.execute import RunResult
 from mlops_cli.registry.version import Version
 from mlops_cli.serving import deploy
 from mlops_cli.serving.parts import Parts

@@ -13,7 +13,7 @@ from mlops_cli.errors import ConfigError
 from mlops_cli.features import read
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import timestamp
-from mlops_cli.pipeline.model import Source
+from mlops_cli.pipeline.model.data import Source
 from mlops_cli.serving import predlog
 from mlops_cli.store.cache import Cache
 

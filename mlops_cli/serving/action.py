@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.serving import deploy as deployments
 from mlops_cli.serving.parts import Opened, open_parts

@@ -15,8 +15,8 @@ from mlops_cli import fsio
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.record import Code, record
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Deployment
+from mlops_cli.pipeline.model.serving import Deployment
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.registry.registry import Registry
 from mlops_cli.serving import bundle, environment, plan, recipe
 from mlops_cli.serving.desired import folder

@@ -10,7 +10,7 @@ from typing import Any
 from mlops_cli import fsio
 from mlops_cli.encode import stable_yaml
 from mlops_cli.errors import ConfigError, UsageError
-from mlops_cli.pipeline.model import Log, ServingLimits, Target
+from mlops_cli.pipeline.model.serving import Log, ServingLimits, Target
 from mlops_cli.serving import recipe
 from mlops_cli.serving.recipe import Recipe
 

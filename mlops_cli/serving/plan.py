@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.pipeline.model import Deployment
+from mlops_cli.pipeline.model.serving import Deployment
 from mlops_cli.serving.desired import Desired
 from mlops_cli.serving.environment import KEPT, Challenger, Environment, Held, Pinned
 from mlops_cli.serving.recipe import Recipe
@@ -161,7 +161,7 @@ def toward(
 
 def desired(environment: Environment, folders: Mapping[str, str]) -> Desired:
     """Return what the server is told; `folders` by bundle digest."""
-    from mlops_cli.pipeline.model import size
+    from mlops_cli.pipeline.model.amounts import size
     from mlops_cli.serving.desired import Served
 
     def served(role: str, pinned: Pinned, share: float) -> Served:

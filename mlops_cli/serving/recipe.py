@@ -10,7 +10,9 @@ from typing import Any
 
 from mlops_cli import plugins
 from mlops_cli.errors import NotFound
-from mlops_cli.pipeline.model import Deployment, Pipeline, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.serving import Deployment
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from mlops_cli.config import Settings
 from mlops_cli.ledger.append import Ledger, open_ledger
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.parts import Opened, RunParts
+from mlops_cli.pipeline.planning.parts import Opened, RunParts
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.progress import SILENT, Progress
 from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.store.cache import Cache

@@ -6,8 +6,8 @@ A pickle that is allowed is kept and counted, and still never loaded by mlops.
 from __future__ import annotations
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.document import Node, meant, refuse
-from mlops_cli.pipeline.document import parse as parsed
+from mlops_cli.pipeline.words.document import Node, meant, refuse
+from mlops_cli.pipeline.words.document import parse as parsed
 from mlops_cli.registry import formats
 from mlops_cli.registry.protected import Protected
 from mlops_cli.training import policy_file

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_cli import encode
 from mlops_cli.errors import IntegrityError, NotFound
-from mlops_cli.pipeline.lock import Lock
+from mlops_cli.pipeline.traces.lock import Lock
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree, totals, write_tree

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli import encode, fsio
 from mlops_cli.errors import StepFailed
-from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 from mlops_cli.training import dataset
 
 if TYPE_CHECKING:

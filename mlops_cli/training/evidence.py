@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import graph as graphs
-from mlops_cli.pipeline.lock import path_of, read_locks
-from mlops_cli.pipeline.model import Model, Pipeline, to_plain
+from mlops_cli.pipeline.graph.reading import of_pipeline
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.plain import to_plain
+from mlops_cli.pipeline.model.training import Model
+from mlops_cli.pipeline.traces.lock import path_of, read_locks
 from mlops_cli.registry import gate
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
@@ -72,7 +74,7 @@ def _clean(parts: Parts, pipeline: Pipeline, section: Model, version: Version) -
     lock = parts.git.show("HEAD", path_of(f"evaluate.{train}"))
     if lock is None or Digest.of(lock) != version.payload.get("lock"):
         return False
-    graph = graphs.of_pipeline(pipeline)
+    graph = of_pipeline(pipeline)
     locks = read_locks(parts.root, graph.select([f"evaluate.{train}"]))
     return not parts.git.dirty(register.behind(pipeline, locks, section))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import StepFailed
-from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import RunContext
+from mlops_cli.pipeline.step import Step
 from mlops_cli.training import dataset
 from mlops_cli.training import parent as parents
 from mlops_cli.training.parent import Parent

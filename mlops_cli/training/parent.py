@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_cli import config, encode, fsio
-from mlops_cli.pipeline.lock import read_locks
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.traces.lock import read_locks
 from mlops_cli.registry.registry import Registry
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest

@@ -8,7 +8,9 @@ from typing import Any
 
 from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.ledger.record import record
-from mlops_cli.pipeline.model import Alias, Model, Pipeline, to_plain
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.plain import to_plain
+from mlops_cli.pipeline.model.training import Alias, Model
 from mlops_cli.registry import gate
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.gate import Verdict

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.pipeline.lock import Lock
+from mlops_cli.pipeline.traces.lock import Lock
 from mlops_cli.store.digest import Digest
 
 STATEMENT = "https://in-toto.io/Statement/v1"

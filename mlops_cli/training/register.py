@@ -11,11 +11,12 @@ from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
 from mlops_cli.fsio import inside
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.record import record, timestamp
-from mlops_cli.pipeline import graph as graphs
-from mlops_cli.pipeline.lock import Lock, path_of, read_locks
-from mlops_cli.pipeline.model import Model, Pipeline
-from mlops_cli.pipeline.parts import RunParts
-from mlops_cli.pipeline.prospect import prospect
+from mlops_cli.pipeline.graph.reading import of_pipeline
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.training import Model
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.planning.prospect import prospect
+from mlops_cli.pipeline.traces.lock import Lock, path_of, read_locks
 from mlops_cli.registry import formats
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
@@ -96,7 +97,7 @@ def declared(pipeline: Pipeline, name: str) -> Model:
 
 def behind(pipeline: Pipeline, locks: Mapping[str, Lock], model: Model) -> tuple[str, ...]:
     """Return the files in git of which the model was made: what `clean_tree` asks about."""
-    graph = graphs.of_pipeline(pipeline)
+    graph = of_pipeline(pipeline)
     found: dict[str, None] = dict.fromkeys(["pipeline.yaml"])
     for name, lock in locks.items():
         found |= dict.fromkeys(lock.parts.get("code", {}))

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops_cli.errors import NotFound
 from mlops_cli.ledger.record import record
-from mlops_cli.pipeline.lock import read_locks
-from mlops_cli.pipeline.model import Pipeline
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.traces.lock import read_locks
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
 from mlops_cli.errors import MissingExtra, StepFailed
-from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 from mlops_cli.training import command, papers, usercode
 from mlops_cli.training.backends import torchrun
 from mlops_cli.training.ground import Ground, ground

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.pipeline.furnish import prepare
-from mlops_cli.pipeline.lockfile import digest
-from mlops_cli.pipeline.process import Ended
-from mlops_cli.pipeline.room import Room, ready
+from mlops_cli.pipeline.attempts.furnish import prepare
+from mlops_cli.pipeline.attempts.process import Ended
+from mlops_cli.pipeline.keys.lockfile import digest
+from mlops_cli.pipeline.keys.room import Room, ready
 
 PIPELINE = """\
 version: 1

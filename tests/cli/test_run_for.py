@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
 
 HEAD = "version: 1\nproject: {name: p}\nsteps:\n"
 IGNORED = "out/\n.mlops/*\n!.mlops/lock/\n"

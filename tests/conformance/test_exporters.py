@@ -12,8 +12,10 @@ from mlops_cli import plugins
 from mlops_cli.integrations import compiled
 from mlops_cli.integrations.flow import Exporter, Plan
 from mlops_cli.integrations.plan import plan_of
-from mlops_cli.pipeline.graph import graph
-from mlops_cli.pipeline.model import Pipeline, ProjectInfo, Trigger
+from mlops_cli.pipeline.graph.assemble import graph
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.project import ProjectInfo
+from mlops_cli.pipeline.model.triggers import Trigger
 from mlops_cli.pipeline.step import Step
 
 STEPS = (

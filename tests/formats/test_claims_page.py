@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.pipeline.claim import Claim, from_text, to_text
+from mlops_cli.pipeline.triggers.claim import Claim, from_text, to_text
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.claims import Board, Change
 from mlops_cli.vcs.repo import Git

@@ -15,8 +15,8 @@ import pytest
 
 from mlops_cli.features import dataset, instant, materialize, publish, read
 from mlops_cli.features.sqlite import SqliteStore
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.lower import lower
+from mlops_cli.pipeline.reading.load import load
+from mlops_cli.pipeline.reading.lower import lower
 from mlops_cli.pipeline.runner import RunContext
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "formats"

@@ -7,10 +7,10 @@ import json
 import re
 from pathlib import Path
 
-from mlops_cli.pipeline.key import digest_of
-from mlops_cli.pipeline.lock import as_json, read_lock
-from mlops_cli.pipeline.published import _batches
-from mlops_cli.pipeline.runcache import parse, recall
+from mlops_cli.pipeline.keys.key import digest_of
+from mlops_cli.pipeline.traces.lock import as_json, read_lock
+from mlops_cli.pipeline.traces.published import _batches
+from mlops_cli.pipeline.traces.runcache import parse, recall
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats"
 
@@ -43,7 +43,7 @@ def test_the_entry_of_the_run_cache_is_found_by_that_key(tmp_path: Path) -> None
 def test_the_codes_of_the_page_are_those_of_the_program() -> None:
     text = (DOCS / "pipeline.md").read_text()
     package = Path(__file__).parents[2] / "mlops_cli" / "pipeline"
-    source = "".join(path.read_text() for path in package.glob("*.py"))
+    source = "".join(path.read_text() for path in package.rglob("*.py"))
     table = [row for row in text.splitlines() if re.match(r"\| `[a-z-]+`.* \| \d\d \|", row)]
     for row in table:
         for code in re.findall(r"`([a-z-]+)`", row.split("|")[1]):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_cli.features import offline, totals, view
-from mlops_cli.pipeline.model import FeatureView, Window
+from mlops_cli.pipeline.model.data import FeatureView, Window
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 INSTANT = pa.timestamp("us", tz="UTC")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mlops_cli.features import instant, offline, publish, totals, view
 from mlops_cli.features.sqlite import SqliteStore
-from mlops_cli.pipeline.model import FeatureView, Window, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.data import FeatureView, Window
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 INSTANT = pa.timestamp("us", tz="UTC")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import document
-from mlops_cli.pipeline.graph import open_graph
-from mlops_cli.pipeline.model import to_plain
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.model.plain import to_plain
+from mlops_cli.pipeline.words import document
 
 WORDS = st.sampled_from(
     [

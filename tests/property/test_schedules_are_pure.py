@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_cli.pipeline.cron import latest, occurrences
-from mlops_cli.pipeline.model import Limits, Trigger
-from mlops_cli.pipeline.outlook import Look, State
-from mlops_cli.pipeline.triggers import moments, schedule
+from mlops_cli.pipeline.model.triggers import Limits, Trigger
+from mlops_cli.pipeline.triggers.due import moments, schedule
+from mlops_cli.pipeline.triggers.outlook import Look, State
+from mlops_cli.pipeline.words.cron import latest, occurrences
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 START = datetime(2026, 1, 1, tzinfo=UTC)

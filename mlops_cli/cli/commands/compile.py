@@ -14,12 +14,12 @@ from mlops_cli.errors import UsageError
 from mlops_cli.integrations import compiled
 from mlops_cli.integrations.flow import Exporter, Plan
 from mlops_cli.integrations.plan import plan_of, retrains
-from mlops_cli.pipeline.graph import open_graph
-from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.workspace.tracked import pointer_files
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.model import Pipeline
+    from mlops_cli.pipeline.model.pipeline import Pipeline
     from mlops_cli.project import Project
 
 VERBS: dict[compiled.State, str] = {"new": "wrote", "gone": "removed"}

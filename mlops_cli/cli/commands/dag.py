@@ -9,7 +9,8 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
-from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
 from mlops_cli.pipeline.paths import SPLIT, base
 
 SHOWN = 8  # outputs of an entry with `for`

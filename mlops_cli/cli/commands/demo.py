@@ -89,9 +89,9 @@ def _play(ctx: context.Context, project: Project, months: int, *, serve: bool) -
     from mlops_cli.monitoring.clock import ReplayClock
     from mlops_cli.monitoring.replay import replay
     from mlops_cli.monitoring.retrain import retrain
-    from mlops_cli.pipeline import execute
-    from mlops_cli.pipeline.load import load
-    from mlops_cli.pipeline.parts import RunParts
+    from mlops_cli.pipeline.planning.parts import RunParts
+    from mlops_cli.pipeline.reading.load import load
+    from mlops_cli.pipeline.running import execute
     from mlops_cli.serving.parts import open_parts
 
     say = ctx.progress.say

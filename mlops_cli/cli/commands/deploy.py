@@ -15,7 +15,7 @@ from mlops_cli.serving.parts import Parts, open_parts, open_target
 from mlops_cli.serving.target import Running
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.model import Deployment
+    from mlops_cli.pipeline.model.serving import Deployment
 
 app = typer.Typer(help="Plan, apply and roll back deployments.")
 
@@ -149,7 +149,7 @@ def _parts() -> Parts:
 
 
 def _deployment(parts: Parts, name: str | None) -> tuple[str, Deployment]:
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     known = load(parts.root).deployments
     chosen = name or _only(list(known), "pipeline.yaml has no deployments")

@@ -13,7 +13,7 @@ from mlops_cli.cli.render import diff as pages
 from mlops_cli.cli.render import diff_markdown
 from mlops_cli.cli.table_changes import TableChange
 from mlops_cli.errors import NotFound, UsageError
-from mlops_cli.pipeline import measured
+from mlops_cli.pipeline.traces import measured
 from mlops_cli.project import Project
 from mlops_cli.workspace import compare, renames, tracked
 from mlops_cli.workspace.compare import DataChange, FileChange, Side

@@ -9,14 +9,14 @@ import typer
 from mlops_cli.cli import context, sharing
 from mlops_cli.cli.render import text
 from mlops_cli.experiments.why import part_of
-from mlops_cli.pipeline import params
-from mlops_cli.pipeline.contrast import Contrast, contrast
-from mlops_cli.pipeline.detail import detailed
-from mlops_cli.pipeline.graph import open_graph
-from mlops_cli.pipeline.prospect import Prospect, prospect
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.keys import params
+from mlops_cli.pipeline.planning.contrast import Contrast, contrast
+from mlops_cli.pipeline.planning.detail import detailed
+from mlops_cli.pipeline.planning.prospect import Prospect, prospect
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.plan import Item
+    from mlops_cli.pipeline.planning.plan import Item
 
 FATE = {
     "skip": "up to date",

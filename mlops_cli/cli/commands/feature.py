@@ -17,7 +17,7 @@ from mlops_cli.errors import NotFound
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlops_cli.pipeline.model import Pipeline
+    from mlops_cli.pipeline.model.pipeline import Pipeline
 
 app = typer.Typer(help="Validate, profile, build, test, read and serve features.")
 
@@ -145,7 +145,7 @@ def build(
     """Build feature views and what they need: `mlops run` narrowed to features."""
     from mlops_cli.cli.commands import run
     from mlops_cli.features import lookup
-    from mlops_cli.pipeline import execute
+    from mlops_cli.pipeline.running import execute
 
     ctx = context.current()
     project = ctx.project()
@@ -182,7 +182,7 @@ app.command("test")(feature_rules.test)
 
 
 def _pipeline(root: Path) -> Pipeline:
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     return load(root)
 

@@ -109,7 +109,7 @@ def _keys(
 def _asked(project: Project, names: list[str]) -> list[Asked]:
     from mlops_cli.features import lookup
     from mlops_cli.features.frame import Asked
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     pipeline = load(project.root)
     return [Asked(name, lookup.of(pipeline, name)) for name in names]

@@ -11,7 +11,7 @@ from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.model import Pipeline
+    from mlops_cli.pipeline.model.pipeline import Pipeline
 
 Store = Annotated[str, typer.Option("--store", help="The kind of online store.")]
 
@@ -31,8 +31,8 @@ def materialize(
     """Put the newest values of every entity into the online store, all at once a view."""
     from mlops_cli.features import instant, lookup, publish
     from mlops_cli.features.online import open_store
-    from mlops_cli.pipeline.execute import RunParts
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
+    from mlops_cli.pipeline.running.execute import RunParts
 
     ctx = context.current()
     project = ctx.project()

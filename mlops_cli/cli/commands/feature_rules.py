@@ -14,7 +14,7 @@ def history(name: Annotated[str, typer.Argument(help="The view.")]) -> int:
     """List the commits that changed a view: its definition, its code, its values."""
     from mlops_cli.errors import NotFound
     from mlops_cli.features import history as histories
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     ctx = context.current()
     project = ctx.project()
@@ -64,7 +64,7 @@ def test(
 ) -> int:
     """Build views twice, aside: the same bytes both times, and every check kept; else answer 1."""
     from mlops_cli.features import lookup, trial
-    from mlops_cli.pipeline.load import load
+    from mlops_cli.pipeline.reading.load import load
 
     ctx = context.current()
     project = ctx.project()

@@ -10,7 +10,8 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import ConfigError, StateRefused
-from mlops_cli.pipeline.load import FILE, load
+from mlops_cli.pipeline.reading.build import FILE
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.registry import changes, records
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.move import Wish, move

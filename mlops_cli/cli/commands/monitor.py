@@ -15,9 +15,10 @@ from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.monitoring import monitor as monitors
 from mlops_cli.monitoring.check import FAMILIES, Check, exit_code
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Pipeline, duration
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.serving.parts import open_parts
 
 app = typer.Typer(help="Hold what is served against its training.")

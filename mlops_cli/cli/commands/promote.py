@@ -9,7 +9,7 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused, UsageError
-from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.training.action import work
 from mlops_cli.training.promote import Promotion, promote
 

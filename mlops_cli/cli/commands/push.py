@@ -10,7 +10,7 @@ from mlops_cli.cli import bundles, context, history, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError
-from mlops_cli.pipeline.published import publish, unsent
+from mlops_cli.pipeline.traces.published import publish, unsent
 from mlops_cli.store.remotes.remote import Requests
 from mlops_cli.workspace import remotes, sync, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of

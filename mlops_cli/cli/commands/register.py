@@ -9,9 +9,9 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Pipeline
-from mlops_cli.pipeline.parts import RunParts
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.planning.parts import RunParts
+from mlops_cli.pipeline.reading.load import load
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.training.action import work

@@ -13,7 +13,7 @@ from mlops_cli.experiments.judge import Judged
 from mlops_cli.experiments.recorded import Recorded, recorded
 from mlops_cli.experiments.reproduce import Reproduction, reproduce
 from mlops_cli.ledger.index import open_index
-from mlops_cli.pipeline import execute
+from mlops_cli.pipeline.running import execute
 from mlops_cli.project import Project
 from mlops_cli.store.digest import Digest
 

@@ -9,13 +9,14 @@ import typer
 from mlops_cli.cli import context, sharing
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline.execute import RunResult
-from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.running.execute import RunResult
 
 if TYPE_CHECKING:
     from mlops_cli.config import Settings
-    from mlops_cli.pipeline.plan import Item
+    from mlops_cli.pipeline.planning.plan import Item
 
 WORDS = {"run": "run", "restore": "restore", "skip": "fresh", "blocked": "blocked"}
 
@@ -94,7 +95,7 @@ def command(
         every = [name for name, step in graph.steps.items() if step.partition]
         named = graph.partitions(named or every, partition)
     if only or cached:
-        from mlops_cli.pipeline.only import only as narrow
+        from mlops_cli.pipeline.planning.only import only as narrow
 
         if (only and (cached or not named)) or (cached and force):
             raise UsageError(

@@ -48,7 +48,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def _schema(name: str | None) -> dict[str, Any]:
     if name in (None, "pipeline", "pipeline.yaml"):
-        from mlops_cli.pipeline.schema import json_schema
+        from mlops_cli.pipeline.reading.schema import json_schema
 
         return json_schema()
     known = schemas()

@@ -14,8 +14,8 @@ from mlops_cli.cli.render import text
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mlops_cli.pipeline.plan import Item
-    from mlops_cli.pipeline.prospect import Prospect
+    from mlops_cli.pipeline.planning.plan import Item
+    from mlops_cli.pipeline.planning.prospect import Prospect
     from mlops_cli.project import Project
     from mlops_cli.workspace import state
     from mlops_cli.workspace.sync import Outstanding
@@ -96,9 +96,9 @@ def command(
 def _prospect(project: Project, environ: Any, now: datetime) -> Prospect | None:
     if not (project.root / "pipeline.yaml").exists():
         return None
-    from mlops_cli.pipeline.graph import open_graph
-    from mlops_cli.pipeline.parts import RunParts
-    from mlops_cli.pipeline.prospect import prospect
+    from mlops_cli.pipeline.graph.opening import open_graph
+    from mlops_cli.pipeline.planning.parts import RunParts
+    from mlops_cli.pipeline.planning.prospect import prospect
 
     parts = RunParts.of(project, environ)
     return prospect(parts, open_graph(project.root, cache=parts.parsed, now=now))
@@ -114,7 +114,7 @@ def _pipeline(project: Project, found: Prospect | None) -> Answer:
     title = "code and params"
     if found is None:
         return Answer(title, "There is no pipeline.yaml; mlops init writes one.", ())
-    from mlops_cli.pipeline.prospect import busy
+    from mlops_cli.pipeline.planning.prospect import busy
 
     stale = found.plan.stale
     count = len(found.plan.items)

@@ -11,8 +11,8 @@ from mlops_cli.cli import context, moments, ticking
 from mlops_cli.cli.ran import Ran, as_json, first_error
 from mlops_cli.cli.render import text
 from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
-from mlops_cli.pipeline import triggers
-from mlops_cli.pipeline.outlook import Due, State
+from mlops_cli.pipeline.triggers import due as triggers
+from mlops_cli.pipeline.triggers.outlook import Due, State
 
 
 def command(

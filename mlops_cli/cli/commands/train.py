@@ -12,11 +12,13 @@ from mlops_cli.cli.commands.run import as_json, machine, screen
 from mlops_cli.cli.render import text
 from mlops_cli.cli.render.standing import screen as standing_screen
 from mlops_cli.errors import ConfigError, NotFound, UsageError
-from mlops_cli.pipeline import execute
-from mlops_cli.pipeline.execute import RunParts, RunResult
-from mlops_cli.pipeline.graph import Graph, of_pipeline, open_graph
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Pipeline
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.graph.reading import of_pipeline
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.reading.load import load
+from mlops_cli.pipeline.running import execute
+from mlops_cli.pipeline.running.execute import RunParts, RunResult
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.runner import Clock
@@ -151,7 +153,7 @@ def _targets(graph: Graph, names: list[str], *, evaluate: bool) -> list[str]:
 
 def _metrics(parts: RunParts, targets: list[str]) -> dict[str, Any]:
     """Return the metrics that now stand in the locks of the evaluations."""
-    from mlops_cli.pipeline.lock import read_locks
+    from mlops_cli.pipeline.traces.lock import read_locks
 
     held = read_locks(parts.root, [name for name in targets if name.startswith("evaluate.")])
     return {name.partition(".")[2]: dict(lock.metrics) for name, lock in held.items()}

@@ -145,7 +145,7 @@ def _extent(level: str, sample: str | None, limit: str | None, *, resume: bool) 
                 f"{sample!r} is no part of all bytes", code="bad-value", hint="--sample 5%"
             )
     if limit is not None:
-        from mlops_cli.pipeline.model import duration
+        from mlops_cli.pipeline.model.amounts import duration
 
         try:
             seconds = duration(limit).total_seconds()

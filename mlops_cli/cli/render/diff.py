@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.render import text
-from mlops_cli.pipeline.measured import Measured
+from mlops_cli.pipeline.traces.measured import Measured
 from mlops_cli.workspace.compare import DataChange, FileChange
 from mlops_cli.workspace.renames import folder_moves
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlops_cli.cli.render import text
-from mlops_cli.pipeline.measured import Measured
+from mlops_cli.pipeline.traces.measured import Measured
 from mlops_cli.workspace.compare import DataChange
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops_cli.pipeline.graph import open_graph
-from mlops_cli.pipeline.lock import read_locks
-from mlops_cli.pipeline.look import look
-from mlops_cli.pipeline.plan import plan
+from mlops_cli.pipeline.graph.opening import open_graph
+from mlops_cli.pipeline.planning.look import look
+from mlops_cli.pipeline.planning.plan import plan
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.traces.lock import read_locks
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.statcache import StatCache
 

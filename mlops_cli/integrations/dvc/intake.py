@@ -118,8 +118,8 @@ def carry_out(
     parts: steps.Parts,
 ) -> list[Row]:
     """Write pipeline.yaml, locks and .mlopsignore; the remotes are the caller's to write."""
-    from mlops_cli.pipeline.conclude import ignore_outputs
-    from mlops_cli.pipeline.graph import open_graph
+    from mlops_cli.pipeline.graph.opening import open_graph
+    from mlops_cli.pipeline.running.conclude import ignore_outputs
 
     rows = list(made.rows)
     for target, text in made.ignores:

@@ -14,7 +14,7 @@ from mlops_cli.integrations.dvc.outs import Out, Refused, place, read_sum
 from mlops_cli.store.files.ingest import Stored
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.plan import World
+    from mlops_cli.pipeline.planning.plan import World
     from mlops_cli.pipeline.step import Step
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlops_cli.encode import stable_yaml
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import document
+from mlops_cli.pipeline.words import document
 
 FILE = "pipeline.yaml"
 

@@ -143,7 +143,7 @@ def _stage(
 def _live(line: str, context: Context) -> str:
     """Return the line with `${params.…}` where params.yaml of the project says the value, so that
     a change of it still reaches the step."""
-    from mlops_cli.pipeline.interpolate import interpolate
+    from mlops_cli.pipeline.words.interpolate import interpolate
 
     def reference(match: Any) -> str:
         value, origin = context.select(match["inner"])

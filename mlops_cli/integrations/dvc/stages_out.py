@@ -15,8 +15,8 @@ from mlops_cli.integrations.dvc.give import Given
 from mlops_cli.integrations.dvc.outs import Refused
 from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.pipeline.globs import is_glob
-from mlops_cli.pipeline.interpolate import REFERENCE, interpolate
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.words.interpolate import REFERENCE, interpolate
 
 HEADER = "# Written by `mlops export dvc` from pipeline.yaml: change it there.\n"
 _DVC_FORBIDS = set("!\"#$%&'()*+,./:;<=>?@[\\]^`{|}~")  # in the name of a stage

@@ -16,14 +16,14 @@ from mlops_cli.integrations.dvc.lock import Locked
 from mlops_cli.integrations.dvc.lower import Lowered
 from mlops_cli.integrations.dvc.outs import Out
 from mlops_cli.integrations.dvc.row import Row
-from mlops_cli.pipeline.key import digest_of, key
-from mlops_cli.pipeline.lock import Lock, Output, write_lock
-from mlops_cli.pipeline.look import look
+from mlops_cli.pipeline.keys.key import digest_of, key
+from mlops_cli.pipeline.planning.look import look
+from mlops_cli.pipeline.traces.lock import Lock, Output, write_lock
 from mlops_cli.store.files.ingest import Stored
 
 if TYPE_CHECKING:
-    from mlops_cli.pipeline.graph import Graph
-    from mlops_cli.pipeline.plan import World
+    from mlops_cli.pipeline.graph.graph import Graph
+    from mlops_cli.pipeline.planning.plan import World
     from mlops_cli.pipeline.step import Step
     from mlops_cli.store.cache import Cache
     from mlops_cli.store.statcache import StatCache

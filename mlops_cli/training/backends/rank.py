@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from mlops_cli.pipeline import worker
+from mlops_cli.pipeline.attempts import worker
 
 
 def main(request: str, answer: str) -> int:

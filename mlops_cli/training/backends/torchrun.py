@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli import fsio
 from mlops_cli.errors import ConfigError, MlopsError, StepFailed
-from mlops_cli.pipeline import checkpoint, worker
+from mlops_cli.pipeline.attempts import worker
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.traces import checkpoint
 
 if TYPE_CHECKING:
     import pyarrow as pa

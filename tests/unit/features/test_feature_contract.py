@@ -12,8 +12,10 @@ import pytest
 
 from mlops_cli.errors import ConfigError, StepFailed
 from mlops_cli.features import check, contract, write
-from mlops_cli.pipeline.model import ColumnCheck, Label, Source, Step, to_plain
+from mlops_cli.pipeline.model.data import ColumnCheck, Label, Source
+from mlops_cli.pipeline.model.plain import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 
 DAY = [datetime(2013, 1, day, tzinfo=UTC) for day in range(1, 6)]
 GOOD: dict[str, Any] = {

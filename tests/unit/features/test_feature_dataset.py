@@ -15,20 +15,13 @@ import pytest
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.features import dataset, materialize, write
-from mlops_cli.pipeline.model import (
-    DatasetDef,
-    FeatureView,
-    Label,
-    Pipeline,
-    ProjectInfo,
-    Source,
-    Split,
-    Step,
-    Train,
-    Window,
-    to_plain,
-)
+from mlops_cli.pipeline.model.data import FeatureView, Label, Source, Window
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.model.plain import to_plain
+from mlops_cli.pipeline.model.project import ProjectInfo
+from mlops_cli.pipeline.model.training import DatasetDef, Split, Train
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 TRIPS = Source("data/trips.parquet", ("id",), "leaves", Label("late", "lands"))

@@ -13,8 +13,10 @@ import pytest
 
 from mlops_cli.errors import ConfigError, MlopsError, NotFound, StepFailed
 from mlops_cli.features import materialize, write
-from mlops_cli.pipeline.model import ColumnCheck, FeatureView, Source, Step, Window, to_plain
+from mlops_cli.pipeline.model.data import ColumnCheck, FeatureView, Source, Window
+from mlops_cli.pipeline.model.plain import to_plain
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 HOURS = [START + timedelta(hours=hour) for hour in range(10)]

@@ -11,7 +11,7 @@ import pytest
 
 from mlops_cli.errors import StepFailed
 from mlops_cli.features import offline, write
-from mlops_cli.pipeline.model import FeatureView, Window
+from mlops_cli.pipeline.model.data import FeatureView, Window
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from mlops_cli.features import check, materialize, offline, read
-from mlops_cli.pipeline.model import ColumnCheck, FeatureView, Source, Window
+from mlops_cli.pipeline.model.data import ColumnCheck, FeatureView, Source, Window
 
 TEMPLATE = Path(__file__).parents[3] / "templates" / "flights"
 NEW_YORK = ZoneInfo("America/New_York")

@@ -11,8 +11,9 @@ import pytest
 
 from mlops_cli.features import instant, materialize, offline, publish, view
 from mlops_cli.features.sqlite import SqliteStore
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Pipeline, duration
+from mlops_cli.pipeline.model.amounts import duration
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.reading.load import load
 
 TEMPLATE = Path(__file__).parents[3] / "templates" / "flights"
 INSTANTS = [datetime(2013, 1, 10, 12, 34, tzinfo=UTC), datetime(2013, 2, 1, 5, tzinfo=UTC)]

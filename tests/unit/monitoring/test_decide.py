@@ -1,7 +1,8 @@
 from datetime import UTC, datetime
 
 from mlops_cli.monitoring.decide import decide
-from mlops_cli.pipeline.model import Budget, Retrain
+from mlops_cli.pipeline.model.monitoring import Retrain
+from mlops_cli.pipeline.model.triggers import Budget
 
 AT = datetime(2013, 6, 1, tzinfo=UTC)
 QUIET = {"quality": "ok", "drift": "ok", "performance": "ok"}

@@ -6,7 +6,7 @@ from mlops_cli.monitoring.distance import homogeneity
 from mlops_cli.monitoring.drift import drift
 from mlops_cli.monitoring.finding import worst
 from mlops_cli.monitoring.quality import quality
-from mlops_cli.pipeline.model import Drift
+from mlops_cli.pipeline.model.monitoring import Drift
 
 
 def _table(rows: int, *, shift: float = 0.0, late: float = 0.5, seed: int = 0) -> pa.Table:

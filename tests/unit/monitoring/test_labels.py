@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_cli.monitoring import window
-from mlops_cli.pipeline.model import Label, Source
+from mlops_cli.pipeline.model.data import Label, Source
 
 AT = datetime(2013, 1, 2, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.graph import of_pipeline
-from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.graph.reading import of_pipeline
+from mlops_cli.pipeline.reading.load import load
 
 TEXT = """\
 version: 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.load import load
+from mlops_cli.pipeline.reading.load import load
 
 HEAD = """\
 version: 1

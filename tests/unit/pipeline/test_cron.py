@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mlops_cli.pipeline.cron import following, latest, occurrences, refusal, zone_exists
+from mlops_cli.pipeline.words.cron import following, latest, occurrences, refusal, zone_exists
 
 BERLIN = "Europe/Berlin"
 

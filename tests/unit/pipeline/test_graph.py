@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.pipeline.graph import Graph, open_graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.graph.opening import open_graph
 
 HEAD = "version: 1\nproject: {name: p}\n"
 LOOP = """\

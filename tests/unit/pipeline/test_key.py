@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.pipeline.code import changed, closure
-from mlops_cli.pipeline.environment import environment
-from mlops_cli.pipeline.interpolate import interpolate, references
-from mlops_cli.pipeline.key import Key, key
-from mlops_cli.pipeline.lockfile import normalised
-from mlops_cli.pipeline.params import flat, merged, read_params
+from mlops_cli.pipeline.keys.code import changed, closure
+from mlops_cli.pipeline.keys.environment import environment
+from mlops_cli.pipeline.keys.key import Key, key
+from mlops_cli.pipeline.keys.lockfile import normalised
+from mlops_cli.pipeline.keys.params import flat, merged, read_params
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.words.interpolate import interpolate, references
 
 FEATURES = "import helper\n\n\ndef weather(table):\n    return helper.one(table)\n"
 

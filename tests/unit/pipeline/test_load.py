@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.pipeline.load import load
-from mlops_cli.pipeline.model import Window
+from mlops_cli.pipeline.model.data import Window
+from mlops_cli.pipeline.reading.load import load
 
 WHOLE = """\
 version: 1

@@ -8,10 +8,10 @@ import pytest
 
 from mlops_cli import plugins
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline.code import changed, closure
-from mlops_cli.pipeline.key import key
-from mlops_cli.pipeline.lockfile import digest, form, pinned
-from mlops_cli.pipeline.reasons import differences
+from mlops_cli.pipeline.keys.code import changed, closure
+from mlops_cli.pipeline.keys.key import key
+from mlops_cli.pipeline.keys.lockfile import digest, form, pinned
+from mlops_cli.pipeline.planning.differences import differences
 from mlops_cli.pipeline.step import Step
 
 UV = """\

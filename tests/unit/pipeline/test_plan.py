@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mlops_cli.pipeline import reasons
-from mlops_cli.pipeline.graph import Graph, graph
-from mlops_cli.pipeline.key import Key, key
-from mlops_cli.pipeline.lock import Lock, Output, as_json, read_lock
-from mlops_cli.pipeline.plan import Item, Plan, World, plan
-from mlops_cli.pipeline.runcache import Seen
+from mlops_cli.pipeline.graph.assemble import graph
+from mlops_cli.pipeline.graph.graph import Graph
+from mlops_cli.pipeline.keys.key import Key, key
+from mlops_cli.pipeline.planning import reasons
+from mlops_cli.pipeline.planning.plan import Item, Plan, World, plan
 from mlops_cli.pipeline.step import Step
+from mlops_cli.pipeline.traces.lock import Lock, Output, as_json, read_lock
+from mlops_cli.pipeline.traces.runcache import Seen
 
 ONE = "sha256:" + "1" * 64
 TWO = "sha256:" + "2" * 64

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from mlops_cli.pipeline.lock import Output
-from mlops_cli.pipeline.restore import restore
+from mlops_cli.pipeline.running.restore import restore
+from mlops_cli.pipeline.traces.lock import Output
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.files.ingest import ingest
 

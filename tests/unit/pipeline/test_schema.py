@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import document, load
-from mlops_cli.pipeline.schema import json_schema
+from mlops_cli.pipeline.reading.load import load
+from mlops_cli.pipeline.reading.schema import json_schema
+from mlops_cli.pipeline.words import document
 
 HERE = Path(__file__).parent
 
@@ -58,10 +59,10 @@ def test_schema_and_loader_agree(tmp_path: Path, text: str, fits: bool) -> None:
     assert (not found) == bool(fits), found
     (tmp_path / "pipeline.yaml").write_text(whole)
     if fits:
-        load.load(tmp_path)
+        load(tmp_path)
     else:
         with pytest.raises(ConfigError):
-            load.load(tmp_path)
+            load(tmp_path)
 
 
 def test_plain_scalars_are_read_as_yaml_1_2_says() -> None:

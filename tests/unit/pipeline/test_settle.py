@@ -8,10 +8,10 @@ import pytest
 
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.ledger.append import open_ledger
-from mlops_cli.pipeline import runcache
-from mlops_cli.pipeline.lock import Lock
-from mlops_cli.pipeline.look import SMALL
-from mlops_cli.pipeline.settle import Settling
+from mlops_cli.pipeline.planning.look import SMALL
+from mlops_cli.pipeline.running.settle import Settling
+from mlops_cli.pipeline.traces import runcache
+from mlops_cli.pipeline.traces.lock import Lock
 from mlops_cli.store import lease
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.vcs.repo import Git

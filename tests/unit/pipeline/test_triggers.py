@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.pipeline.claim import Claim
-from mlops_cli.pipeline.model import Budget, Goal, Limits, Trigger
-from mlops_cli.pipeline.outlook import Look, Spent, State
-from mlops_cli.pipeline.settled import settled
-from mlops_cli.pipeline.triggers import due, judge, moments, refuse_clock, schedule
+from mlops_cli.pipeline.model.triggers import Budget, Goal, Limits, Trigger
+from mlops_cli.pipeline.triggers.claim import Claim
+from mlops_cli.pipeline.triggers.due import due, judge, moments, refuse_clock, schedule
+from mlops_cli.pipeline.triggers.outlook import Look, Spent, State
+from mlops_cli.pipeline.triggers.settled import settled
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 NIGHTLY = Trigger("train", cron="0 3 * * *")

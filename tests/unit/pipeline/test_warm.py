@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import ConfigError
-from mlops_cli.pipeline import worker
+from mlops_cli.pipeline.attempts import worker
+from mlops_cli.pipeline.attempts.warm import Warm, open_warm
 from mlops_cli.pipeline.step import Step
-from mlops_cli.pipeline.warm import Warm, open_warm
 
 # a kind of step of a plug-in, as an installed package would offer it
 PLUGIN = """
@@ -66,7 +66,7 @@ def warm_in(root: Path, modules: str = "csv") -> Warm:
 
 def test_a_forked_step_sees_what_a_step_in_a_fresh_process_sees(root: Path) -> None:
     env = {**environ(root), "OF_STEP": "yes"}
-    cold = [sys.executable, "-m", "mlops_cli.pipeline.worker", *request(root, "cold")]
+    cold = [sys.executable, "-m", "mlops_cli.pipeline.attempts.worker", *request(root, "cold")]
     done = subprocess.run(cold, cwd=root, env=env, capture_output=True, check=True, process_group=0)
     warm = warm_in(root)
     try:

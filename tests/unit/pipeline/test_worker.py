@@ -13,7 +13,7 @@ import pytest
 
 from mlops_cli import plugins
 from mlops_cli.errors import MissingExtra, StepFailed
-from mlops_cli.pipeline import worker
+from mlops_cli.pipeline.attempts import worker
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
 

@@ -13,7 +13,7 @@ import pytest
 from serving_world import World, deployment
 
 from mlops_cli.errors import IntegrityError, NotFound, StateRefused
-from mlops_cli.pipeline.model import Challenger, ServingLimits
+from mlops_cli.pipeline.model.serving import Challenger, ServingLimits
 from mlops_cli.serving import deploy, environment
 from mlops_cli.store.digest import Digest
 

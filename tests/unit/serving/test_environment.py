@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError, UsageError
-from mlops_cli.pipeline.model import Log, Target
+from mlops_cli.pipeline.model.serving import Log, Target
 from mlops_cli.serving import environment
 from mlops_cli.serving.environment import Challenger, Environment, Held, Pinned
 

@@ -12,7 +12,7 @@ import pytest
 import serving_world
 from serving_world import ROW, World, deployment, expected, rows
 
-from mlops_cli.pipeline.model import Challenger, Log
+from mlops_cli.pipeline.model.serving import Challenger, Log
 from mlops_cli.serving import client, deploy, predlog
 from mlops_cli.serving.core import Core, Request, handle
 from mlops_cli.serving.logbatch import Policy

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_cli.errors import ConfigError, StepFailed
-from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 from mlops_cli.serving.batch import predict_file
 from mlops_cli.serving.core import Core, Entry, Request, handle
 from mlops_cli.serving.metrics import Counters

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_cli.errors import IntegrityError, StepFailed
-from mlops_cli.pipeline.model import Step
 from mlops_cli.pipeline.runner import Outcome, RunContext
+from mlops_cli.pipeline.step import Step
 from mlops_cli.training import compress, parent, score, weights
 from mlops_cli.training.parent import ParentStep
 from mlops_cli.training.train import TrainStep

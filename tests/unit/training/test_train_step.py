@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_cli.errors import ConfigError, NotFound, StepFailed
-from mlops_cli.pipeline.model import Step
+from mlops_cli.pipeline.step import Step
 from mlops_cli.training import golden, score
 from mlops_cli.training.train import TrainStep
 
@@ -68,7 +68,7 @@ def test_missing_and_unknown_values_get_a_number(world, training):
 def test_the_same_inputs_give_the_same_bytes_in_another_process(world, training):
     first = {path.name: path.read_bytes() for path in (world / "out/m/model").iterdir()}
     script = (
-        "import sys; from pathlib import Path; from mlops_cli.pipeline.model import Step;"
+        "import sys; from pathlib import Path; from mlops_cli.pipeline.step import Step;"
         "from mlops_cli.pipeline.runner import RunContext;"
         "from mlops_cli.training.train import TrainStep; root = Path(sys.argv[1]);"
         "step = Step('train.m', 'train', deps=('out/m/dataset',), outs=('out/m/model',),"

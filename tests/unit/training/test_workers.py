@@ -14,8 +14,8 @@ from mlops_cli.training.backends import torchrun
 SCRIPT = """
 import json, os, socket, sys
 from pathlib import Path
-from mlops_cli.pipeline import worker
-from mlops_cli.pipeline.model import Step
+from mlops_cli.pipeline.attempts import worker
+from mlops_cli.pipeline.step import Step
 from mlops_cli.pipeline.runner import RunContext
 from mlops_cli.training.backends import rank, torchrun
 from mlops_cli.training.train import TrainStep

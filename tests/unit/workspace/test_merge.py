@@ -13,7 +13,7 @@ import yaml
 
 from mlops_cli import encode
 from mlops_cli.errors import IntegrityError, StateRefused
-from mlops_cli.pipeline.lock import read_lock
+from mlops_cli.pipeline.traces.lock import read_lock
 from mlops_cli.store.cache import Cache, open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, totals, write_tree
