@@ -1,0 +1,256 @@
+"""Registered models become versions and aliases of the registry, by its own doors.
+
+A version is what its MLmodel names: that file's digest and format, its whole folder as the
+bundle. No file of a model is loaded, here or anywhere in mlops.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mlops_cli.errors import ConfigError, MlopsError, StateRefused
+from mlops_cli.integrations.mlflow import artifacts, document, heads, told
+from mlops_cli.integrations.mlflow.entity import Entity
+from mlops_cli.integrations.mlflow.intake import Known, Parts
+from mlops_cli.integrations.mlflow.policy import Policy, format_of, guards, policy, slug
+from mlops_cli.integrations.mlflow.row import Row
+from mlops_cli.ledger.record import timestamp
+from mlops_cli.registry import records
+from mlops_cli.registry.create import create
+from mlops_cli.registry.protected import Protected
+from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.patch import find
+
+_MOST = 1 << 20  # bytes of an MLmodel
+_FILES = ("data", "pickled_model", "model_path", "model_data", "model_binary", "weights")
+_RUNS = re.compile(r"runs:/+([^/]+)/(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a folder with an MLmodel holds: the file that is the model, and of which format."""
+
+    tree: str
+    digest: str
+    format: str
+    flavors: tuple[str, ...]
+
+
+def bring(
+    found: Iterable[tuple[Entity, list[Entity]]],
+    parts: Parts,
+    known: Known,
+    *,
+    registry: Registry,
+    protected: Protected,
+) -> None:
+    """Register the versions and set the aliases that are not here yet; tell the others."""
+    for model, versions in found:
+        try:
+            name = slug(model.id)
+        except MlopsError as exc:
+            known.rows.append(Row("model", model.id, "refused", exc.message))
+            continue
+        rules = policy(protected, name)
+        here: dict[int, Version] = {}
+        for version in versions:
+            try:
+                made = _version(name, version, parts, known, registry, rules)
+            except MlopsError as exc:
+                known.rows.append(Row("version", _shown(version), "refused", _why(exc)))
+                continue
+            if made is not None:
+                here[int(version.facts["number"])] = made
+        _described(model, name, parts, known)
+        for alias, number in model.facts.get("aliases", {}).items():
+            _alias(name, alias, here.get(int(number)), parts, known, registry, rules)
+
+
+def _version(
+    name: str,
+    version: Entity,
+    parts: Parts,
+    known: Known,
+    registry: Registry,
+    rules: Policy,
+) -> Version | None:
+    tree = _tree(version, parts, known)
+    if tree is None and parts.dry_run:
+        known.rows.append(Row("version", _shown(version), "imported", "if its files are there"))
+        return None
+    if tree is None:
+        raise StateRefused("its files are not here", code="missing-artifacts")
+    model = look(parts.cache, tree)
+    same = registry.find(name, model.digest)
+    if same is not None:
+        known.rows.append(Row("version", _shown(version), "unchanged", f"it is {same.name}"))
+        return same
+    if parts.dry_run and model.format in rules.formats:
+        known.rows.append(Row("version", _shown(version), "imported"))
+        return None
+    run = known.records.get(str(version.facts.get("run")))
+    created = told.moment(version.facts.get("created"))
+    payload = payload_of(model, version, created=timestamp(created), actor=parts.actor, run=run)
+    made = create(registry, name, payload, allowed=rules.formats)
+    parts.ledger.spool(records.of(made))
+    known.rows.append(Row("version", _shown(version), "imported", f"it is {made.name}"))
+    return made
+
+
+def payload_of(
+    model: Model, version: Entity, *, created: str, actor: str, run: str | None
+) -> dict[str, Any]:
+    """Return what the tag of a version says."""
+    facts = version.facts
+    kept = ("number", "description", "source", "run", "logged_model", "user", "stage")
+    return {
+        "digest": model.digest,
+        "bundle": model.tree,
+        "format": model.format,
+        "run": run,
+        "metrics": {},
+        "created": created,
+        "actor": actor,
+        "mlflow": {
+            "name": facts.get("model"),
+            "flavors": list(model.flavors),
+            **{name: facts[name] for name in kept if facts.get(name) is not None},
+            **({"tags": version.tags} if version.tags else {}),
+        },
+    }
+
+
+def look(cache: Cache, tree: str) -> Model:
+    """Return which file of the folder is the model, by its MLmodel.
+
+    Raises ConfigError ("malformed-mlflow-file") where it has none that can be read.
+    """
+    entry = find(cache, Digest.parse(tree), "MLmodel")
+    if entry is None or entry.mode == "dir" or entry.size > _MOST:
+        raise ConfigError(
+            "it is no folder with an MLmodel",
+            code="malformed-mlflow-file",
+            hint="mlops registers what mlflow.<flavor>.log_model wrote",
+        )
+    said = document.parse(cache.read(entry.digest), name="MLmodel")
+    flavors: Any = said.get("flavors")
+    flavors = flavors if isinstance(flavors, Mapping) else {}
+    own = [name for name in flavors if name != "python_function"]
+    for flavor in (*own, "python_function"):
+        words: Any = flavors.get(flavor)
+        for key in _FILES:
+            path = words.get(key) if isinstance(words, Mapping) else None
+            file = find(cache, Digest.parse(tree), path) if isinstance(path, str) else None
+            if file is not None and file.mode in ("file", "exec"):
+                with cache.open(file.digest) as stream:
+                    head = stream.read(16)
+                return Model(tree, str(file.digest), format_of(head), tuple(own))
+    return Model(tree, tree, format_of(None), tuple(own))
+
+
+def _tree(version: Entity, parts: Parts, known: Known) -> str | None:
+    """Return the tree that the version was made of: a logged model, or a folder of a run."""
+    facts = version.facts
+    source = str(facts.get("source") or "")
+    logged = facts.get("logged_model") or source.removeprefix("models:/")
+    if tree := known.trees.get(str(logged)):
+        return tree
+    if match := _RUNS.fullmatch(source):
+        return _below(parts.cache, known.trees.get(match[1]), match[2])
+    run = str(facts.get("run"))
+    path = unquote(urlsplit(source).path) if "://" in source else source
+    _, mark, inner = path.partition(f"/{run}/artifacts/")
+    if mark and (tree := _below(parts.cache, known.trees.get(run), inner)):
+        return tree
+    if not source or parts.dry_run:
+        return None
+    taken = artifacts.take(parts.shelves.place(source), parts.cache)
+    return taken.tree
+
+
+def _below(cache: Cache, tree: str | None, path: str) -> str | None:
+    entry = find(cache, Digest.parse(tree), path.strip("/")) if tree else None
+    return str(entry.digest) if entry is not None and entry.mode == "dir" else None
+
+
+def _described(model: Entity, name: str, parts: Parts, known: Known) -> None:
+    """Record what MLflow says of a registered model beside its versions and aliases."""
+    thing = Entity("model", model.id, {**model.facts, "here": name}, tags=model.tags)
+    thing.facts.pop("aliases", None)
+    former = heads.thing(parts.index, "model", model.id)
+    origin = told.Origin(parts.actor, replaces=str(former.digest) if former else None)
+    time = told.moment(model.facts.get("updated") or model.facts.get("created"))
+    fresh = told.thing_record(
+        thing, origin, time=time, keep=lambda data: str(parts.cache.put(data))
+    )
+    if former is not None and told.same(former, fresh):
+        known.rows.append(Row("model", model.id, "unchanged"))
+        return
+    known.rows.append(Row("model", model.id, "updated" if former else "imported"))
+    if not parts.dry_run:
+        parts.ledger.spool(fresh)
+
+
+def _alias(
+    name: str,
+    alias: str,
+    version: Version | None,
+    parts: Parts,
+    known: Known,
+    registry: Registry,
+    rules: Policy,
+) -> None:
+    shown = f"{name}@{alias}"
+    try:
+        if parts.dry_run:
+            known.rows.append(Row("alias", shown, "imported", "where its version is"))
+            return
+        if version is None:
+            raise StateRefused("its version was not imported", code="unknown-version")
+        before = registry.alias(name, alias)
+        if before is not None and before.version == version.number:
+            known.rows.append(Row("alias", shown, "unchanged"))
+            return
+        if guards(rules, alias):
+            raise StateRefused(
+                "it has gates here",
+                code="gate-closed",
+                hint=f"mlops promote {version.name} {alias}",
+            )
+        if before is not None:
+            raise StateRefused(
+                f"it means v{before.version} here",
+                code="alias-moved",
+                hint=f"mlops promote {version.name} {alias}",
+            )
+        event = registry.move(
+            name,
+            alias,
+            version,
+            policy={},
+            evidence={},
+            actor=parts.actor,
+            reason="as it was in MLflow",
+            time=parts.now,
+            expected=0,
+            action="set",
+        )
+        parts.ledger.spool(records.of(event))
+        known.rows.append(Row("alias", shown, "imported", f"it means v{version.number}"))
+    except MlopsError as exc:
+        known.rows.append(Row("alias", shown, "refused", _why(exc)))
+
+
+def _shown(version: Entity) -> str:
+    return f"{version.facts['model']}@v{version.facts['number']}"
+
+
+def _why(exc: MlopsError) -> str:
+    return f"{exc.message}; {exc.hint}" if exc.hint else exc.message
