@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.cli.commands import lineage
+from mlops_cli.cli import tracing
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.ledger.layout import look_up
 from mlops_cli.ledger.record import parse
@@ -68,7 +68,7 @@ def _named(project: Project, name: str, cwd: Path) -> Iterator[Link]:
 
 
 def _nodes(project: Project, name: str, cwd: Path) -> list[dict[str, Any]]:
-    nodes: list[dict[str, Any]] = lineage.trace(project, name, cwd).data["nodes"]
+    nodes: list[dict[str, Any]] = tracing.trace(project, name, cwd).data["nodes"]
     return nodes
 
 

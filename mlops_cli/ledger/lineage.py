@@ -3,36 +3,50 @@
 Nodes are records and the bytes they name, each by its digest. Edges go from cause to effect:
 data → run → features → run → dataset → run → model → version → promotion → deployment →
 predictions → check → decision → run → … Pure over the index; names of the registry are
-resolved by the caller.
+resolved by the caller. `until` leaves out every record of a later time: what stood then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.graph import Graph, build
 from mlops_cli.ledger.index import Index
-from mlops_cli.ledger.links import Edge, version_key
+from mlops_cli.ledger.links import Edge, serving_key, version_key
 from mlops_cli.ledger.record import Record
 
 _NOT_SERVING = ("stop",)
+_MAKING = ("input", "code", "output", "made", "registered")
 
 
-def up(index: Index, *starts: str) -> Graph:
+def up(index: Index, *starts: str, until: str | None = None) -> Graph:
     """Return all that led to `starts` (digests of records or of bytes), and they themselves."""
-    return build(index, *_walk(starts, _Steps(index).causes))
+    steps = _Steps(index, until)
+    return build(steps.record, steps.makers, *_walk(starts, steps.causes))
 
 
-def down(index: Index, *starts: str) -> Graph:
+def down(index: Index, *starts: str, until: str | None = None) -> Graph:
     """Return all that came of `starts`, and they themselves."""
-    return build(index, *_walk(starts, _Steps(index).effects))
+    steps = _Steps(index, until)
+    return build(steps.record, steps.makers, *_walk(starts, steps.effects))
 
 
-def both(index: Index, *starts: str) -> Graph:
+def both(index: Index, *starts: str, until: str | None = None) -> Graph:
     """Return all that led to `starts` and all that came of them."""
-    steps = _Steps(index)
+    steps = _Steps(index, until)
     above, below = _walk(starts, steps.causes), _walk(starts, steps.effects)
-    return build(index, [*above[0], *below[0]], [*above[1], *below[1]])
+    return build(steps.record, steps.makers, [*above[0], *below[0]], [*above[1], *below[1]])
+
+
+def making(index: Index, *starts: str, until: str | None = None) -> Graph:
+    """Return what `starts` were made of and by: no cause of another kind, so no version before."""
+    steps = _Steps(index, until)
+
+    def made(node: str) -> list[Edge]:
+        return [edge for edge in steps.causes(node) if edge.relation in _MAKING]
+
+    return build(steps.record, steps.makers, *_walk(starts, made))
 
 
 def _walk(starts: Iterable[str], step: Callable[[str], list[Edge]]) -> tuple[list[str], list[Edge]]:
@@ -53,31 +67,50 @@ def _walk(starts: Iterable[str], step: Callable[[str], list[Edge]]) -> tuple[lis
 class _Steps:
     """One step along the edges, with the names between records resolved."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, until: str | None = None) -> None:
         self.index = index
+        self.until = until
         self.known: dict[str, Record | None] = {}
 
     def record(self, digest: str) -> Record | None:
         if digest not in self.known:
-            self.known[digest] = self.index.get(digest)
+            try:
+                self.known[digest] = self.index.get(digest)
+            except (
+                IntegrityError
+            ):  # damaged: `Index.damaged` tells; here it is a name without bytes
+                self.known[digest] = None
         return self.known[digest]
 
     def causes(self, node: str) -> list[Edge]:
+        return [edge for edge in self._causes(node) if not self._later(edge.source)]
+
+    def effects(self, node: str) -> list[Edge]:
+        return [edge for edge in self._effects(node) if not self._later(edge.target)]
+
+    def _later(self, node: str) -> bool:
+        if self.until is None:
+            return False
+        record = self.record(node)
+        return record is not None and str(record["time"]) > self.until
+
+    def _causes(self, node: str) -> list[Edge]:
         record = self.record(node)
         if record is None:
-            return self._producer(node)
+            return self.makers(node)
         found: list[Edge] = []
         for edge in self.index.edges_to(node):
             if edge.source.startswith("version:"):
-                found.append(Edge(self._before(record), node, edge.relation, edge.name))
+                before, by = self._before(record)
+                found.append(Edge(before, node, edge.relation, edge.name, by))
             elif edge.source.startswith("serving:"):
-                if origin := self._deployment(edge.source, record):
-                    found.append(Edge(origin, node, edge.relation, edge.name))
+                if origin := self.deployment(edge.source, str(record["time"])):
+                    found.append(Edge(origin, node, edge.relation, edge.name, "time"))
             else:
                 found.append(edge)
         return list(dict.fromkeys(found))
 
-    def effects(self, node: str) -> list[Edge]:
+    def _effects(self, node: str) -> list[Edge]:
         record = self.record(node)
         if record is None:
             return [edge for edge in self.index.edges_from(node) if self._counts(edge)]
@@ -88,7 +121,7 @@ class _Steps:
             keys.append(version_key(record["model"], record["version"]))
         for key in keys:
             for edge in self.index.edges_from(key):
-                found += [back for back in self.causes(edge.target) if back.source == node]
+                found += [back for back in self._causes(edge.target) if back.source == node]
         return list(dict.fromkeys(found))
 
     def _counts(self, edge: Edge) -> bool:
@@ -101,43 +134,40 @@ class _Steps:
     def _is_own(self, edge: Edge) -> bool:
         """Leave out outputs that an earlier run made: what came of them did not come of this."""
         if edge.relation == "output":
-            return any(maker.source == edge.source for maker in self._producer(edge.target))
+            return any(maker.source == edge.source for maker in self.makers(edge.target))
         return self._counts(edge)
 
-    def _producer(self, digest: str) -> list[Edge]:
+    def makers(self, digest: str) -> list[Edge]:
         """Return the one run that first made these bytes, and what registered them as its own."""
-        makers = []
-        for edge in self.index.edges_to(digest):
-            record = self.record(edge.source)
-            if record is None or record["status"] in ("failed", "killed"):
-                continue
-            read = {back.source for back in self.index.edges_to(edge.source)}
-            if digest not in read:  # else a step that changed nothing
-                makers.append((record["status"] != "done", str(record["time"]), edge))
-        return [edge for _, _, edge in sorted(makers, key=lambda maker: maker[:2])[:1]]
+        return self.index.makers(digest, until=self.until)
 
-    def _before(self, record: Record) -> str:
-        """Return what a promotion or deployment of a version follows."""
+    def _before(self, record: Record) -> tuple[str, str]:
+        """Return what a promotion or deployment of a version follows, and how that is known."""
         named = {"model": record["model"], "number": record["version"]}
         if record.kind == "deployment":
             for promotion in self.index.newest("promotion", **named):
                 if str(promotion["time"]) <= str(record["time"]):
-                    return str(promotion.digest)
+                    return str(promotion.digest), "time"
         registered = list(self.index.newest("register", **named))
         if registered:
-            return str(registered[-1].digest)
-        return version_key(record["model"], record["version"])
+            return str(registered[-1].digest), "version"
+        return version_key(record["model"], record["version"]), "version"
 
-    def _deployment(self, key: str, record: Record) -> str | None:
-        """Return the deployment that `key` stood for when `record` was written."""
+    def deployment(self, key: str, time: str) -> str | None:
+        """Return the deployment that `key` stood for at a time."""
         serving: list[Record] = []
         for edge in self.index.edges_to(key):
             found = self.record(edge.source)
             if found is not None and found["action"] not in _NOT_SERVING:
                 serving.append(found)
-        before = [d for d in serving if str(d["time"]) <= str(record["time"])]
+        before = [one for one in serving if str(one["time"]) <= time]
         chosen = before[-1] if before else (serving[0] if serving else None)
         return str(chosen.digest) if chosen else None
+
+
+def deployment_of(index: Index, environment: str, model: str, time: str) -> str | None:
+    """Return the record by which the model of this digest was served in `environment` then."""
+    return _Steps(index).deployment(serving_key(environment, model), time)
 
 
 def start_of(index: Index, model: str, number: int, *, digest: str, run: str | None) -> list[str]:

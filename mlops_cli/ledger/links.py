@@ -7,6 +7,7 @@ stands for: `version:<model>/<number>` (its register record) and `serving:<envir
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +15,23 @@ from typing import Any
 from mlops_cli.ledger.record import Record
 
 DIGEST = "sha256:"
+_IS_DIGEST = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`source` led to `target`; `name` is the path or role under which it did."""
+    """`source` led to `target`; `name` is the path or role under which it did.
+
+    `by` is how the two were joined: "digest" (one end names the other), "version" (by model and
+    number), "time" (by what stood then). `state` is how far that is confirmed here, once asked.
+    """
 
     source: str
     target: str
     relation: str
     name: str = ""
+    by: str = "digest"
+    state: str = ""
 
 
 def version_key(model: Any, number: Any) -> str:
@@ -50,12 +58,17 @@ def edges(record: Record) -> list[Edge]:
 def _run(record: Record, me: str) -> Iterator[Edge]:
     for path, digest in _digests(record["inputs"]):
         yield Edge(digest, me, "input", path)
+    for path, digest in _digests(record["sources"]):
+        yield Edge(digest, me, "code", path)
     for path, digest in _digests(record["outputs"]):
         yield Edge(me, digest, "output", path)
 
 
 def _evaluation(record: Record, me: str) -> Iterator[Edge]:
-    yield Edge(_digest(record["rows"]), me, "rows")
+    if dataset := _digest(record["dataset"]):  # the folder that the rows lie in
+        yield Edge(dataset, me, "rows", "test")
+    else:
+        yield Edge(_digest(record["rows"]), me, "rows")
     for role in ("challenger", "champion"):
         yield Edge(_digest(record[role]), me, role)
 
@@ -67,6 +80,7 @@ def _register(record: Record, me: str) -> Iterator[Edge]:
     if bundle := _digest(record["bundle"]):
         yield Edge(run, bundle, "made", "bundle")
         yield Edge(bundle, me, "registered", "bundle")
+    yield Edge(_digest(record["evaluated"]), me, "evaluated")
 
 
 def _promotion(record: Record, me: str) -> Iterator[Edge]:
@@ -97,7 +111,7 @@ def _check(record: Record, me: str) -> Iterator[Edge]:
             yield Edge(serving_key(record["environment"], digest), me, "watched")
     for path, digest in _digests(record["labels"]):
         yield Edge(digest, me, "labels", path)
-    yield Edge(_digest(record["profile"]), me, "profile")
+    yield Edge(_digest(record["profile"]) or _digest(record["bundle"]), me, "profile")
 
 
 def _decision(record: Record, me: str) -> Iterator[Edge]:
@@ -135,4 +149,4 @@ def _digest(value: Any) -> str:
     """Return the digest that `value` is or holds, "" where it has none."""
     if isinstance(value, Mapping):
         value = value.get("digest")
-    return value if isinstance(value, str) and value.startswith(DIGEST) else ""
+    return value if isinstance(value, str) and _IS_DIGEST(value) else ""

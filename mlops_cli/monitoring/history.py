@@ -61,6 +61,7 @@ def write(
         models=[served.model] if served.model else [],
         version=result.version,
         model=version.model if version else None,
+        bundle=version.bundle if version else None,
         predictions=list(served.segments),
         rows=result.rows,
         labelled=result.labelled,

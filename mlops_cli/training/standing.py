@@ -35,6 +35,7 @@ class Standing:
     slices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     test: dict[str, Any] | None = None
     why: str | None = None  # they cannot be compared
+    dataset: str | None = None  # digest of the folder the rows lie in
 
     def to_plain(self) -> dict[str, Any]:
         """Return the standing as plain values."""
@@ -82,6 +83,7 @@ def remember(parts: Parts, found: list[Standing], *, now: datetime) -> list[str]
             champion={"version": each.champion.number, "digest": each.champion.digest},
             alias=PRODUCTION,
             rows=each.rows,
+            dataset=each.dataset,
             metric=each.test["metric"],
             result={**each.test, "metrics": each.metrics, "slices": _largest(each.slices)},
             verdict="better" if each.test["difference"] > 0 else "not better",
@@ -149,6 +151,7 @@ def _standing(parts: Parts, pipeline: Pipeline, train: str, champion: Version) -
             for column, each in parts_of["challenger"].items()
         },
         test,
+        dataset=str(inputs[f"out/{train}/dataset"]),
     )
 
 

@@ -87,7 +87,7 @@ def test_the_chain_is_whole_and_each_link_has_its_digest(
     assert nodes[told["decision"]]["place"] == "ledger"
     assert nodes[d("raw")] | {"time": None} == {
         "id": d("raw"), "kind": "data", "label": "data/flights", "digest": d("raw"),
-        "place": "absent", "time": None, "facts": {}, "tag": None,
+        "place": "absent", "state": "missing", "time": None, "facts": {}, "tag": None,
     }  # fmt: skip
     tag = nodes[told["version"]]["tag"]
     assert tag["name"] == "mlops/delay/v1"

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context, founding, scaffold
-from mlops_cli.cli.commands import lineage
+from mlops_cli.cli import context, founding, scaffold, tracing
 from mlops_cli.cli.render import monitor as render
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused
@@ -59,7 +58,7 @@ def command(
     begun = time.monotonic()
     project = _begin(ctx, root)
     played = _play(ctx, project, months, serve=serve)
-    traced = lineage.trace(project, f"{MODEL}@production", root)
+    traced = tracing.trace(project, f"{MODEL}@production", root)
     seconds = round(time.monotonic() - begun, 1)
     data = played | {"lineage": traced.data, "root": str(root), "seconds": seconds}
     return ctx.show(data, "mlops.demo/1", lambda: _screen(data, traced.tree()))

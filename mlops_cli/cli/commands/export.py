@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mlops_cli.cli.commands import export_dvc
+from mlops_cli.cli.commands import export_bom, export_dvc, export_openlineage, export_prov
 
 app = typer.Typer(help="Write what mlops tracks as other tools want it.")
 
@@ -15,3 +15,6 @@ def group() -> None:
 
 
 app.command("dvc")(export_dvc.command)
+app.command("openlineage")(export_openlineage.command)
+app.command("prov")(export_prov.command)
+app.command("bom")(export_bom.command)

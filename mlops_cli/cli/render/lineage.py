@@ -5,39 +5,79 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlops_cli.cli.places import ABSENT
-from mlops_cli.cli.render.runs import figures, moment
-from mlops_cli.cli.render.text import count, short, style
-from mlops_cli.ledger.graph import Graph, Node
+from mlops_cli.cli.render.runs import figure, figures, moment
+from mlops_cli.cli.render.text import count, short, shown, style, table
+from mlops_cli.ledger.graph import MISMATCH, MISSING, Graph, Node
 
-AFTER = ("evaluation", "promotion", "deployment", "predictions", "check", "decision")
+AFTER = (
+    "evaluation",
+    "promotion",
+    "deployment",
+    "prediction",
+    "predictions",
+    "check",
+    "decision",
+)
 _HIDDEN = ("segment", "report")
 _MOST = 4  # links of one kind in a row that are shown one by one
 
 
-def tree(graph: Graph, starts: Sequence[str]) -> str:
+def tree(graph: Graph, starts: Sequence[str], data: Mapping[str, Any]) -> str:
     """Return the chapters; segments and reports stand in the JSON document only."""
-    lines: list[str] = []
+    lines = _answers(data)
     for version, nodes, above in chapters(graph):
-        title = version.label if version else "not part of a version"
+        title = shown(version.label) if version else "not part of a version"
         lines += ["", style(title, "bold")] if lines else [style(title, "bold")]
-        shown = [node for node in nodes if node.kind not in _HIDDEN]
-        rows = list(_rows(shown, starts, above))
+        kept = [node for node in nodes if node.kind not in _HIDDEN]
+        rows = list(_rows(kept, starts, above))
         lines += [f"├─ {row}" for row in rows[:-1]] + [f"└─ {row}" for row in rows[-1:]]
+    if data.get("direction") == "down":
+        lines += ["", *_uses(data["uses"])]
     kinds = len(graph.nodes)
     return "\n".join([*lines, "", f"{count(kinds, 'link')}; --json has whole digests."])
 
 
-def mermaid(graph: Graph) -> str:
-    """Return the graph in the words of mermaid, for a page that draws it."""
-    names = {node: f"n{number}" for number, node in enumerate(graph.nodes)}
-    lines = ["flowchart TD"]
-    for node in graph.nodes.values():
-        label = f"{node.kind}: {node.label}<br/>{short(node.id)}".replace('"', "'")
-        left, right = ("[(", ")]") if node.place == "cache" else ("[", "]")
-        lines.append(f'  {names[node.id]}{left}"{label}"{right}')
-    lines += [f"  {names[e.source]} -->|{e.relation}| {names[e.target]}" for e in graph.edges]
-    return "\n".join(lines)
+def _answers(data: Mapping[str, Any]) -> list[str]:
+    """Return what is behind a prediction, where the lineage is one of a prediction."""
+    told = [
+        (
+            f"{one['variant']}",
+            f"{figure(one['score'])} at {moment(one['time'])} by v{one['version']}"
+            f" in {shown(one['environment'])}",
+        )
+        for one in data.get("answers") or ()
+    ]
+    for one in data.get("rows") or ():
+        sides = ", ".join(f"{side} {count(n, 'row')}" for side, n in one["sides"].items())
+        told.append((short(one["digest"]), f"{shown(one['step'])}: {sides}"))
+    if not data.get("answers"):
+        return [table(told)] if told else []
+    made = data["origin"]
+    if made["version"]:
+        told.append(("version", shown(made["version"]["name"])))
+    if run := made["run"]:
+        told.append(("run", f"{shown(str(run['id']))} {shown(run['step'])}"))
+    dirty = f", {count(len(made['dirty']), 'file')} differed" if made["dirty"] else ""
+    told.append(("commit", f"{str(made['commit'] or '-')[:12]}{dirty}"))
+    told += [("data", f"{shown(one['path'])} {short(one['digest'])}") for one in made["data"]]
+    return [style(shown(data["name"]), "bold"), table(told, indent="  ")]
+
+
+def _uses(uses: Mapping[str, Any]) -> list[str]:
+    """Return which models, aliases and deployments are below, a line for each of the three."""
+    aliases: dict[str, list[str]] = {}
+    for one in uses["aliases"]:
+        aliases.setdefault(one["name"], []).append(f"v{one['version']}")
+    places: dict[str, list[str]] = {}
+    for one in uses["deployments"]:
+        if one["action"] != "stop":
+            places.setdefault(f"{one['environment']}", []).append(f"v{one['version']}")
+    rows = [
+        ("models", ", ".join(one["name"] for one in uses["models"])),
+        ("aliases", "; ".join(f"{name} {', '.join(each)}" for name, each in aliases.items())),
+        ("deployments", "; ".join(f"{n} {', '.join(each)}" for n, each in places.items())),
+    ]
+    return [table([(what, shown(words) or "none") for what, words in rows])]
 
 
 def chapters(graph: Graph) -> Iterator[tuple[Node | None, list[Node], set[str]]]:
@@ -98,19 +138,19 @@ def _rows(nodes: Sequence[Node], starts: Sequence[str], above: set[str]) -> Iter
 
 
 def _row(node: Node, starts: Sequence[str], above: set[str]) -> str:
-    label = f"{_cut(_told(node), 34):<34}"
+    label = f"{_cut(shown(_told(node)), 34):<34}"
     digest = short(node.id) if node.id.startswith("sha256:") else "-" * 12
-    extra = style("above", "dim") if node.id in above else _cut(_extra(node), 15)
+    extra = style("above", "dim") if node.id in above else _cut(shown(_extra(node)), 15)
     name = style(label, "bold") if node.id in starts else label
     return f"{node.kind:<12} {name} {style(digest, 'dim')}  {extra}".rstrip()
 
 
 def _extra(node: Node) -> str:
     facts = node.facts
-    if node.kind == "run":
+    if node.kind == "run" and node.state != MISMATCH:
         return figures(facts.get("metrics") or {}, 1)
-    if node.place == ABSENT:
-        return "not here"
+    if node.state in (MISSING, MISMATCH):
+        return "MISMATCH" if node.state == MISMATCH else "not here"
     if node.kind == "predictions":
         return f"to {moment(facts.get('end'))[:10]}"
     if node.kind == "check" and isinstance(facts.get("window"), Mapping):

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlops_cli.encode import canonical_json
+
 TOP_LEVEL = "the top level"
 
 Units = Mapping[str, str]  # "function weather", "class Net", "LIMIT" → digest of its syntax
@@ -47,6 +49,16 @@ def changed(old: Units | None, new: Units | None) -> str | None:
         return None
     names = [*new, *(name for name in old if name not in new)]
     return next((name for name in names if old.get(name) != new.get(name)), None)
+
+
+def digest(units: Units | None) -> str | None:
+    """Return the digest of all definitions of a file, None of one that does not exist."""
+    return None if units is None else _digest(canonical_json(units))
+
+
+def digest_of(data: bytes, file: str) -> str | None:
+    """Return what `digest` does, for the bytes of a file."""
+    return digest(_facts(data, file, None)["units"])
 
 
 def _facts(data: bytes, file: str, cache: Path | None) -> dict[str, Any]:

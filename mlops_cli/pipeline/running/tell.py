@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.ledger.record import Code, Record, record, timestamp
-from mlops_cli.pipeline.keys import params
+from mlops_cli.pipeline.keys import code, params
 from mlops_cli.pipeline.planning.plan import Item
 from mlops_cli.pipeline.runner import Clock
 from mlops_cli.pipeline.step import Step
@@ -105,6 +105,7 @@ class Teller:
             started=timestamp(account.began),
             seconds=round(account.seconds, 3),
             inputs=dict(parts.get("inputs", {})),
+            sources={file: code.digest(units) for file, units in parts.get("code", {}).items()},
             outputs={path: out.digest for path, out in lock.outputs.items()} if lock else {},
             params=_flat(parts.get("params", {})),
             metrics=dict(lock.metrics if lock else _missed(error)),
