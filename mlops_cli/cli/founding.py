@@ -79,10 +79,11 @@ def _with_pointers(files: Sequence[str], pointers: Sequence[str]) -> list[str]:
 
 
 def _install(ctx: Context, git: Git) -> None:
-    from mlops_cli.cli import git_hooks
+    from mlops_cli.cli import git_hooks, history
     from mlops_cli.vcs import drivers, hooks
 
     drivers.install(git, git_hooks.driver())
+    history.tell_git(ctx, git)
     folder = hooks.hooks_folder(git).resolve()
     if not any(folder.is_relative_to(own) for own in (git.root.resolve(), git.common_dir)):
         ctx.warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.errors import OutsideWorld
+from mlops_cli.errors import MlopsError, OutsideWorld
 from mlops_cli.vcs import exchange
 
 if TYPE_CHECKING:
@@ -12,11 +12,18 @@ if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
 
 
+def tell_git(ctx: Context, git: Git) -> bool:
+    """Let a plain `git fetch` bring the records; return whether git was not told before."""
+    remote = exchange.remote_of(git)
+    return remote is not None and exchange.tell_git(git, remote, ctx.settings.get("ledger.branch"))
+
+
 def send(ctx: Context, git: Git) -> dict[str, Any] | None:
     """Push ledger and registry to the git remote; return its name, None where there is none."""
     remote = exchange.remote_of(git)
     if remote is None:
         return None
+    tell_git(ctx, git)
     try:
         exchange.send(git, remote, ctx.settings.get("ledger.branch"))
     except OutsideWorld as exc:  # the data went; records stay here until the next push
@@ -25,11 +32,23 @@ def send(ctx: Context, git: Git) -> dict[str, Any] | None:
     return {"remote": remote}
 
 
+def send_waiting(ctx: Context, git: Git, remote: str) -> None:
+    """Push the records that `remote` is not known to have; asks nobody where there are none, and
+    never fails: what cannot be sent waits on."""
+    branch = ctx.settings.get("ledger.branch")
+    try:
+        if remote in git.run("remote").split() and exchange.waiting(git, remote, branch):
+            exchange.send_ledger(git, remote, branch)
+    except MlopsError as exc:
+        ctx.warn(f"records were not sent to {remote}: {exc.message}")
+
+
 def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
     """Fetch ledger and registry from the git remote; return what came, None where there is none."""
     remote = exchange.remote_of(git)
     if remote is None:
         return None
+    tell_git(ctx, git)
     try:
         came = exchange.receive(git, remote, ctx.settings.get("ledger.branch"))
     except OutsideWorld as exc:  # what is here still answers

@@ -97,8 +97,8 @@ def plan(git: Git, place: Place, *, before: datetime) -> Plan:
             count += 1
     already = {(ref.removeprefix(refs.LEDGER), tree) for ref, tree in ledger_refs.folded(git)}
     done = sorted(already | {(name, tree) for name, (_, tree) in old.items()})
-    files = {FOLDED: "".join(f"{tree} {name}\n" for name, tree in done).encode()}
-    return Plan(old, count, told, files | _months(held), former)
+    finished = "".join(f"{tree} {name}\n" for name, tree in done).encode()
+    return Plan(old, count, told, {FOLDED: finished, **_months(held)}, former)
 
 
 def _standing(git: Git, place: Place) -> tuple[dict[str, tuple[str, str]], str | None]:

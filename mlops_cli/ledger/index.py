@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ class Index:
             "insert into fields (name, id) values (?, ?)",
             list(fields.items())[before:],
         )
-        add("insert into facts values (?, ?, ?)", sorted(told, key=lambda one: one[:2]))
+        add("insert into facts values (?, ?, ?)", sorted(told, key=itemgetter(0, 1)))
         add("insert into edges values (?, ?, ?, ?, ?)", joined)
         return len(rows)
 

@@ -46,8 +46,10 @@ gc --dry-run · gc
 move data/weather data/wind · move data/wind data/weather · remove data/weather --dry-run --force
 hooks install · hooks run post-merge · hooks uninstall
 remote remove here · tick --trust-clock · run data.weather · sweep train.lr=0.1 -s data.weather
-runs apply latest --dry-run · train --dry-run · feature build airport_now
-feature materialize airport_now · register · promote delay@v1 staging · deploy apply
+runs apply latest --dry-run · runs recover --dry-run · runs compact --dry-run
+train --dry-run · feature build airport_now
+feature materialize airport_now · register · approve delay@v1 --reason fine
+promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
 export dvc data/weather · import dvc --dry-run · import lfs · export dvc --dry-run

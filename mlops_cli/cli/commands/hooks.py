@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context, git_hooks
+from mlops_cli.cli import context, git_hooks, history
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.vcs import drivers, hooks
+from mlops_cli.vcs import drivers, exchange, hooks, refs
 
 app = typer.Typer()
 Arguments = Annotated[
@@ -30,10 +30,11 @@ def install() -> int:
     changed = [str(path) for path in hooks.install(git, git_hooks.commands())]
     driver = drivers.install(git, git_hooks.driver())
     attributes = drivers.write_attributes(git.root)
-    data = {"changed": changed, "driver": driver, "attributes": attributes}
+    told = history.tell_git(ctx, git)
+    data = {"changed": changed, "driver": driver, "attributes": attributes, "refspec": told}
 
     def human() -> str:
-        if not (changed or driver or attributes):
+        if not (changed or driver or attributes or told):
             return "All of it is installed already."
         lines = [f"Installed {text.count(len(changed), 'hook')} and the merge driver."]
         return "\n".join([*lines, *(["Commit .gitattributes."] if attributes else [])])
@@ -48,6 +49,7 @@ def uninstall() -> int:
     git = ctx.project().git
     changed = [str(path) for path in hooks.uninstall(git)]
     driver = drivers.uninstall(git)
+    exchange.untell_git(git)
     words = f"Took our lines out of {text.count(len(changed), 'hook')}."
     return ctx.show({"changed": changed, "driver": driver}, "mlops.hooks-uninstall/1", words)
 
@@ -143,14 +145,19 @@ def _deliver(ctx: context.Context, arguments: list[str]) -> int:
     from mlops_cli.vcs.outgoing import Update, parse_updates
 
     environment = ctx.environment
+    ours = False
     if local := environment.get("PRE_COMMIT_TO_REF"):  # the tool pre-commit has read the input
         ref, there = environment.get("PRE_COMMIT_REMOTE_BRANCH", ""), None
         updates = [Update(ref, local, there)]
         remote = environment.get("PRE_COMMIT_REMOTE_NAME", "origin")
     else:
-        updates = [] if sys.stdin.isatty() else parse_updates(sys.stdin.read())
+        told = "" if sys.stdin.isatty() else sys.stdin.read()
+        updates = parse_updates(told)
+        ours = refs.LEDGER in told
         remote = arguments[0] if arguments else "origin"
     paths = deliver(ctx, ctx.project(), updates, remote)
+    if updates and not ours:  # git itself is about to send those
+        history.send_waiting(ctx, ctx.project().git, remote)
     words = f"Sent the data of {text.count(len(paths), 'path')}." if paths else ""
     return ctx.show(_nothing_against("pre-push", paths), "mlops.hooks-run/1", words)
 

@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from mlops_cli.cli import context
-from mlops_cli.cli.commands import runs_apply, runs_compare, runs_export
+from mlops_cli.cli.commands import (
+    runs_apply,
+    runs_compact,
+    runs_compare,
+    runs_export,
+    runs_recover,
+)
 from mlops_cli.cli.render import runs as pages
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import query
@@ -71,8 +77,8 @@ def search(
 ) -> int:
     """Find records by a condition: = != < <= > >= ~ (contains), and, or, not, parentheses.
 
-    A field is a dotted path: step, status, seconds, run, time, metrics.NAME, params.NAME,
-    code.commit. What a record does not have matches nothing.
+    A field is a dotted path: step, status, seconds, run, time, branch, commit, metrics.NAME,
+    params.NAME, environment.python. What a record does not have matches nothing.
     """
     ctx = context.current()
     if kind not in KINDS:
@@ -92,6 +98,8 @@ def search(
 app.command("compare")(runs_compare.command)
 app.command("apply")(runs_apply.command)
 app.command("export")(runs_export.command)
+app.command("recover")(runs_recover.command)
+app.command("compact")(runs_compact.command)
 
 
 def _find(index: Index, name: str) -> tuple[query.Run | None, Record | None]:

@@ -31,4 +31,4 @@ def test_bytes_that_git_lost_are_named(git: Git) -> None:
     ledger.append(made)
     blob = git.run("rev-parse", f"{ledger.ref}:{made.path}")
     (git.git_dir / "objects" / blob[:2] / blob[2:]).unlink()
-    assert list(verify(git).damaged) == [made.path]
+    assert list(verify(git).damaged) == [made.digest]
