@@ -42,7 +42,7 @@ _CAN = hasattr(os, "posix_fadvise")  # macOS has none
 
 
 def absent(handle: int, at: int = 0) -> bool:
-    """Tell whether the byte at `at` would have to come from the disk."""
+    """Tell whether the byte at `at` would have to come from the disk; asking may fetch it."""
     try:
         return not os.preadv(handle, [bytearray(1)], at, os.RWF_NOWAIT)
     except BlockingIOError:
