@@ -1,7 +1,7 @@
 """Is the challenger better than the champion, or just luckier on these rows? Paired tests.
 
 All are one-sided: p is how likely a challenger that is no better than champion + margin would
-look at least this good. Small p, then: promote.
+look at least this good. Small p, then: promote. A margin below zero asks whether it is not worse.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from mlops_cli.errors import ConfigError
 from mlops_cli.training import metrics
 from mlops_cli.training.metrics import Array, Metric
+from mlops_cli.training.tested import LEVEL, Tested, around, lacking
 
 RESAMPLES = 2000
 
@@ -31,6 +32,8 @@ class Comparison:
     margin: float
     p_value: float
     n: int
+    interval: tuple[float, float] | None = None  # in which the difference is, at LEVEL
+    more: int | None = None  # rows still needed to show this difference, if it is real
 
     def to_plain(self) -> dict[str, Any]:
         """Return the evidence as plain JSON."""
@@ -43,6 +46,8 @@ class Comparison:
             "margin": self.margin,
             "p_value": self.p_value,
             "n": self.n,
+            "interval": list(self.interval) if self.interval else None,
+            "more": self.more,
         }
 
 
@@ -53,12 +58,14 @@ def compare(
     *,
     metric: str,
     margin: float = 0.0,
+    alpha: float = 0.05,
     seed: int = 0,
 ) -> Comparison:
     """Return the evidence that `challenger` beats `champion` on `metric` by more than `margin`.
 
     Arrays are float64 [n], scores of classes [n, classes], the same rows in the same order.
     roc_auc is tested by DeLong, accuracy without a margin by McNemar, all else by the bootstrap.
+    Where p is not below `alpha`, `more` is how many rows a test of the same kind lacks.
     Raises ConfigError ("metric-undefined") when the rows do not define the metric.
     """
     measured = metrics.find(metric)
@@ -69,16 +76,24 @@ def compare(
             code="metric-undefined",
             hint="compare on rows that hold both classes",
         )
+    gain = ours - theirs if measured.greater_is_better else theirs - ours
     if metric == "roc_auc":
-        test, p_value = "delong", delong(label, challenger, champion, margin=margin)
+        test, found = "delong", _delong(label, challenger, champion, margin)
     elif metric == "accuracy" and not margin:
         right, wrong = metrics.right(label, challenger), ~metrics.right(label, champion)
-        test, p_value = "mcnemar", mcnemar(int((right & wrong).sum()), int((~right & ~wrong).sum()))
+        won, lost = int((right & wrong).sum()), int((~right & ~wrong).sum())
+        test, found = "mcnemar", _mcnemar(won, lost, len(label))
     else:
         test = "bootstrap"
-        p_value = bootstrap(label, challenger, champion, metric=measured, margin=margin, seed=seed)
-    gain = ours - theirs if measured.greater_is_better else theirs - ours
-    return Comparison(metric, test, ours, theirs, gain, margin, p_value, len(label))
+        found = _bootstrap(label, challenger, champion, measured, margin, seed, RESAMPLES)
+    more = None
+    if found.p_value >= alpha:
+        more = lacking(len(label), found.spread, gain - margin, alpha=alpha)
+    return Comparison(
+        *(metric, test, ours, theirs, gain, margin, found.p_value, len(label)),
+        found.interval,
+        more,
+    )
 
 
 def delong(label: Array, challenger: Array, champion: Array, *, margin: float = 0.0) -> float:
@@ -87,18 +102,24 @@ def delong(label: Array, challenger: Array, champion: Array, *, margin: float = 
     DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44; placements by mid-ranks as in Sun and
     Xu (2014), IEEE Signal Processing Letters 21, so n log n.
     """
+    return _delong(label, challenger, champion, margin).p_value
+
+
+def _delong(label: Array, challenger: Array, champion: Array, margin: float) -> Tested:
     positive = label > 0.5
     one, two = _placements(challenger, positive), _placements(champion, positive)
     gap = one[0] - two[0]  # of each positive: its share of negatives below, and the difference
     rest = one[1] - two[1]
     m, n = len(gap), len(rest)
     if m < 2 or n < 2:
-        return 1.0
-    variance = float(gap.var(ddof=1) / m + rest.var(ddof=1) / n)
-    difference = float(gap.mean()) - margin
-    if variance <= 0.0:  # the same ranking twice
-        return 0.0 if difference > 0 else 1.0
-    return 0.5 * math.erfc(difference / math.sqrt(2 * variance))
+        return Tested(1.0, 0.0, None)
+    spread = math.sqrt(float(gap.var(ddof=1) / m + rest.var(ddof=1) / n))
+    difference = float(gap.mean())
+    if spread <= 0.0:  # the same ranking twice
+        p_value = 0.0 if difference > margin else 1.0
+        return Tested(p_value, 0.0, (difference, difference))
+    p_value = 0.5 * math.erfc((difference - margin) / (spread * math.sqrt(2)))
+    return Tested(p_value, spread, around(difference, spread))
 
 
 def _placements(score: Array, positive: Array) -> tuple[Array, Array]:
@@ -125,6 +146,14 @@ def mcnemar(won: int, lost: int) -> float:
     return min(1.0, math.fsum(math.exp(term) for term in terms))
 
 
+def _mcnemar(won: int, lost: int, n: int) -> Tested:
+    """The interval is that of Agresti and Min (2005), Statistics in Medicine 24: half a row is
+    added to each of the four cells."""
+    rows, gap = n + 2, won - lost
+    spread = math.sqrt(max(0.0, won + lost + 1 - gap * gap / rows)) / rows
+    return Tested(mcnemar(won, lost), spread, around(gap / rows, spread))
+
+
 def bootstrap(
     label: Array,
     challenger: Array,
@@ -140,12 +169,32 @@ def bootstrap(
     Rows are drawn with replacement, the same for both models; (1 + hits) / (1 + resamples), so
     never zero (Davison and Hinkley 1997, Bootstrap Methods, chapter 4).
     """
+    return _bootstrap(label, challenger, champion, metric, margin, seed, resamples).p_value
+
+
+def _bootstrap(
+    label: Array,
+    challenger: Array,
+    champion: Array,
+    metric: Metric,
+    margin: float,
+    seed: int,
+    resamples: int,
+) -> Tested:
+    """The interval is that of the percentiles."""
     draw = np.random.default_rng(seed)
     sign = 1.0 if metric.greater_is_better else -1.0
-    hits = 0
-    for _ in range(resamples):
+    gains = np.empty(resamples)
+    for n in range(resamples):
         rows = draw.integers(0, len(label), len(label))
         truth = label[rows]
-        gain = metric.measure(truth, challenger[rows]) - metric.measure(truth, champion[rows])
-        hits += not sign * gain > margin  # an undefined gain is no gain
-    return (1 + hits) / (1 + resamples)
+        gains[n] = metric.measure(truth, challenger[rows]) - metric.measure(truth, champion[rows])
+    gains *= sign
+    hits = int((~(gains > margin)).sum())  # an undefined gain is no gain
+    p_value = (1 + hits) / (1 + resamples)
+    known = gains[np.isfinite(gains)]
+    if len(known) < resamples / 2:
+        return Tested(p_value, 0.0, None)
+    tail = (1 - LEVEL) / 2
+    low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
+    return Tested(p_value, float(known.std(ddof=1)), (low, high))

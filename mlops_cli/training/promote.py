@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mlops_cli.errors import ConfigError, NotFound
-from mlops_cli.ledger.record import record
+from mlops_cli.ledger.record import Record, record
 from mlops_cli.pipeline.model.pipeline import Pipeline
-from mlops_cli.pipeline.model.plain import to_plain
-from mlops_cli.pipeline.model.training import Alias, Model
-from mlops_cli.registry import gate
+from mlops_cli.registry import gate, records
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.gate import Verdict
-from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.protected import Protected, usual
+from mlops_cli.registry.rules.finding import Finding
+from mlops_cli.registry.rules.reuse import Reuse
 from mlops_cli.registry.version import Version
-from mlops_cli.training import evidence, register
+from mlops_cli.training import evidence, policy, register
+from mlops_cli.training.case import Case
+from mlops_cli.training.evidence import Gathered
 from mlops_cli.training.parts import Parts
+from mlops_cli.training.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Promotion:
     version: Version
     former: int | None
     verdict: Verdict
+    policy: Policy
     event: AliasEvent | None = None
     records: tuple[str, ...] = ()
 
@@ -49,6 +52,7 @@ class Promotion:
             "moved": self.moved,
             "event": self.event.number if self.event else None,
             "tag": self.event.tag if self.event else None,
+            "policy": self.policy.to_plain(),
             "rules": [rule.plain() for rule in self.verdict.rules],
             "records": list(self.records),
         }
@@ -64,98 +68,97 @@ def promote(
     now: datetime,
     reason: str = "",
     dry_run: bool = False,
+    protected: Protected | None = None,
 ) -> Promotion:
     """Move `alias` of `model` to `version` (the newest when None) if every gate is open.
 
     Closed gates are an answer, not an error: the verdict names them and the alias stays. The
     comparison is recorded in either case; a dry run records nothing.
-    Raises NotFound ("unknown-model", "unknown-version"), ConfigError ("unknown-alias"),
-    StateRefused ("not-comparable", "alias-moved").
+    Raises NotFound ("unknown-model", "unknown-version"), ConfigError ("unknown-alias", and what is
+    wrong in a policy), StateRefused ("not-comparable", "alias-moved", "policy-of-candidate").
     """
-    section = register.declared(pipeline, model)
-    registry = Registry(parts.git)
-    chosen = _chosen(registry, model, version)
-    policy = to_plain(_policy(section, model, alias))
-    current = registry.of(model).current()
-    former = current.get(alias)
-    if former is not None and former.version == chosen.number:
-        rules = tuple(gate.Rule(**rule) for rule in former.payload.get("rules", ()))
-        there = Verdict(True, rules)
-        return Promotion(model, alias, chosen, chosen.number, there, former)
-    shown, rivalries = evidence.gather(parts, pipeline, section, alias, chosen)
-    verdict = gate.judge(policy, shown)
+    register.declared(pipeline, model)
+    registry = parts.registry
+    protected = protected or usual(parts.git)
+    chosen = registry.version(model, version) if version is not None else registry.newest(model)
+    former = registry.alias(model, alias)
+    asked = policy.policy(parts.git, pipeline, model, alias, protected=protected, candidate=chosen)
     before = former.version if former else None
-    answer = Promotion(model, alias, chosen, before, verdict)
+    if former is not None and before == chosen.number:
+        rules = tuple(Finding(**rule) for rule in former.payload.get("rules", ()))
+        return Promotion(model, alias, chosen, before, Verdict(True, rules), asked, former)
+    case = Case(parts, pipeline, chosen, alias, protected, now)
+    shown = evidence.gather(case, asked)
+    verdict = gate.judge(asked.plain, shown.shown)
+    answer = Promotion(model, alias, chosen, before, verdict, asked)
     if dry_run:
         return answer
     actor = str(parts.git.identity())
-    kept = [
-        record(
-            "evaluation",
-            time=now,
-            actor=actor,
-            run=None,
-            model=model,
-            challenger={"version": chosen.number, "digest": chosen.digest},
-            champion={"version": each.champion.number, "digest": each.champion.digest},
-            alias=name,
-            rows=each.rows,
-            metric=each.found.metric,
-            result=each.found.to_plain(),
-            verdict="promote" if verdict.passed else "keep",
-        )
-        for name, each in rivalries.items()
-    ]
+    kept = _evaluations(answer, shown, now=now, actor=actor)
+    digests = [str(digest) for digest in parts.ledger.append(*kept)] if kept else []
     event = None
     if verdict.passed:
         event = registry.move(
             model,
             alias,
             chosen,
-            policy=policy,
-            evidence=shown,
+            policy=asked.plain,
+            evidence=shown.shown,
             actor=actor,
             reason=reason or f"every gate of {alias} is open",
             time=now,
             expected=former.number if former else 0,
+            parents=tuple(digests),
+            policy_from=_from(asked),
         )
-        kept.append(
+        digests += records.settle(registry, parts.ledger, model)
+    return Promotion(model, alias, chosen, before, verdict, asked, event, tuple(digests))
+
+
+def _evaluations(answer: Promotion, shown: Gathered, *, now: datetime, actor: str) -> list[Record]:
+    """Return a record of each comparison, and one of the decision alone where a rule counts how
+    often the test rows are used: it was one more use of them."""
+    chosen, verdict = answer.version, "promote" if answer.verdict.passed else "keep"
+    common: dict[str, Any] = {
+        "time": now,
+        "actor": actor,
+        "run": None,
+        "model": answer.model,
+        "challenger": {"version": chosen.number, "digest": chosen.digest},
+        "rows": shown.rows,
+        "dataset": chosen.payload.get("dataset"),
+        "verdict": verdict,
+    }
+    kept = [
+        record(
+            "evaluation",
+            **common,
+            champion={"version": each.champion.number, "digest": each.champion.digest},
+            alias=each.alias,
+            metric=each.found.metric,
+            result=each.found.to_plain(),
+        )
+        for each in shown.rivalries
+    ]
+    counts = any(isinstance(rule, Reuse) for rule in _all_rules(answer.policy, answer.alias))
+    if counts and shown.rows is not None and not kept:
+        metric = f"gates of {answer.alias}"
+        kept = [
             record(
-                "promotion",
-                time=now,
-                actor=actor,
-                parents=[str(each.digest) for each in kept],
-                model=model,
-                alias=alias,
-                event=event.number,
-                version=chosen.number,
-                digest=chosen.digest,
-                former=before,
-                gates=[rule.plain() for rule in verdict.rules],
-                reason=reason or f"every gate of {alias} is open",
+                "evaluation", **common, champion=None, alias=answer.alias, metric=metric, result={}
             )
-        )
-    digests = tuple(str(digest) for digest in parts.ledger.append(*kept)) if kept else ()
-    return Promotion(model, alias, chosen, before, verdict, event, digests)
+        ]
+    return kept
 
 
-def _chosen(registry: Registry, model: str, version: int | None) -> Version:
-    if version is not None:
-        return registry.version(model, version)
-    versions = registry.versions(model)
-    if not versions:
-        raise NotFound(
-            f"{model} has no version yet", code="unknown-version", hint=f"mlops register {model}"
-        )
-    return versions[-1]
+def _all_rules(asked: Policy, alias: str) -> list[Any]:
+    """Return the rules of an alias and of those that it builds on."""
+    plain = asked.of(alias)
+    below = [rule for name in plain.get("aliases", ()) for rule in _all_rules(asked, name)]
+    return [*gate.rules(plain), *below]
 
 
-def _policy(section: Model, model: str, alias: str) -> Alias:
-    if alias not in section.aliases:
-        known = ", ".join(section.aliases) or "none"
-        raise ConfigError(
-            f"pipeline.yaml has no alias {alias!r} of {model}",
-            code="unknown-alias",
-            hint=f"aliases of {model}: {known}",
-        )
-    return section.aliases[alias]
+def _from(asked: Policy) -> dict[str, Any] | None:
+    if asked.commit is None:
+        return None
+    return {"file": asked.file, "branch": asked.branch, "commit": asked.commit}

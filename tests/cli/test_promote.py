@@ -50,7 +50,7 @@ def test_a_dry_run_answers_and_changes_nothing(mlops, git, trained, assert_valid
 def test_a_gate_that_names_an_alias_asks_for_its_gates(mlops, trained):
     mlops("register", cwd=trained, code=0)
     error = mlops("promote", "storm@v1", "production", "--json", cwd=trained, code=30).error
-    assert "staging (the gates of staging are closed)" in error["message"]
+    assert "staging (the gates of staging are closed: metrics.roc_auc" in error["message"]
     mlops("promote", "storm@v2", "production", "--reason", "it is good", cwd=trained, code=0)
     history = mlops("models", "history", "storm@production", cwd=trained, code=0).stdout
     assert "it is good" in history
@@ -92,3 +92,132 @@ def test_test_rows_that_are_not_here_are_asked_for(mlops, trained):
     shutil.rmtree(trained / ".mlops/cache/objects")
     error = mlops("promote", "storm@v2", "trial", "--json", cwd=trained, code=20).error
     assert error["code"] == "missing-object" and error["hint"] == "mlops pull"
+
+
+POLICY = """\
+version: 1
+owner: forecast
+aliases:
+  production:
+    gates:
+      - metrics.roc_auc >= 0.7
+      - {better_than: production, on: roc_auc, test: paired, alpha: 0.05}
+      - {not_worse_than: production, on: log_loss, margin: 0.05}
+      - {slices: origin, on: roc_auc, at_least: 0.6, worse_by: 0.1}
+      - parity
+      - golden
+      - {formats: [onnx]}
+      - {clean_tree: patch}
+      - protected_branch
+      - data_valid
+      - {data_age: 20000d}
+      - {reuse: 2, on: roc_auc}
+      - card
+"""
+
+
+def commit_policy(git, root, text):
+    (root / "models/storm.yaml").write_text(text)
+    git("add", "models/storm.yaml", cwd=root)
+    git("commit", "-qm", "a policy", cwd=root)
+
+
+def forge(root, version, alias="production"):
+    """Move the alias as somebody would who writes tags and asks nothing."""
+    from datetime import UTC, datetime
+
+    from mlops_cli.registry.registry import Registry
+    from mlops_cli.vcs.repo import Git
+
+    now = datetime(2013, 3, 1, tzinfo=UTC)
+    words = {"actor": "Eve", "reason": "trust me", "time": now}
+    return Registry(Git(root)).move("storm", alias, version, policy={}, evidence={}, **words)
+
+
+def test_every_rule_of_a_policy_is_shown_with_its_evidence(mlops, git, trained, assert_valid):
+    commit_policy(git, trained, POLICY)
+    mlops("register", cwd=trained, code=0)
+    forge(trained, 1)
+    words = ("promote", "storm@v2", "production", "--dry-run", "--json")
+    result = mlops(*words, cwd=trained, code=0)
+    assert_valid(result.json)
+    found = {rule["name"]: rule for rule in result.data["rules"]}
+    assert found["data_valid"]["evidence"]["sources"]["days"]["rules"] > 1
+    assert len(found) == 13 and all(rule["passed"] and rule["why"] for rule in found.values())
+    assert result.data["policy"]["file"] == "models/storm.yaml"
+    assert result.data["policy"]["branch"] == "main"
+    better = found["better than production on roc_auc"]["evidence"]
+    assert better["version"] == 1 and better["rows"].startswith("sha256:")
+    low, high = better["interval"]
+    assert low < better["difference"] < high and better["more"] is None
+    slices = found["slices of origin on roc_auc"]["evidence"]["slices"]
+    assert [each["slice"] for each in slices] == ["EWR", "JFK", "LGA"]
+    assert all(each["loss"] < 0 for each in slices), "v1 is useless everywhere"
+    uses = found["test rows used at most 2 times"]["evidence"]
+    assert uses["uses"] == 1 and 0.1 < uses["tolerance"] < 0.2 and uses["effective"] < uses["n"]
+
+
+def test_the_budget_of_the_test_rows_is_spent_by_decisions_not_by_looks(mlops, git, trained):
+    commit_policy(git, trained, "aliases: {production: {gates: [{reuse: 1}]}}\n")
+    mlops("register", cwd=trained, code=0)
+    for _ in range(2):
+        mlops("promote", "storm@v1", "production", "--dry-run", cwd=trained, code=0)
+    mlops("promote", "storm@v1", "production", cwd=trained, code=0)
+    error = mlops("promote", "storm@v2", "production", "--json", cwd=trained, code=30).error
+    assert "this is use 2 of 1" in error["message"] and "bring new test rows" in error["message"]
+
+
+def test_a_champion_that_was_retired_is_no_rival_and_a_damaged_one_is_an_error(mlops, git, trained):
+    mlops("register", cwd=trained, code=0)
+    mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
+    version = mlops("models", "show", "storm@v1", "--json", cwd=trained, code=0).data
+    from mlops_cli.store.cache import open_cache
+    from mlops_cli.store.digest import Digest
+
+    forge(trained, None, "trial")
+    data = mlops("promote", "storm@v2", "trial", "--dry-run", "--json", cwd=trained, code=0).data
+    assert data["rules"][1]["why"] == "trial was retired, there is nobody to beat"
+    forge(trained, 1, "trial")
+    cache = open_cache(trained / ".mlops/cache")
+    path = cache.objects.path(Digest.parse(version["payload"]["digest"]))
+    path.chmod(0o644)
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    error = mlops("promote", "storm@v2", "trial", "--json", cwd=trained, code=40).error
+    assert version["payload"]["digest"] in error["message"]
+
+
+def test_deploy_judges_again_whatever_the_event_says(mlops, git, trained):
+    pipeline = trained / "pipeline.yaml"
+    served = "deployments:\n  prod: {model: storm@production, target: {kind: local, port: 0}}\n"
+    pipeline.write_text(pipeline.read_text() + served)
+    git("commit", "-qam", "serve it", cwd=trained)
+    commit_policy(git, trained, "aliases: {production: {gates: [metrics.roc_auc >= 0.7]}}\n")
+    forge(trained, 1)
+    git("switch", "-qc", "mine", cwd=trained)
+    commit_policy(git, trained, "aliases: {production: {gates: []}}\n")
+    error = mlops("deploy", "apply", "prod", "--json", cwd=trained, code=30).error
+    assert error["code"] == "gate-refused"
+    assert "metrics.roc_auc >= 0.7 (metrics.roc_auc is 0.5" in error["message"]
+    assert error["details"]["event"] == "mlops/storm/@production/1"
+    refused = mlops("promote", "storm@v1", "production", "--json", cwd=trained, code=0)
+    assert not refused.data["moved"]
+
+
+def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
+    from mlops_cli.ledger.append import open_ledger
+    from mlops_cli.registry.protected import usual
+    from mlops_cli.registry.registry import Registry
+    from mlops_cli.store.cache import open_cache
+    from mlops_cli.training.action import Work
+    from mlops_cli.training.rejudge import rejudge
+    from mlops_cli.vcs.repo import Git
+
+    mlops("register", cwd=trained, code=0)
+    mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
+    first = mlops("promote", "storm@v2", "trial", "--json", cwd=trained, code=0).data
+    mine = Git(trained)
+    cache, ledger = open_cache(trained / ".mlops/cache"), open_ledger(mine)
+    parts = Work(trained, mine, cache, ledger, Registry(mine))
+    again = rejudge(parts, "storm", "trial", 2, protected=usual(mine))
+    assert again is not None and again.plain()["rules"] == first["rules"]
+    assert rejudge(parts, "rain", "trial", 2, protected=usual(mine)) is None

@@ -22,13 +22,16 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason = "") -> int:
     """Move ALIAS to the version, the newest one if none is named, and show every gate.
 
+    The policy is models/MODEL.yaml, or the gates in pipeline.yaml, as the protected branch has it.
     The evidence is gathered now: the golden rows are tried again, and where a gate says
     better_than, both models answer the rows that the challenger was tested on. A closed gate is
     refused (exit 30, gate-refused), or answered with 1 under --dry-run; there is no --force.
     """
+    from mlops_cli.registry.protected import branch
+
     ctx = context.current()
     project = ctx.project()
-    name, version = _version(model)
+    name, version = version_of(model)
     answer = promote(
         work(project),
         load(project.root),
@@ -38,6 +41,7 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
         now=ctx.now(),
         reason=reason,
         dry_run=dry_run,
+        protected=branch(project.git, ctx.settings),
     )
     data = answer.to_plain() | {"dry_run": dry_run}
     if not answer.verdict.passed and not dry_run:
@@ -46,11 +50,13 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
         data,
         "mlops.promote/1",
         lambda: screen(data),
+        warnings=answer.policy.notes,
         code=0 if answer.verdict.passed else 1,
     )
 
 
-def _version(text_: str) -> tuple[str, int | None]:
+def version_of(text_: str) -> tuple[str, int | None]:
+    """Return model and number of "delay@v3", None for the number of "delay" alone."""
     model, at, which = text_.partition("@")
     number = which.removeprefix("v")
     if not at:
@@ -81,8 +87,8 @@ def screen(data: dict[str, Any]) -> str:
     rows = [
         (
             text.style("open", "green") if rule["passed"] else text.style("closed", "red"),
-            rule["name"],
-            rule["why"],
+            text.shown(rule["name"]),
+            text.shown(rule["why"]),
         )
         for rule in data["rules"]
     ]
@@ -95,4 +101,6 @@ def screen(data: dict[str, Any]) -> str:
         last = f"{data['model']}@{data['alias']} is v{data['version']} now; it was {before}."
     else:
         last = f"{data['model']}@{data['alias']} is v{data['version']} already."
-    return text.table(rows, indent="  ") + "\n" + last
+    policy = data["policy"]
+    where = f" at {policy['branch']} {policy['commit'][:7]}" if policy["branch"] else ""
+    return f"{text.table(rows, indent='  ')}\n{last}\nThe policy is {policy['file']}{where}"

@@ -1,4 +1,4 @@
-"""`mlops schema`: the JSON Schema of pipeline.yaml, or of what a command prints under --json."""
+"""`mlops schema`: the JSON Schema of pipeline.yaml, of a policy, or of what --json prints."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FOLDER = Path(__file__).parent.parent / "schemas"
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(help="A result such as mlops.status/1; pipeline.yaml when left out."),
+        typer.Argument(help="policy, or a result: mlops.status/1; pipeline.yaml when left out."),
     ] = None,
     list_all: Annotated[
         bool, typer.Option("--list", help="List the schemas that there are.")
     ] = False,
 ) -> int:
-    """Print the JSON Schema of pipeline.yaml, or of a result of a command.
+    """Print the JSON Schema of pipeline.yaml, of models/NAME.yaml, or of a result of a command.
 
     The schema itself is the result, so --json changes nothing here but the form of errors; with
     --list it gives one document like every other command.
@@ -51,6 +51,10 @@ def _schema(name: str | None) -> dict[str, Any]:
         from mlops_cli.pipeline.reading.schema import json_schema
 
         return json_schema()
+    if name == "policy":
+        from mlops_cli.registry.rules import schema
+
+        return schema.json_schema()
     known = schemas()
     wanted = name if "/" in name else f"mlops.{name.removeprefix('mlops.')}/1"
     if wanted not in known:

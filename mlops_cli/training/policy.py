@@ -1,0 +1,218 @@
+"""The policy of a model: models/<name>.yaml as the protected branch has it, never as the candidate.
+
+Where a model has no such file, the gates in pipeline.yaml are its policy, read from the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_cli.encode import canonical_json
+from mlops_cli.errors import ConfigError, MlopsError, StateRefused
+from mlops_cli.ledger.record import plain
+from mlops_cli.pipeline.model.pipeline import Pipeline
+from mlops_cli.pipeline.reading import build
+from mlops_cli.registry.protected import Protected
+from mlops_cli.registry.version import Version
+from mlops_cli.store.digest import Digest
+from mlops_cli.training import policy_file
+from mlops_cli.training.policy_file import Aliases
+from mlops_cli.vcs import objects
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an alias asks of a version, and where that is said."""
+
+    model: str
+    alias: str
+    aliases: Aliases  # its own and those that its gates may build on
+    file: str
+    branch: str | None = None  # None: the work tree says it
+    commit: str | None = None  # at which the branch was read
+    notes: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The policy as plain JSON, with the aliases that it builds on."""
+        return self.of(self.alias)
+
+    @property
+    def digest(self) -> Digest:
+        """The identity of the policy: the SHA-256 of its canonical JSON."""
+        return Digest.of(canonical_json(plain(self.plain)))
+
+    def of(self, alias: str) -> dict[str, Any]:
+        """Return what `registry.gate` judges by for one of the aliases."""
+        return of(self.aliases, alias)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return where the policy is from."""
+        return {
+            "file": self.file,
+            "branch": self.branch,
+            "commit": self.commit,
+            "digest": str(self.digest),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one revision, or the work tree, says of a model."""
+
+    file: str
+    aliases: Aliases = field(default_factory=dict)
+
+    def asks(self, alias: str) -> dict[str, Any] | None:
+        """Return the policy of `alias` here, None where there is none."""
+        return of(self.aliases, alias) if alias in self.aliases else None
+
+
+def policy(
+    git: Git,
+    pipeline: Pipeline,
+    model: str,
+    alias: str,
+    *,
+    protected: Protected,
+    candidate: Version | None = None,
+) -> Policy:
+    """Return the policy of `alias` of `model`.
+
+    What the work tree or the commit of `candidate` says otherwise is ignored, and told in `notes`.
+    Raises ConfigError ("unknown-alias", "alias-cycle", and what is wrong in the file, with line
+    and column), StateRefused ("policy-of-candidate") where the commit that the candidate was
+    registered on changed what the alias asks together with code, params or locks.
+    """
+    at = git.rev_parse(protected.ref) if protected.ref else None
+    own = candidate.commit if candidate else "HEAD"
+    now, there, before = _read(git, (at or "HEAD", own, f"{own}^"), pipeline, model)
+    here = _work_tree(git, pipeline, model)
+    branch = protected.name
+    if at is None or now is None or alias not in now.aliases:
+        if alias not in here.aliases:
+            known = {**here.aliases, **(now.aliases if now else {})}
+            raise _unknown(model, alias, known)
+        lacks = f"{branch} has none of {alias} yet" if branch else "no branch here is protected"
+        note = f"policy-unprotected: {lacks}, so {here.file} of the work tree counts"
+        return Policy(model, alias, here.aliases, here.file, notes=(note,))
+    asked = now.asks(alias)
+    if candidate is not None and there is not None and there.asks(alias) == asked:
+        former = before.asks(alias) if before else None
+        if former not in (None, asked) and _mixed(git, candidate, model):
+            raise _by_candidate(candidate, alias, str(branch))
+    others = {f"{here.file} here": here}
+    if candidate is not None and there is not None:
+        others[f"{there.file} in the commit of {candidate.name}"] = there
+    notes = tuple(
+        f"policy-ignored: {where} asks something else of {alias}; what {branch} says counts"
+        for where, said in others.items()
+        if said.asks(alias) not in (None, asked)
+    )
+    return Policy(model, alias, now.aliases, now.file, branch, at, notes)
+
+
+def claimed(
+    git: Git, pipeline: Pipeline, event: Mapping[str, Any], *, protected: Protected
+) -> str | None:
+    """Return what is wrong with the policy that the payload of an event of an alias names, None
+    where the protected branch holds that very policy.
+
+    An event that retires an alias was judged by none.
+    """
+    model, alias, source = (
+        str(event.get("model")),
+        str(event.get("alias")),
+        event.get("policy_from"),
+    )
+    if event.get("version") is None or model not in pipeline.models:
+        return None
+    if not isinstance(source, Mapping) or not source.get("commit"):
+        return f"it does not say where the policy of {alias} stands"
+    commit = str(source["commit"])
+    if not protected.holds(commit):
+        return f"{protected.name or 'no protected branch'} does not hold {commit[:12]}"
+    (said,) = _read(git, (commit,), pipeline, model)
+    if said is None or alias not in said.aliases:
+        return f"{commit[:12]} has no policy of {alias}"
+    if str(Policy(model, alias, said.aliases, said.file).digest) != event.get("policy"):
+        return f"what {said.file} asked of {alias} at {commit[:12]} is something else"
+    return None
+
+
+def of(aliases: Aliases, alias: str) -> dict[str, Any]:
+    """Return {gates, approvals} of `alias`, with those of the aliases that it builds on."""
+    own = dict(aliases[alias])
+    below = {gate: of(aliases, gate) for gate in own["gates"] if _is_alias(gate, aliases)}
+    return own | ({"aliases": below} if below else {})
+
+
+def _read(git: Git, revisions: Sequence[str], pipeline: Pipeline, model: str) -> list[_Said | None]:
+    """Return what each revision says of `model`, by one process; the first must be sound."""
+    files = (policy_file.path(model), build.FILE)
+    found = objects.read(git, [f"{rev}:{path}" for rev in revisions for path in files])
+    texts = [each.data if each else None for each in found]
+    known: dict[tuple[bytes | None, bytes | None], _Said | None] = {}
+    pairs = list(zip(texts[::2], texts[1::2], strict=True))
+    for pair in pairs:
+        if pair not in known:
+            try:
+                known[pair] = _said(pair, pipeline, model)
+            except MlopsError:
+                if pair == pairs[0]:
+                    raise
+                known[pair] = None  # what the candidate says is only asked for to be ignored
+    return [known[pair] for pair in pairs]
+
+
+def _said(pair: tuple[bytes | None, bytes | None], pipeline: Pipeline, model: str) -> _Said | None:
+    own, general = pair
+    inline = policy_file.inline(general, model) if general is not None else {}
+    if own is None:
+        return _Said(build.FILE, inline) if inline else None
+    written = policy_file.parse(own, pipeline, model, others=inline)
+    return _Said(policy_file.path(model), {**inline, **written})
+
+
+def _work_tree(git: Git, pipeline: Pipeline, model: str) -> _Said:
+    inline = policy_file.filled(pipeline.models[model].aliases)
+    try:
+        own = (git.root / policy_file.path(model)).read_bytes()
+    except OSError:
+        return _Said(build.FILE, inline)
+    written = policy_file.parse(own, pipeline, model, others=inline)
+    return _Said(policy_file.path(model), {**inline, **written})
+
+
+def _mixed(git: Git, candidate: Version, model: str) -> bool:
+    """Return whether the commit changed more than policies: then it is one of the candidate."""
+    listed = git.run("diff-tree", "--no-commit-id", "--name-only", "-r", "-z", candidate.commit)
+    words = {build.FILE, policy_file.path(model)}
+    return any(path not in words for path in listed.split("\0") if path)
+
+
+def _is_alias(gate: Any, aliases: Aliases) -> bool:
+    return isinstance(gate, str) and gate in aliases
+
+
+def _by_candidate(candidate: Version, alias: str, branch: str) -> StateRefused:
+    return StateRefused(
+        f"the commit of {candidate.name} itself changed what {alias} asks",
+        code="policy-of-candidate",
+        hint=f"let a policy change in a commit of its own on {branch}, and train on a later one",
+        details={"commit": candidate.commit, "alias": alias},
+    )
+
+
+def _unknown(model: str, alias: str, known: Aliases) -> ConfigError:
+    return ConfigError(
+        f"neither pipeline.yaml nor {policy_file.path(model)} has an alias {alias!r} of {model}",
+        code="unknown-alias",
+        hint=f"aliases of {model}: {', '.join(sorted(known)) or 'none'}",
+    )
