@@ -17,8 +17,10 @@ from mlops_cli.vcs.answer import Answer, failed
 from mlops_cli.vcs.repo import Git, no_identity
 from mlops_cli.vcs.tags import HERE, LIMIT
 
+# how git says that somebody else was first
 _TAKEN = ("already exists", "stale info", "reference already", "cannot lock", "failed to lock",
-          "failed to update", "incorrect old value", "but expected", "fetch first")  # fmt: skip
+          "failed to update", "failed transaction", "incorrect old value", "but expected",
+          "fetch first", "atomic")  # fmt: skip
 _STALE = 3600.0  # seconds after which what a killed process left may go
 
 
@@ -49,6 +51,7 @@ def make(
     with _aside(git) as folder:
         answer = git.call(
             *("-c", "user.useConfigOnly=true", "-c", "i18n.commitEncoding=UTF-8"),
+            *_signing(git),
             *("tag", "--annotate", "--cleanup=verbatim", "-F", "-", "--", name, commit),
             input=message,
             env={
@@ -62,6 +65,14 @@ def make(
     if "tell me who you are" in answer.err or "ident" in answer.err:
         raise no_identity()
     raise failed(("tag",), answer)
+
+
+def _signing(git: Git) -> tuple[str, ...]:
+    """Return the settings by which git signs with the key that is set here, if one is."""
+    if git.key is None:
+        return ()
+    words = ("gpg.format=ssh", f"user.signingkey={git.key}", "tag.gpgSign=true")
+    return tuple(word for each in words for word in ("-c", each))
 
 
 def place(
@@ -102,12 +113,12 @@ def _send(git: Git, name: str, oid: str, remote: str, along: Sequence[str]) -> b
         return True
     rows = [row.split("\t") for row in answer.out.decode("utf-8", "replace").splitlines()]
     refused = {row[1].rpartition(":")[2]: row[-1] for row in rows if row[0] == "!"}
-    if any(word in refused.get(ref, "") for word in _TAKEN):
-        return False
     for other, reason in refused.items():
         if other != ref and "atomic" not in reason:
             raise other_there(remote, other)
-    raise unreachable(remote, answer)
+    if any(word in refused.get(ref, "") for word in _TAKEN):
+        return False
+    raise unreachable(remote, answer, refused.get(ref))
 
 
 def other_there(remote: str, ref: str) -> MlopsError:
@@ -128,11 +139,11 @@ def other_there(remote: str, ref: str) -> MlopsError:
     )
 
 
-def unreachable(remote: str, answer: Answer) -> OutsideWorld:
+def unreachable(remote: str, answer: Answer, reason: str | None = None) -> OutsideWorld:
     """Return the error for a remote that could not be asked or does not take our tags."""
     error = failed(("push",), answer)
     return OutsideWorld(
-        f"the registry on {remote} cannot be changed: {error.message}",
+        f"the registry on {remote} cannot be reached or changed: {reason or error.message}",
         code="registry-unreachable",
         hint=f"git ls-remote {remote}; in this clone alone: mlops config set registry.share false",
         details=error.details,
