@@ -41,7 +41,7 @@ def open_project(start: Path, settings: Settings) -> Project:
     if root is None:
         raise not_a_repository(start)
     cache = caches.place(root, settings)
-    git, state = Git(root), root / ".mlops"
+    git, state = Git(root, settings.get("signing.key")), root / ".mlops"
     if settings.get("cache.shared"):
         projects.found(cache)
     if cache.is_relative_to(state):

@@ -44,6 +44,11 @@ def sign(payload: bytes, namespace: str, key: str) -> str:
     a public key itself. Raises NotFound ("no-such-key"), OutsideWorld ("signing-failed",
     "ssh-missing").
     """
+    return sign_all([payload], namespace, key)[0]
+
+
+def sign_all(payloads: Sequence[bytes], namespace: str, key: str) -> list[str]:
+    """Return the signature of each of `payloads`, all made by one process. Raises as `sign`."""
     with tempfile.TemporaryDirectory(prefix="mlops-sign-") as folder:
         place = Path(key).expanduser()
         if literal := _literal(key):
@@ -55,15 +60,18 @@ def sign(payload: bytes, namespace: str, key: str) -> str:
                 code="no-such-key",
                 hint="ssh-keygen -t ed25519; mlops config set --user signing.key ~/.ssh/id_ed25519",
             )
-        code, said, why = _ssh(("sign", "-f", str(place), "-n", namespace), payload)
-    if code != 0:
-        raise OutsideWorld(
-            f"{key} did not sign: {why}",
-            code="signing-failed",
-            hint="does the agent hold it? ssh-add -l",
-            details={"key": key},
-        )
-    return said
+        files = [Path(folder, str(number)) for number in range(len(payloads))]
+        for file, payload in zip(files, payloads, strict=True):
+            file.write_bytes(payload)
+        code, why = _ssh(("sign", "-f", str(place), "-n", namespace, *map(str, files)))
+        if code == 0:
+            return [Path(f"{file}.sig").read_text() for file in files]
+    raise OutsideWorld(
+        f"{key} did not sign: {why}",
+        code="signing-failed",
+        hint="does the agent hold it? ssh-add -l",
+        details={"key": key},
+    )
 
 
 def check(
@@ -90,7 +98,7 @@ def check(
         shown.write_text(signature)
         listed.write_text(text)
         moment = at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-        code, _, why = _ssh(
+        code, why = _ssh(
             (
                 *("verify", "-f", str(listed), "-I", signer.principal, "-n", namespace),
                 *("-s", str(shown), "-O", f"verify-time={moment}"),
@@ -134,14 +142,26 @@ def key_of(git: Git, setting: str | None) -> str | None:
     git signs with ssh keys, else None. A path is absolute."""
     key = setting
     if key is None:
-        said = git.call("config", "--get-regexp", r"^(gpg\.format|user\.signingkey)$")
-        rows = said.out.decode("utf-8", "surrogateescape").splitlines()
-        found = {name: value for name, _, value in (row.partition(" ") for row in rows)}
+        found = _config(git)
         if found.get("gpg.format") == "ssh":
             key = found.get("user.signingkey")
     if not key or _literal(key):
         return key or None
     return str(git.root / Path(key).expanduser())
+
+
+def key_unasked(git: Git) -> str | None:
+    """Return the key by which things are signed that nobody asked to be signed: `git.key`, else
+    that of a git which signs its tags unasked."""
+    if git.key is None and _config(git).get("tag.gpgsign") != "true":
+        return None
+    return key_of(git, git.key)
+
+
+def _config(git: Git) -> dict[str, str]:
+    said = git.call("config", "--get-regexp", r"^(gpg\.format|user\.signingkey|tag\.gpgsign)$")
+    rows = said.out.decode("utf-8", "surrogateescape").splitlines()
+    return {name: value for name, _, value in (row.partition(" ") for row in rows)}
 
 
 def _signer(found: Seal, listed: Sequence[Signer], namespace: str, at: datetime) -> Signer:
@@ -198,7 +218,8 @@ def _malformed(why: str) -> IntegrityError:
     )
 
 
-def _ssh(args: Sequence[str], payload: bytes) -> tuple[int, str, str]:
+def _ssh(args: Sequence[str], payload: bytes = b"") -> tuple[int, str]:
+    """Run ssh-keygen -Y and return its exit status and the last line that it said."""
     import subprocess
 
     try:
@@ -217,4 +238,4 @@ def _ssh(args: Sequence[str], payload: bytes) -> tuple[int, str, str]:
             hint="install OpenSSH 8.9 or newer",
         ) from exc
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return done.returncode, done.stdout.decode("utf-8", "replace"), said[-1] if said else ""
+    return done.returncode, said[-1] if said else ""

@@ -11,17 +11,22 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.pipeline.traces.lock import Lock
+from mlops_cli.registry.statement import BUILDER, PROVENANCE, TYPE
 from mlops_cli.store.digest import Digest
+from mlops_cli.training.bundle import MODEL
 
-STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:mlops:pipeline:1"
 
 
 def statement(
-    model: Digest, locks: Mapping[str, Lock], *, train: str, commit: str | None, run: str | None
+    files: Mapping[str, Digest],
+    locks: Mapping[str, Lock],
+    *,
+    train: str,
+    commit: str | None,
+    run: str | None,
 ) -> dict[str, Any]:
-    """Return the statement that `model` was made by the steps of `locks`, in their order.
+    """Return the statement that `files` were made by the steps of `locks`, in their order.
 
     Materials are what entered from outside: sources, code by its syntax, the environment, the
     commit. Steps in between stand in internalParameters with their keys.
@@ -42,9 +47,12 @@ def statement(
     if commit is not None:
         listed.append({"name": "commit", "digest": {"gitCommit": commit}})
     return {
-        "_type": STATEMENT,
-        "subject": [{"name": "model.onnx", "digest": _sha256(model)}],
-        "predicateType": PREDICATE,
+        "_type": TYPE,
+        "subject": [
+            {"name": name, "digest": _sha256(files[name])}
+            for name in sorted(files, key=lambda name: (name != MODEL, name))
+        ],
+        "predicateType": PROVENANCE,
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD,
@@ -65,7 +73,7 @@ def statement(
                 "resolvedDependencies": listed,
             },
             "runDetails": {
-                "builder": {"id": "urn:mlops:runner:local"},
+                "builder": {"id": BUILDER},
                 "metadata": {"invocationId": run},
             },
         },

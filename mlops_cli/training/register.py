@@ -10,19 +10,22 @@ from mlops_cli import encode
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
 from mlops_cli.fsio import inside
 from mlops_cli.ledger.index import open_index
-from mlops_cli.ledger.record import record, timestamp
+from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline.graph.reading import of_pipeline
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.model.training import Model
 from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.pipeline.planning.prospect import prospect
 from mlops_cli.pipeline.traces.lock import Lock, path_of, read_locks
-from mlops_cli.registry import formats
-from mlops_cli.registry.registry import Registry
+from mlops_cli.registry import modelsign, protected, records
+from mlops_cli.registry.attestations import FILE as ATTESTATIONS
+from mlops_cli.registry.attestations import PROVENANCE
+from mlops_cli.registry.create import create
+from mlops_cli.registry.modelfile import inspection
 from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest
+from mlops_cli.training import allowance, golden, provenance, vouching
 from mlops_cli.training import bundle as bundles
-from mlops_cli.training import golden, provenance
 from mlops_cli.training.bundle import Bundle
 from mlops_cli.training.parts import Parts
 
@@ -37,49 +40,55 @@ def register(
 
     The same model.onnx again is the version it is already. Order of writes: objects, tree, tag,
     record; a crash in between is mended by calling again.
-    Raises StateRefused ("stale", "format-not-allowed", "no-commit"), IntegrityError
-    ("golden-mismatch"), NotFound ("unknown-model", "incomplete-bundle", "missing-object").
+    Raises StateRefused ("stale", "no-commit", and the codes of `inspection.admit`), IntegrityError
+    ("golden-mismatch", and those of `inspection.inspect`), NotFound ("unknown-model",
+    "incomplete-bundle", "missing-object").
     """
     model = declared(pipeline, name)
     train = model.source.removeprefix("train.")
     locks = _fresh_locks(run, pipeline, name, train)
     made = bundles.gathered(parts.cache, locks, train)
-    what = formats.of_bytes(made.read(bundles.MODEL)[:16])
-    if what not in formats.ALLOWED:
-        raise StateRefused(
-            f"model.onnx is {what}, which may not be registered as a model",
-            code="format-not-allowed",
-            hint=f"allowed are {', '.join(formats.ALLOWED)}; mlops train exports to ONNX",
-        )
-    checked = _golden(made)
-    trained_by = _run_record(parts.git, locks, train)
-    more = {"provenance.json": _provenance(parts.git, made, locks, train, trained_by)}
-    if model.card:
-        more["card.md"] = _card(parts, model.card)
+    allowed = allowance.allowed(name, protected.usual(parts.git))
+    found = inspection.inspect(made.read(bundles.MODEL), name=bundles.MODEL)
+    inspection.admit(found, allowed, name=bundles.MODEL)
+    # what is no ONNX was allowed by name; it is kept as it is, for nothing here runs it
+    checked = _golden(made).to_plain() if found.format == "onnx" else None
+    trained_by = _run_record(parts.git, locks, f"train.{train}", f"out/{train}/model")
+    judged_by = _run_record(parts.git, locks, f"evaluate.{train}", f"out/{train}/evaluation")
+    more = {"card.md": _card(parts, model.card)} if model.card else {}
+    more |= {PROVENANCE: _provenance(parts.git, made, more, locks, train, trained_by)}
+    more |= vouching.vouched(parts, made, more, name=name, runs=(trained_by, judged_by))
     tree = bundles.stored(made, more)
     schema = made.json("schema.json")
     actor = str(parts.git.identity())
     payload = {
         "digest": made.digest(bundles.MODEL),
         "bundle": tree,
-        "format": what,
-        "inputs": [{"name": item["name"], "dtype": item["dtype"]} for item in schema["inputs"]],
+        "format": found.format,
+        "file": found.summary(),
+        "inputs": [
+            {name: item[name] for name in ("name", "dtype", "kind") if name in item}
+            for item in schema["inputs"]
+        ],
         "outputs": schema["outputs"],
         "train": model.source,
         "run": trained_by,
+        "evaluated": judged_by,
         "lock": Digest.of((parts.root / path_of(f"evaluate.{train}")).read_bytes()),
         "dataset": locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"],
         "metrics": made.json("metrics.json")["metrics"],
         "parity": made.json("training.json")["parity"],
-        "golden": checked.to_plain(),
+        "golden": checked,
         "card": Digest.of(more["card.md"]) if "card.md" in more else None,
         "card_path": model.card,
+        "attestation": Digest.of(more[ATTESTATIONS]) if ATTESTATIONS in more else None,
+        "signature": Digest.of(more[modelsign.FILE]) if modelsign.FILE in more else None,
         "dirty": parts.git.dirty(behind(pipeline, locks, model)),
         "created": timestamp(now),
         "actor": actor,
     }
-    version = Registry(parts.git).create(name, payload)
-    _record(parts, version, now=now, actor=actor)
+    version = create(parts.registry, name, payload, allowed=allowed)
+    records.settle(parts.registry, parts.ledger, name)
     return version
 
 
@@ -141,9 +150,8 @@ def _golden(made: Bundle) -> golden.Agreement:
     return checked
 
 
-def _run_record(git: Git, locks: Mapping[str, Lock], train: str) -> str | None:
-    """Return the digest of the record of the run that made the model, the one that did the work."""
-    step, out = f"train.{train}", f"out/{train}/model"
+def _run_record(git: Git, locks: Mapping[str, Lock], step: str, out: str) -> str | None:
+    """Return the digest of the record of the run that made `out`, the one that did the work."""
     wanted = locks[step].outputs[out].digest
     cached = None
     with open_index(git) as index:
@@ -157,11 +165,16 @@ def _run_record(git: Git, locks: Mapping[str, Lock], train: str) -> str | None:
 
 
 def _provenance(
-    git: Git, made: Bundle, locks: Mapping[str, Lock], train: str, run: str | None
+    git: Git,
+    made: Bundle,
+    more: Mapping[str, bytes],
+    locks: Mapping[str, Lock],
+    train: str,
+    run: str | None,
 ) -> bytes:
-    value = provenance.statement(
-        made.digest(bundles.MODEL), locks, train=train, commit=git.head().commit, run=run
-    )
+    files = {name: entry.digest for name, entry in made.files.items()}
+    files |= {name: Digest.of(data) for name, data in more.items()}
+    value = provenance.statement(files, locks, train=train, commit=git.head().commit, run=run)
     return encode.readable_json(value).encode()
 
 
@@ -174,25 +187,3 @@ def _card(parts: Parts, card: str) -> bytes:
             hint=f"write {card}: what the model is for, what it is not for, who owns it",
         )
     return path.read_bytes()
-
-
-def _record(parts: Parts, version: Version, *, now: datetime, actor: str) -> None:
-    """Append the record of the registration, unless an earlier call got that far."""
-    with open_index(parts.git) as index:
-        named = {"model": version.model, "number": version.number}
-        if any(index.newest("register", limit=1, **named)):
-            return
-    parts.ledger.append(
-        record(
-            "register",
-            time=now,
-            actor=actor,
-            run=version.run,
-            model=version.model,
-            version=version.number,
-            digest=version.digest,
-            bundle=version.bundle,
-            metrics=version.payload["metrics"],
-            tag=version.tag,
-        )
-    )

@@ -50,9 +50,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """The repository whose work tree is `root`. Each call is one process of about 3 ms."""
+    """The repository whose work tree is `root`. Each call is one process of about 3 ms.
+
+    `key`, where one is set, is the ssh key by which tags are signed, whatever git is told.
+    """
 
     root: Path
+    key: str | None = None
 
     @property
     def git_dir(self) -> Path:
