@@ -117,3 +117,74 @@ def test_unknown_names_are_told_with_those_there_are(
 def test_no_models_yet(mlops: Any, repo: Path) -> None:
     assert "mlops register" in mlops("models", "list", code=0).stdout
     assert mlops("models", "list", "--json", code=0).data == {"models": []}
+
+
+def test_an_alias_of_any_name_goes_forth_back_and_away(
+    mlops: Any, assert_valid: Any, registry: Any
+) -> None:
+    made = mlops("models", "alias", "delay@v1", "night-shift", "--json", code=0)
+    assert_valid(made.json)
+    assert (made.data["moved"], made.data["action"], made.data["event"]) == (True, "set", 1)
+    mlops("models", "alias", f"delay@sha256:{2:064x}", "night-shift", code=0)
+    assert not mlops("models", "alias", "delay@v2", "night-shift", "--json", code=0).data["moved"]
+    dry = mlops("models", "rollback", "delay@night-shift", "--reason", "x", "--dry-run", "--json")
+    assert (dry.data["version"], dry.data["event"]) == (1, None)
+    words = ("rollback", "delay@night-shift", "--reason", "too slow")
+    back = mlops("models", *words, "--json", code=0)
+    assert_valid(back.json)
+    assert (back.data["version"], back.data["former"], back.data["event"]) == (1, 2, 3)
+    gone = mlops("models", "retire", "delay@night-shift", "--reason", "done", "--json", code=0)
+    assert_valid(gone.json)
+    assert gone.data["version"] is None
+    error = mlops("models", "show", "delay@night-shift", "--json", code=20).error
+    assert "has no version any more" in error["message"]
+    told = mlops("models", "history", "delay@night-shift", code=0).stdout
+    assert "night-shift → v1 (rollback)" in told and "by Ada Lovelace: too slow" in told
+    assert "night-shift retired" in told
+    records = mlops("runs", "search", "--kind", "promotion", "alias=night-shift", "--json").data
+    assert len(records["records"]) == 4
+
+
+def test_a_rollback_repeats_the_verdict_that_it_goes_back_to(mlops: Any, registry: Any) -> None:
+    mlops("models", "rollback", "delay@production", "--to", "v1", "--reason", "worse", code=0)
+    events = registry.events("delay", "production")
+    assert events[2].payload["rules"] == events[0].payload["rules"] != []
+    assert events[2].payload["policy"] == events[0].payload["policy"]
+    error = mlops("models", "rollback", "delay@production", "--to", "v1", "--reason", "x", "--json",
+                  code=30).error  # fmt: skip
+    assert error["code"] == "never-promoted"
+    mlops("models", "alias", "delay@v2", "fresh", code=0)
+    error = mlops("models", "rollback", "delay@fresh", "--reason", "x", "--json", code=30).error
+    assert error["code"] == "nothing-before"
+    error = mlops("models", "retire", "delay@nothing", "--reason", "x", "--json", code=20).error
+    assert error["code"] == "unknown-alias"
+
+
+def test_diff_tells_metrics_and_tensors_and_what_it_cannot_tell(
+    mlops: Any, assert_valid: Any, registry: Any
+) -> None:
+    result = mlops("models", "diff", "v1", "v2", "--json", code=0)
+    assert_valid(result.json)
+    told = {(each["section"], each["name"]): (each["old"], each["new"])
+            for each in result.data["changes"]}  # fmt: skip
+    assert told["metrics", "roc_auc"] == (0.71, 0.72)
+    assert ("model", "digest") in told and ("inputs", "distance") not in told
+    assert result.data["untold"] == ["data", "code", "params", "environment"]
+    screen = mlops("models", "diff", "delay@v1", "production", code=0).stdout
+    assert screen.startswith("delay@v1 → delay@v2") and "roc_auc  0.71  →  0.72" in screen
+    assert mlops("models", "diff", "delay@v1", "v1", "--json").data["changes"] == []
+
+
+def test_words_of_others_do_not_steer_the_terminal(mlops: Any, registry: Any) -> None:
+    mlops("models", "alias", "delay@v1", "x", "--reason", "a\x1b[2Jb", code=0)
+    assert "\x1b" not in mlops("models", "history", "delay@x", code=0).stdout
+
+
+def test_one_damaged_tag_is_named_and_the_rest_is_told(mlops: Any, git: Any, registry: Any) -> None:
+    git("tag", "-f", "mlops/delay/v1")
+    listed = mlops("models", "list", "--json", code=0)
+    assert "mlops/delay/v1" in str(listed.json["warnings"])
+    assert listed.data["models"][0]["versions"] == 1
+    assert mlops("models", "show", "delay@v2", "--json", code=0).data["versions"] == [1, 2]
+    assert mlops("models", "show", "delay@v1", "--json", code=40).error["code"] == "unreadable-tag"
+    assert len(mlops("models", "history", "delay", "--json", code=40).data["events"]) == 3

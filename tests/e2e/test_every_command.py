@@ -31,7 +31,7 @@ feature get airport_now · feature history airport_now · feature test airport_n
 reproduce HEAD --step data.weather
 runs show · runs search step=train.delay · runs compare latest latest --why · runs export
 models list · models show delay@production
-models history delay · models card delay · deploy plan · deploy status · deploy logs
+models history delay · models card delay · models diff v1 production · deploy plan · deploy status · deploy logs
 deploy history · monitor report · lineage delay@production · run --dry-run · tick --dry-run
 schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
 hooks list

@@ -9,6 +9,7 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
+from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.pipeline.reading.load import load
@@ -29,10 +30,13 @@ def command(name: Name = None) -> int:
     project = ctx.project()
     pipeline = load(project.root)
     model = name or _only(pipeline)
-    before = {version.number for version in Registry(project.git).versions(model)}
+    before = Registry(project.git).numbers(model)
     run = RunParts.of(project, ctx.environment)
-    version = register(work(project), run, pipeline, model, now=ctx.now())
-    data = as_json(version, created=version.number not in before)
+    now = ctx.now()
+    version = register(work(project), run, pipeline, model, now=now)
+    # one that is new here may have come from another clone, which had the same model
+    created = version.number not in before and version.payload["created"] == timestamp(now)
+    data = as_json(version, created=created)
     return ctx.show(data, "mlops.register/1", lambda: screen(data))
 
 
