@@ -31,7 +31,8 @@ feature get airport_now · feature history airport_now · feature test airport_n
 reproduce HEAD --step data.weather
 runs show · runs search step=train.delay · runs compare latest latest --why · runs export
 models list · models show delay@production
-models history delay · models card delay · models diff v1 production · deploy plan · deploy status · deploy logs
+models history delay · models card delay · models diff v1 production
+deploy plan · deploy status · deploy logs
 deploy history · monitor report · lineage delay@production · run --dry-run · tick --dry-run
 schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
 hooks list
@@ -49,6 +50,8 @@ remote remove here · tick --trust-clock · run data.weather · sweep train.lr=0
 runs apply latest --dry-run · runs recover --dry-run · runs compact --dry-run
 train --dry-run · feature build airport_now
 feature materialize airport_now · register · approve delay@v1 --reason fine
+models alias delay@v1 night · models retire delay@night --reason done
+models rollback delay@production --reason slow --dry-run
 promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
