@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlops_cli.errors import NotFound
-from mlops_cli.vcs.exchange import remote_of
 from mlops_cli.vcs.repo import Git
 
 FETCH = "git fetch {remote} 'refs/tags/mlops/*:refs/tags/mlops/*'"
@@ -52,5 +51,7 @@ def _fetch(git: Git, *, always: bool) -> str | None:
     """Return the command that brings all tags, where they may be missing."""
     if not always and not (git.common_dir / "shallow").exists():
         return None
+    from mlops_cli.vcs.exchange import remote_of  # nothing that is found needs it
+
     remote = remote_of(git)
     return FETCH.format(remote=remote) if remote else None

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlops_cli.config import Settings
 from mlops_cli.errors import UsageError
 from mlops_cli.registry import alias as alias_tags
 from mlops_cli.registry import missing
@@ -16,8 +15,11 @@ from mlops_cli.registry import version as version_tags
 from mlops_cli.registry.alias import AliasEvent, broken, check_chain
 from mlops_cli.registry.holdings import Holdings, gathered, understood
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.vcs import exchange, tags
+from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
+
+if TYPE_CHECKING:
+    from mlops_cli.config import Settings
 
 _NUMBER = re.compile(r"v?0*([0-9]{1,9})")
 _PREFIX = re.compile(r"sha256:[0-9a-f]{4,64}")
@@ -212,6 +214,8 @@ class Registry:
 def shared(git: Git, settings: Settings) -> Registry:
     """Return the registry whose numbers are taken on the git remote, if there is one and
     registry.share does not say otherwise."""
+    from mlops_cli.vcs import exchange
+
     remote = exchange.remote_of(git) if settings.get("registry.share") else None
     return Registry(git, remote, settings.get("ledger.branch"))
 

@@ -44,6 +44,14 @@ def check(git: Git, names: Sequence[str]) -> list[GitObject | None]:
     return found
 
 
+def hold(git: Git, names: Sequence[str], words: bytes) -> bool:
+    """Tell whether any of the objects may hold `words`: quick where none does."""
+    if not names:
+        return False
+    answer = git.call("cat-file", "--batch", input=_asked(names))
+    return answer.code != 0 or words in answer.out
+
+
 def _read(git: Git, names: Sequence[str]) -> Iterable[GitObject | None]:
     answer = git.call("cat-file", "--batch", input=_asked(names))
     if answer.code != 0:

@@ -60,7 +60,8 @@ def names(git: Git, prefix: str) -> dict[str, str]:
 
 
 def read(git: Git, found: Mapping[str, str], *, holding: bytes = b"") -> list[Tag | Unreadable]:
-    """Return the tags of name → id in that order, or only those whose bytes hold `holding`.
+    """Return the tags of name → id in that order, or only those whose bytes hold `holding`, which
+    is quick where none does.
 
     Nothing is read that is larger than LIMIT, and what is damaged costs nothing but itself.
     """
@@ -68,6 +69,8 @@ def read(git: Git, found: Mapping[str, str], *, holding: bytes = b"") -> list[Ta
     heads = objects.check(git, [oid for _, oid in wanted])
     why = [_unfit(oid, head) for (_, oid), head in zip(wanted, heads, strict=True)]
     fit = [oid for (_, oid), wrong in zip(wanted, why, strict=True) if wrong is None]
+    if holding and not objects.hold(git, fit, holding):
+        return []
     bodies = iter(_read(git, fit))
     tags: list[Tag | Unreadable] = []
     for (name, oid), wrong in zip(wanted, why, strict=True):

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import ConfigError, StateRefused
-from mlops_cli.pipeline.reading.build import FILE
-from mlops_cli.pipeline.reading.load import load
-from mlops_cli.registry import changes, records
-from mlops_cli.registry.alias import AliasEvent
-from mlops_cli.registry.move import Wish, move
-from mlops_cli.registry.registry import shared
-from mlops_cli.registry.version import check_name
-from mlops_cli.training.action import work
+
+if TYPE_CHECKING:
+    from mlops_cli.registry.alias import AliasEvent
+    from mlops_cli.registry.move import Wish
 
 Name = Annotated[str, typer.Argument(metavar="MODEL@ALIAS", help="An alias: delay@production.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
@@ -32,6 +27,10 @@ def alias(
     dry_run: DryRun = False,
 ) -> int:
     """Let ALIAS mean a version: any name that no policy speaks of; mlops promote moves those."""
+    from mlops_cli.registry.move import Wish
+    from mlops_cli.registry.registry import shared
+    from mlops_cli.registry.version import check_name
+
     ctx = context.current()
     project = ctx.project()
     chosen = shared(project.git, project.settings).resolve(version)
@@ -52,6 +51,10 @@ def rollback(name: Name, reason: Reason, to: To = None, dry_run: DryRun = False)
     No gate is asked: they were open when the alias meant that version. What is deployed follows
     with mlops deploy apply; mlops deploy rollback is quicker and keeps the alias.
     """
+    from mlops_cli.registry import changes
+    from mlops_cli.registry.move import Wish
+    from mlops_cli.registry.registry import shared
+
     ctx = context.current()
     project = ctx.project()
     model, which = changes.split(name)
@@ -65,6 +68,10 @@ def rollback(name: Name, reason: Reason, to: To = None, dry_run: DryRun = False)
 
 def retire(name: Name, reason: Reason, dry_run: DryRun = False) -> int:
     """Let an alias mean nothing from here on; its history stays, and it can be moved again."""
+    from mlops_cli.registry import changes
+    from mlops_cli.registry.move import Wish
+    from mlops_cli.registry.registry import shared
+
     ctx = context.current()
     project = ctx.project()
     model, which = changes.split(name)
@@ -74,6 +81,12 @@ def retire(name: Name, reason: Reason, dry_run: DryRun = False) -> int:
 
 
 def _move(ctx: context.Context, wish: Wish, seen: AliasEvent | None, *, dry_run: bool) -> int:
+    from dataclasses import replace
+
+    from mlops_cli.registry import records
+    from mlops_cli.registry.move import move
+    from mlops_cli.training.action import work
+
     parts = work(ctx.project())
     former = seen or parts.registry.alias(wish.model, wish.alias)
     event = None
@@ -100,6 +113,8 @@ def _move(ctx: context.Context, wish: Wish, seen: AliasEvent | None, *, dry_run:
 
 def _judged(ctx: context.Context, model: str, alias: str) -> bool:
     """Tell whether a policy speaks of the alias, on the protected branch or here."""
+    from mlops_cli.pipeline.reading.build import FILE
+    from mlops_cli.pipeline.reading.load import load
     from mlops_cli.registry.protected import branch
     from mlops_cli.training.policy import policy
 

@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli import fsio
-from mlops_cli.cli import context, told
+from mlops_cli.cli import context
 from mlops_cli.cli.render import text
-from mlops_cli.ledger.index import open_index
-from mlops_cli.registry.card import card, head
-from mlops_cli.registry.origin import origin
-from mlops_cli.registry.registry import Registry
 
 
 def command(
@@ -26,6 +21,13 @@ def command(
 ) -> int:
     """Print the card of a version: a YAML head that the Hugging Face Hub reads, what people wrote
     in models/NAME.md as of its commit, and the facts that are recorded."""
+    from mlops_cli import fsio
+    from mlops_cli.cli import told
+    from mlops_cli.ledger.index import open_index
+    from mlops_cli.registry.card import card, head
+    from mlops_cli.registry.origin import origin
+    from mlops_cli.registry.registry import Registry
+
     ctx = context.current()
     git = ctx.project().git
     registry = Registry(git)

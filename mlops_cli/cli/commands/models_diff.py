@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.ledger.index import open_index
-from mlops_cli.registry.difference import SECTIONS, differences
-from mlops_cli.registry.origin import origin
-from mlops_cli.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from mlops_cli.registry.registry import Registry
 
 Old = Annotated[str, typer.Argument(help="A version: delay@v3; v3 where there is one model.")]
 New = Annotated[str, typer.Argument(help="Another of the same model: v7, production, sha256:1a2b.")]
@@ -24,6 +22,13 @@ def command(old: Old, new: New) -> int:
 
     Data, code, params and environment are told by the records of the runs that made them.
     """
+    from dataclasses import asdict
+
+    from mlops_cli.ledger.index import open_index
+    from mlops_cli.registry.difference import differences
+    from mlops_cli.registry.origin import origin
+    from mlops_cli.registry.registry import Registry
+
     ctx = context.current()
     project = ctx.project()
     registry = Registry(project.git)
@@ -66,6 +71,8 @@ def _whole(registry: Registry, name: str, model: str | None) -> str:
 
 
 def _page(data: dict[str, Any]) -> str:
+    from mlops_cli.registry.difference import SECTIONS
+
     lines = [text.style(f"{data['old']} → {data['new']}", "bold")]
     for section in SECTIONS:
         rows = [

@@ -9,8 +9,6 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
-from mlops_cli.registry import formats
-from mlops_cli.registry.modelfile import inspection
 
 if TYPE_CHECKING:
     from mlops_cli.cli.context import Context
@@ -31,6 +29,9 @@ def command(
 
     The file is read field by field: no weights, no onnx, no pickle is ever loaded.
     """
+    from mlops_cli.registry import formats
+    from mlops_cli.registry.modelfile import inspection
+
     ctx = context.current()
     path = ctx.cwd / name
     if path.is_file():
@@ -46,6 +47,8 @@ def command(
 
 
 def _registered(ctx: Context, name: str) -> tuple[Found, dict[str, Any]]:
+    from mlops_cli.registry import formats
+    from mlops_cli.registry.modelfile import inspection
     from mlops_cli.registry.registry import Registry
 
     project = ctx.project()
@@ -57,6 +60,8 @@ def _registered(ctx: Context, name: str) -> tuple[Found, dict[str, Any]]:
 
 
 def _screen(data: Mapping[str, Any]) -> str:
+    from mlops_cli.registry import formats
+
     rows = [
         ("format", formats.told(data["format"])),
         ("size", text.size(data["size"])),
