@@ -14,6 +14,7 @@ from mlops_cli.registry.envelope import INTOTO, Envelope
 PROVENANCE = "provenance.json"
 FILE = "attestations.intoto.jsonl"
 MOST = 10_000  # lines; a graph has some hundred steps
+LONGEST = 64 * 1024 * 1024
 
 
 def signed(statements: Sequence[bytes], key: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from mlops_cli.errors import IntegrityError
@@ -52,7 +53,7 @@ def bundle(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
             one = Link("file", f"{version.name}/{entry.name}", str(entry.digest), "cache")
             if entry.digest != version.digest:
                 one = ground.bytes_of(one, hashed=True)
-                yield one if one.bad else judged(one, lambda one=one: ground.read(one))  # type: ignore[misc]
+                yield one if one.bad else judged(one, partial(ground.read, one))
     yield from _provenance(ground, version, files, brought)
     yield from _signature(ground, version, files)
 
@@ -81,7 +82,7 @@ def _provenance(
 
     def read() -> None:
         nonlocal payload
-        payload = ground.cache.read(entry.digest)
+        payload = _bytes(ground, entry, envelope.LONGEST)
         said = statement.read(payload, source=link.label)
         _subjects(said, files)
         build = said["predicate"]["buildDefinition"]
@@ -114,24 +115,24 @@ def _attested(
         why = f"{version.name} names another attestation than its bundle holds"
         yield link.found("mismatch", "other-attestation", why)
         return
-    signed: list[Envelope] = []
+    signed: dict[str, Envelope] = {}
 
     def read() -> str | None:
-        first, *others = attestations.parse(ground.cache.read(entry.digest))
+        first, *others = attestations.parse(_bytes(ground, entry, attestations.LONGEST))
         if first.payload != payload:
             raise _of_others("it was made for another provenance than the bundle holds")
-        signed.extend(others)
+        for each in others:
+            said = statement.read(each.payload, source=link.label)
+            signed[str(said["predicate"]["runDetails"]["metadata"]["invocationId"])] = each
         return _signer(ground, version, first)
 
     yield judged(link, read)
-    for each in signed:
-        # a statement that is of no run of this chain is looked for by nobody, and found by none
-        said = statement.read(each.payload, source=link.label)
-        run = said["predicate"]["runDetails"]["metadata"]["invocationId"]
-        brought.runs[str(run)] = each.payload
-        if ground.level == "bytes":
-            one = Link("attestation", str(run), str(entry.digest), "cache")
-            yield judged(one, lambda each=each: _signer(ground, version, each))  # type: ignore[misc]
+    # one that is of no run of this chain is looked for by nobody, and nobody finds it
+    brought.runs.update((run, each.payload) for run, each in signed.items())
+    if ground.level == "bytes":
+        for run, each in signed.items():
+            one = Link("attestation", run, str(entry.digest), "cache")
+            yield judged(one, partial(_signer, ground, version, each))
 
 
 def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> Iterator[Link]:
@@ -152,9 +153,21 @@ def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> 
 
     def check() -> str:
         text = listed.decode("utf-8", "replace")
-        return modelsign.check(ground.cache.read(entry.digest), digests, allowed.parse(text))
+        data = _bytes(ground, entry, envelope.LONGEST)
+        return modelsign.check(data, digests, allowed.parse(text))
 
     yield judged(link, check)
+
+
+def _bytes(ground: Ground, entry: Entry, most: int) -> bytes:
+    """Return a file of the bundle that is no larger than it may be."""
+    if (size := ground.cache.size(entry.digest)) > most:
+        raise IntegrityError(
+            f"{entry.name} has {size:,} bytes, {most:,} are the most",
+            code="malformed-envelope",
+            hint="register the model again",
+        )
+    return ground.cache.read(entry.digest)
 
 
 def _signer(ground: Ground, version: Version, each: Envelope) -> str | None:
