@@ -158,6 +158,8 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "the branch on the git remote that keeps the records, where it refuses refs/mlops/*",
     ),
+    Setting("price.cpu_hour", "number", None, "of an hour of one processor, for mlops report"),
+    Setting("price.currency", "string", "USD", "in which that price is"),
     Setting("compile.image", "string", None, "the image, with git and mlops, of compiled tasks"),
     Setting("compile.repository", "string", None, "the URL that compiled tasks clone"),
 )

@@ -19,6 +19,27 @@ def words(git: Git, version: Version) -> Words:
     return parse(found.decode("utf-8", "replace")) if found else Words()
 
 
+def lock_file(git: Git, version: Version) -> str | None:
+    """Return the lock file that pipeline.yaml named for the environment at the commit of `version`.
+
+    A file that cannot be read any more names none.
+    """
+    from mlops_cli.errors import ConfigError
+    from mlops_cli.pipeline.keys.environment import lock_of
+    from mlops_cli.pipeline.reading import build
+    from mlops_cli.pipeline.words.document import parse as parsed
+    from mlops_cli.pipeline.words.document import plain
+
+    found = git.show(version.commit, build.FILE)
+    try:
+        said = plain(parsed(found, name=build.FILE)) if found is not None else {}
+    except ConfigError:
+        return None
+    env = said.get("env") if isinstance(said, dict) else None
+    lock = lock_of(env) if isinstance(env, dict) else None
+    return lock if isinstance(lock, str) else None
+
+
 def aliases(registry: Registry, version: Version) -> list[str]:
     """Return the aliases that mean `version` now."""
     held = registry.of(version.model)

@@ -33,6 +33,7 @@ runs show · runs search step=train.delay · runs compare latest latest --why ·
 models list · models show delay@production
 models history delay · models card delay · models diff v1 production
 deploy plan · deploy status · deploy logs
+models inspect delay@v1 · export bom delay@v1 · audit delay@v1 · report · report -a audit
 deploy history · monitor report · lineage delay@production · run --dry-run · tick --dry-run
 schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
 hooks list
