@@ -11,6 +11,7 @@ from mlops_cli.ledger.record import Record
 
 HEADS = ("params", "metrics", "logged")
 ALONE = ("seconds", "branch")
+_WHOLE = frozenset((*HEADS, *ALONE))
 EXACT = 2**53  # from here on a float is not every whole number
 LONGEST = 200  # letters of a text: of a longer one its beginning is compared
 
@@ -39,7 +40,7 @@ def is_comparable(field: str) -> bool:
 
 def _leaves(told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in told.items():
-        if is_comparable(key):
+        if key in _WHOLE or ("." in key and is_comparable(key)):
             yield from _below(key, value)
 
 

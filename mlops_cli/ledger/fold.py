@@ -71,34 +71,31 @@ def plan(git: Git, place: Place, *, before: datetime) -> Plan:
     """Return what would be folded, as far as is known here; changes nothing."""
     writers, former = _standing(git, place)
     changes = refs.changes(git, {name: (None, tree) for name, (_, tree) in writers.items()})
-    found: dict[str, Found] = {}
+    found: dict[str, list[tuple[str, bytes]]] = {}
     left: dict[str, str] = {}
     for name, rows in changes.items():
-        found[name] = Found()
         files = {path: oid for _, path, oid in rows}
         if not all(map(is_ours, files)):
             left[name] = "it holds files that are no records"
             continue
-        read(refs.read_blobs(git, files), name, found[name])
-        newest = max((str(one["time"]) for one in found[name].records.values()), default="")
-        if found[name].damaged:
-            left[name] = next(iter(found[name].damaged.values()))
-        elif newest >= timestamp(before):
-            left[name] = ""
-    old = {name: head for name, head in writers.items() if name not in left}
-    told = {name: why for name, why in left.items() if why}
-    if not old:
-        return Plan({}, 0, told)
+        told = Found()
+        read(refs.read_blobs(git, files), name, told)
+        newest = max((str(one["time"]) for one in told.records.values()), default="")
+        if told.damaged:
+            left[name] = next(iter(told.damaged.values()))
+        elif newest < timestamp(before):
+            found[name] = [(digest, one.data) for digest, one in told.records.items()]
+    if not found:
+        return Plan({}, 0, left)
+    old = {name: writers[name] for name in found}
     held = _held(git)
-    count = 0
-    for name in old:
-        for digest, one in found[name].records.items():
-            held[digest.removeprefix("sha256:")] = (name, one.data)
-            count += 1
+    for name, records in found.items():
+        held |= {digest.removeprefix("sha256:"): (name, data) for digest, data in records}
     already = {(ref.removeprefix(refs.LEDGER), tree) for ref, tree in ledger_refs.folded(git)}
     done = sorted(already | {(name, tree) for name, (_, tree) in old.items()})
     finished = "".join(f"{tree} {name}\n" for name, tree in done).encode()
-    return Plan(old, count, told, {FOLDED: finished, **_months(held)}, former)
+    count = sum(map(len, found.values()))
+    return Plan(old, count, left, {FOLDED: finished, **_months(held)}, former)
 
 
 def _standing(git: Git, place: Place) -> tuple[dict[str, tuple[str, str]], str | None]:

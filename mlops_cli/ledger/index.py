@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 INDEX = ".mlops/index.sqlite"
+AT_ONCE = 2000  # files that are read before their records are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,20 @@ class Index:
         fresh = changed is None  # a ref is gone or was rewritten: read all again
         if changed is None:
             changed = _changed(git, {}, heads) or {}
-        found = Found()
-        for ref, blobs in changed.items():
-            read(refs.read_blobs(git, blobs), ref, found)
-        found.settle()
+        new = 0
         with self.connection:
             self.connection.execute("begin immediate")
             if fresh:
                 for table in ("records", "bodies", "facts", "fields", "edges", "damaged"):
                     self.connection.execute(f"delete from {table}")
-            new = self._insert(found.records.values())
-            self.connection.executemany(
-                "insert or replace into damaged values (?, ?)", found.damaged.items()
-            )
+            for ref, blobs in changed.items():
+                for some in batched(refs.read_blobs(git, blobs), AT_ONCE):
+                    found = Found()
+                    read(some, ref, found)
+                    new += self._insert(found.records.values())
+                    self.connection.executemany(
+                        "insert or replace into damaged values (?, ?)", found.damaged.items()
+                    )
             self.connection.execute(
                 "delete from damaged where digest in (select digest from records)"
             )
@@ -278,12 +281,23 @@ def open_index(git: Git, path: Path | None = None) -> Index:
             return index
         except (sqlite3.DatabaseError, OutsideWorld) as exc:
             connection.close()
+            if "locked" in str(exc):  # somebody makes it anew and takes long: theirs is sound
+                index = Index(path, database.connect(database.MEMORY))
+                index.refresh(git)
+                return index
             if isinstance(exc, OutsideWorld) and exc.code != "index-damaged":
                 raise
         except BaseException:
             connection.close()
             raise
     raise RuntimeError("not even a database in memory can be used")
+
+
+def batched(found: Iterable[tuple[str, bytes | None]], size: int) -> Iterator[Any]:
+    """Yield the members of `found`, some at a time."""
+    rest = iter(found)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _changed(

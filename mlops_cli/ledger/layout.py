@@ -41,11 +41,6 @@ class Found:
         except IntegrityError as exc:
             self.damaged[name] = exc.message
 
-    def settle(self) -> None:
-        """Forget damage to records that lie whole elsewhere."""
-        for name in self.damaged.keys() & self.records.keys():
-            del self.damaged[name]
-
 
 def read(blobs: Iterable[tuple[str, bytes | None]], source: str, found: Found) -> None:
     """Read what the files (path, bytes) of the ref `source` hold; others than ours are let be."""
