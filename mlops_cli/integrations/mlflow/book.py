@@ -6,9 +6,9 @@ The plug-in of MLflow asks and changes here; nothing of MLflow is imported.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -148,7 +148,7 @@ class Book:
         former = index.get(base) if base else None
         tree = artifacts.tree_of(self.cache, thing.files, former["artifacts"] if former else None)
         trees[thing.id] = tree
-        code = Code(**former["code"]) if former is not None and former["code"] else None
+        code = _code(former["code"]) if former is not None and former["code"] else None
         origin = told.Origin(self.actor, code, replaces=base)
         if thing.kind != "run":
             at = thing.facts.get("updated") or thing.facts.get("created")
@@ -242,6 +242,12 @@ def _records(index: Index, kind: Kind) -> Iterator[Record]:
         if str(one.digest) not in replaced and str(one["run"]) not in seen:
             seen.add(str(one["run"]))
             yield one
+
+
+def _code(said: Mapping[str, Any]) -> Code:
+    known = {each.name for each in fields(Code)}
+    values = {name: value for name, value in said.items() if name in known}
+    return Code(**{**values, "dirty": tuple(values.get("dirty") or ())})
 
 
 def _name(record: Record) -> Name:

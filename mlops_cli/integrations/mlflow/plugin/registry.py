@@ -1,0 +1,332 @@
+"""The model registry of MLflow on our tags; its entry point: `mlflow.model_registry_store`.
+
+What MLflow would change or delete and we only ever add to is refused, with the way that there is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from mlflow.entities.model_registry import (
+    ModelVersion,
+    ModelVersionTag,
+    RegisteredModel,
+    RegisteredModelAlias,
+    RegisteredModelTag,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    NOT_IMPLEMENTED,
+    RESOURCE_ALREADY_EXISTS,
+)
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.model_registry.abstract_store import AbstractStore
+from mlflow.utils import validation
+from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils, SearchUtils
+
+from mlops_cli.integrations.mlflow.book import now
+from mlops_cli.integrations.mlflow.entity import Entity
+from mlops_cli.integrations.mlflow.plugin import registering
+from mlops_cli.integrations.mlflow.plugin.experiments import check_count, missing
+from mlops_cli.integrations.mlflow.plugin.locked import locked
+from mlops_cli.integrations.mlflow.plugin.opened import artifacts_uri, opened
+from mlops_cli.integrations.mlflow.policy import slug
+from mlops_cli.integrations.mlflow.told import moment
+from mlops_cli.registry.holdings import Holdings
+from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
+
+
+class MlopsRegistry(AbstractStore):
+    """Registered models, versions and aliases of one project."""
+
+    def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
+        self.opened = opened(store_uri)
+        super().__init__(store_uri, tracking_uri)
+
+    @locked
+    def create_registered_model(
+        self,
+        name: str,
+        tags: list[RegisteredModelTag] | None = None,
+        description: str | None = None,
+        deployment_job_id: str | None = None,
+    ) -> RegisteredModel:
+        """Write down that there is a model of this name; its versions follow."""
+        validation._validate_model_name(name)
+        here = slug(name)
+        for one in self.opened.book.all("model"):
+            if not one.deleted and here in (slug(one.id), one.id):
+                raise MlflowException(
+                    f"Registered Model (name={one.id}) already exists.",
+                    error_code=RESOURCE_ALREADY_EXISTS,
+                )
+        at = now()
+        facts = {
+            "created": at,
+            "updated": at,
+            "description": description,
+            "here": here,
+            "lifecycle": "active",
+        }
+        held = {tag.key: str(tag.value) for tag in tags or []}
+        self.opened.book.change("model", name, set=facts, tags=held)
+        return self.get_registered_model(name)
+
+    @locked
+    def get_registered_model(self, name: str) -> RegisteredModel:
+        """Return a model with its newest version and its aliases."""
+        return self._shown(self._model(name), Registry(self.opened.book.git).of(slug(name)))
+
+    @locked
+    def update_registered_model(
+        self, name: str, description: str | None, deployment_job_id: str | None = None
+    ) -> RegisteredModel:
+        """Describe a model."""
+        self._change(name, set={"description": description})
+        return self.get_registered_model(name)
+
+    @locked
+    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
+        """Set a tag."""
+        self._change(name, tags={tag.key: str(tag.value)})
+
+    @locked
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Take a tag away."""
+        self._change(name, untag=[key])
+
+    @locked
+    def search_registered_models(
+        self,
+        filter_string: str | None = None,
+        max_results: int | None = None,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
+        """Return the models that fit, by MLflow's own grammar."""
+        check_count(max_results)
+        held = Registry(self.opened.book.git).holdings()
+        things = {slug(one.id): one for one in self.opened.book.all("model") if not one.deleted}
+        names = sorted({*held, *things})
+        found = [
+            self._shown(
+                things.get(name) or Entity("model", name),
+                held.get(name) or Holdings(name, (), {}),
+            )
+            for name in names
+        ]
+        fitting = SearchModelUtils.sort(SearchModelUtils.filter(found, filter_string), order_by)
+        return _page(fitting, max_results, page_token)
+
+    @locked
+    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
+        """Return the newest version; of stages there is only "None"."""
+        if stages and "none" not in [stage.lower() for stage in stages]:
+            return []
+        return list(self.get_registered_model(name).latest_versions)
+
+    @locked
+    def create_model_version(
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = None,
+        tags: list[ModelVersionTag] | None = None,
+        run_link: str | None = None,
+        description: str | None = None,
+        local_model_path: str | None = None,
+        model_id: str | None = None,
+    ) -> ModelVersion:
+        """Register what was logged at `source`; a model that is registered is its version."""
+        self._model(name)
+        if model_id and not run_id:
+            logged = self.opened.book.get("logged-model", model_id)
+            run_id = logged.facts.get("run") if logged else None
+        facts = {"model": name, "source": source, "run": run_id, "logged_model": model_id}
+        made = registering.register(self.opened, Entity("version", "", facts))
+        at = now()
+        state = {"description": description, "run_link": run_link, "created": at, "updated": at}
+        self.opened.book.change(
+            "version",
+            f"{name}/{made.number}",
+            set={**facts, **state},
+            tags={tag.key: str(tag.value) for tag in tags or []},
+        )
+        self._change(name)
+        return self.get_model_version(name, made.number)
+
+    @locked
+    def get_model_version(self, name: str, version: Any) -> ModelVersion:
+        """Return a version."""
+        held = Registry(self.opened.book.git).of(slug(name))
+        found = next((one for one in held.versions if str(one.number) == str(version)), None)
+        if found is None:
+            raise missing(f"Model Version (name={name}, version={version}) not found")
+        return self._shown_version(name, found, held)
+
+    @locked
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """Return the version that an alias means."""
+        held = Registry(self.opened.book.git).of(slug(name))
+        event = held.current().get(alias)
+        if event is None or event.version is None:
+            raise MlflowException(
+                f"Registered model alias {alias} not found.", error_code=INVALID_PARAMETER_VALUE
+            )
+        return self.get_model_version(name, event.version)
+
+    @locked
+    def get_model_version_download_uri(self, name: str, version: Any) -> str:
+        """Return where the files of a version are: its bundle in our cache."""
+        self.get_model_version(name, version)
+        return artifacts_uri(self.opened.root, "version", quote(f"{name}/{version}", safe=""))
+
+    @locked
+    def update_model_version(
+        self, name: str, version: Any, description: str | None
+    ) -> ModelVersion:
+        """Describe a version; its tag stays as it is."""
+        self._change_version(name, version, set={"description": description})
+        return self.get_model_version(name, version)
+
+    @locked
+    def set_model_version_tag(self, name: str, version: Any, tag: ModelVersionTag) -> None:
+        """Set a tag of MLflow on a version."""
+        self._change_version(name, version, tags={tag.key: str(tag.value)})
+
+    @locked
+    def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
+        """Take a tag of MLflow away."""
+        self._change_version(name, version, untag=[key])
+
+    @locked
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int | None = None,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
+        """Return the versions that fit, by MLflow's own grammar."""
+        check_count(max_results)
+        names = {slug(one.id): one.id for one in self.opened.book.all("model")}
+        found = [
+            self._shown_version(names.get(here, here), version, held)
+            for here, held in Registry(self.opened.book.git).holdings().items()
+            for version in held.versions
+        ]
+        fitting = SearchModelVersionUtils.filter(found, filter_string)
+        return _page(SearchModelVersionUtils.sort(fitting, order_by), max_results, page_token)
+
+    @locked
+    def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
+        """Make an alias mean a version; where the project guards it, only promote may."""
+        self.get_model_version(name, version)
+        registering.point(self.opened, name, alias, int(version))
+
+    @locked
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Retire an alias: one further event."""
+        if self._model(name) and Registry(self.opened.book.git).alias(slug(name), alias):
+            registering.point(self.opened, name, alias, None)
+
+    @locked
+    def delete_registered_model(self, name: str) -> None:
+        """Forget a name that has no versions; versions are never deleted."""
+        self._model(name)
+        if Registry(self.opened.book.git).numbers(slug(name)):
+            raise _never("versions are never deleted; delete_registered_model_alias retires one")
+        self._change(name, set={"lifecycle": "deleted"})
+
+    def delete_model_version(self, name: str, version: Any) -> NoReturn:
+        """Refuse."""
+        raise _never("versions are never deleted; delete_registered_model_alias retires one")
+
+    def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
+        """Refuse."""
+        raise _never("models are not renamed; register it under the other name too")
+
+    def transition_model_version_stage(
+        self, name: str, version: Any, stage: str, archive_existing_versions: bool
+    ) -> NoReturn:
+        """Refuse."""
+        raise _never("there are no stages; set_registered_model_alias makes an alias")
+
+    def _model(self, name: str) -> Entity:
+        found = self.opened.book.get("model", name)
+        if found is not None and not found.deleted:
+            return found
+        if Registry(self.opened.book.git).numbers(slug(name)):
+            return Entity("model", name)  # registered by mlops itself
+        raise missing(f"Registered Model with name={name} not found")
+
+    def _change(self, name: str, **parts: Any) -> None:
+        self._model(name)
+        parts["set"] = {**parts.get("set", {}), "updated": now()}
+        self.opened.book.change("model", name, **parts)
+
+    def _change_version(self, name: str, version: Any, **parts: Any) -> None:
+        self.get_model_version(name, version)
+        parts["set"] = {**parts.get("set", {}), "updated": now()}
+        self.opened.book.change("version", f"{name}/{version}", **parts)
+
+    def _shown(self, thing: Entity, held: Holdings) -> RegisteredModel:
+        latest = [self._shown_version(thing.id, one, held) for one in held.versions[-1:]]
+        aliases = [
+            RegisteredModelAlias(alias, str(event.version))
+            for alias, event in held.current().items()
+            if event.version is not None
+        ]
+        created = thing.facts.get("created") or (latest[0].creation_timestamp if latest else None)
+        return RegisteredModel(
+            thing.id,
+            created,
+            thing.facts.get("updated") or created,
+            thing.facts.get("description"),
+            latest,
+            [RegisteredModelTag(key, value) for key, value in thing.tags.items()],
+            aliases,
+        )
+
+    def _shown_version(self, name: str, version: Version, held: Holdings) -> ModelVersion:
+        said = version.payload.get("mlflow") or {}
+        thing = self.opened.book.get("version", f"{name}/{version.number}")
+        facts = thing.facts if thing else said
+        created = facts.get("created") or _milliseconds(version.payload["created"])
+        aliases = [
+            alias for alias, event in held.current().items() if event.version == version.number
+        ]
+        tags = thing.tags if thing else said.get("tags") or {}
+        return ModelVersion(
+            name,
+            str(version.number),
+            created,
+            facts.get("updated") or created,
+            facts.get("description"),
+            facts.get("user"),
+            "None",
+            facts.get("source") or "",
+            facts.get("run"),
+            tags=[ModelVersionTag(key, value) for key, value in tags.items()],
+            run_link=facts.get("run_link"),
+            aliases=aliases,
+            model_id=facts.get("logged_model"),
+        )
+
+
+def _page(found: list[Any], max_results: int | None, token: str | None) -> PagedList[Any]:
+    page, after = SearchUtils.paginate(found, token, max_results)
+    return PagedList(page, after)
+
+
+def _milliseconds(created: str) -> int:
+    from datetime import datetime
+
+    return int((datetime.fromisoformat(created) - moment(0)).total_seconds() * 1000)
+
+
+def _never(why: str) -> MlflowException:
+    return MlflowException(f"mlops: {why}", error_code=NOT_IMPLEMENTED)
