@@ -32,13 +32,15 @@ def command(
     ctx = context.current()
     git = ctx.project().git
     registry = Registry(git)
-    version = registry.resolve(name)
-    number = version.number if "@" in name else None
+    version = registry.resolve(name) if "@" in name else None
+    model, number = (version.model, version.number) if version else (name, None)
     with open_index(git) as index:
-        events = trail(git, index, version.model, number)
-    title = version.name if number is not None else version.model
+        events = trail(git, index, model, number)
+    if not events:
+        registry.resolve(name)  # says which models there are
+    title = version.name if version else model
     told = [event.to_plain() for event in events]
-    data = {"model": version.model, "version": number, "events": told, "out": out and str(out)}
+    data = {"model": model, "version": number, "events": told, "out": out and str(out)}
     if out is not None:
         fsio.write_atomic(ctx.cwd / out, pages.page(title, told, made=timestamp(ctx.now())))
     human = pages.done(title, told, out) if out else pages.listing(told)
