@@ -16,7 +16,7 @@ from mlops_cli.ledger import database
 from mlops_cli.ledger.expression import Condition
 from mlops_cli.ledger.facts import comparable, facts
 from mlops_cli.ledger.layout import Found, is_ours, read
-from mlops_cli.ledger.links import Edge, edges
+from mlops_cli.ledger.links import REPLACES, Edge, edges
 from mlops_cli.ledger.narrow import narrow
 from mlops_cli.ledger.record import Record
 from mlops_cli.vcs import refs
@@ -169,6 +169,11 @@ class Index:
                 record = Record(found, json.loads(body))
                 if condition(facts(record)):
                     yield record
+
+    def replaced(self) -> frozenset[str]:
+        """Return the digests of the records of runs of which there is a later state."""
+        rows = self._all("select source from edges where name = ?", REPLACES)
+        return frozenset(row[0] for row in rows)
 
     def run_ids(self, *, limit: int = -1, prefix: str = "") -> list[str]:
         """Return the ids of runs, newest first."""

@@ -15,6 +15,7 @@ from typing import Any
 from mlops_cli.ledger.record import Record
 
 DIGEST = "sha256:"
+REPLACES = "replaces"  # the name of an edge from a record to a later state of the same run
 _IS_DIGEST = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 
 
@@ -56,6 +57,7 @@ def edges(record: Record) -> list[Edge]:
 
 
 def _run(record: Record, me: str) -> Iterator[Edge]:
+    yield Edge(_digest(record["replaces"]), me, "replaced", REPLACES)
     for path, digest in _digests(record["inputs"]):
         yield Edge(digest, me, "input", path)
     for path, digest in _digests(record["sources"]):

@@ -98,10 +98,18 @@ def record(index: Index, prefix: str) -> Record:
 def search(
     index: Index, condition: Condition, *, kind: str = "run", limit: int = 20
 ) -> Iterator[Record]:
-    """Return the newest records of `kind` that fulfil `condition`; all where `limit` is -1."""
-    return islice(index.fitting(condition, kind), limit if limit >= 0 else None)
+    """Return the newest records of `kind` that fulfil `condition`; all where `limit` is -1.
+
+    Of several states of one run only the last is asked.
+    """
+    old = index.replaced()
+    found = (one for one in index.fitting(condition, kind) if not old or one.digest not in old)
+    return islice(found, limit if limit >= 0 else None)
 
 
 def _run(index: Index, name: str) -> Run:
-    steps = sorted(index.newest("run", run=name), key=lambda r: (str(r["started"]), str(r["time"])))
+    found = list(index.newest("run", run=name))
+    old = {record["replaces"] for record in found}
+    steps = [record for record in found if str(record.digest) not in old]
+    steps.sort(key=lambda r: (str(r["started"]), str(r["time"])))
     return Run(name, tuple(steps))

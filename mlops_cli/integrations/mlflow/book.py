@@ -149,7 +149,7 @@ class Book:
         tree = artifacts.tree_of(self.cache, thing.files, former["artifacts"] if former else None)
         trees[thing.id] = tree
         code = _code(former["code"]) if former is not None and former["code"] else None
-        origin = told.Origin(self.actor, code, replaces=base)
+        origin = told.Origin(self.actor, code, former=former)
         if thing.kind != "run":
             at = thing.facts.get("updated") or thing.facts.get("created")
             when = told.moment(at) if at else datetime.now(UTC)

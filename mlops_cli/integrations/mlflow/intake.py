@@ -144,7 +144,7 @@ def _record(
         parts.actor,
         code=Code(commit) if _is_commit(commit) else None,
         source={"artifacts": list(seen)},
-        replaces=str(former.digest) if former else None,
+        former=former,
     )
     return told.run_record(
         run, origin, experiment=name, keep=keep, artifacts=taken.tree, outputs=outputs
@@ -210,7 +210,7 @@ def _thing(
     origin = told.Origin(
         parts.actor,
         source={"artifacts": list(seen)},
-        replaces=str(former.digest) if former else None,
+        former=former,
     )
     time = told.moment(thing.facts.get("updated") or thing.facts.get("created"))
     keep = _digest_only if parts.dry_run else lambda data: str(parts.cache.put(data))

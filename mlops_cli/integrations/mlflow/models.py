@@ -185,7 +185,7 @@ def _described(model: Entity, name: str, parts: Parts, known: Known) -> None:
     thing = Entity("model", model.id, {**model.facts, "here": name}, tags=model.tags)
     thing.facts.pop("aliases", None)
     former = heads.thing(parts.index, "model", model.id)
-    origin = told.Origin(parts.actor, replaces=str(former.digest) if former else None)
+    origin = told.Origin(parts.actor, former=former)
     time = told.moment(model.facts.get("updated") or model.facts.get("created"))
     fresh = told.thing_record(
         thing, origin, time=time, keep=lambda data: str(parts.cache.put(data))

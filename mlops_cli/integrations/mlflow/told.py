@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mlops_cli.encode import canonical_json
@@ -34,7 +34,19 @@ class Origin:
     actor: str
     code: Code | None = None
     source: Mapping[str, Any] | None = None  # of an import: where it was read
-    replaces: str | None = None  # the record of which this is a later state
+    former: Record | None = None  # the record of which this is a later state
+
+    @property
+    def replaces(self) -> dict[str, Any]:
+        """How a record names the one of which it is a later state."""
+        return {"replaces": str(self.former.digest)} if self.former is not None else {}
+
+    def after(self, time: datetime) -> datetime:
+        """Return `time`, or the moment behind the former record if that is later."""
+        if self.former is None:
+            return time
+        before = datetime.fromisoformat(str(self.former["time"]))
+        return max(time, before + timedelta(milliseconds=1))
 
 
 def run_record(
@@ -60,11 +72,11 @@ def run_record(
     }
     return record(
         "run",
-        time=moment(end if end is not None else start),
+        time=origin.after(moment(end if end is not None else start)),
         actor=origin.actor,
         code=origin.code,
         run=run.id,
-        parents=[origin.replaces] if origin.replaces else [],
+        parents=list(origin.replaces.values()),
         step="".join(letter if letter.isprintable() else "?" for letter in experiment),
         step_kind=STEP_KIND,
         key=None,
@@ -80,7 +92,7 @@ def run_record(
         log=None,
         **({"series": keep(series.write(run.points))} if run.points else {}),
         **({"artifacts": artifacts} if artifacts else {}),
-        **({"replaces": origin.replaces} if origin.replaces else {}),
+        **origin.replaces,
         mlflow=told,
     )
 
@@ -92,7 +104,7 @@ def thing_record(
     latest = thing.latest()
     return record(
         "mlflow",
-        time=time,
+        time=origin.after(time),
         actor=origin.actor,
         code=None,
         run=None,
@@ -107,7 +119,7 @@ def thing_record(
         },
         **({"series": keep(series.write(thing.points))} if thing.points else {}),
         **({"artifacts": artifacts} if artifacts else {}),
-        **({"replaces": origin.replaces} if origin.replaces else {}),
+        **origin.replaces,
     )
 
 
