@@ -17,6 +17,7 @@ from mlops_cli.pipeline.running.execute import RunResult
 if TYPE_CHECKING:
     from mlops_cli.config import Settings
     from mlops_cli.pipeline.planning.plan import Item
+    from mlops_cli.project import Project
 
 WORDS = {"run": "run", "restore": "restore", "skip": "fresh", "blocked": "blocked"}
 
@@ -57,6 +58,9 @@ def command(
     pull: Annotated[
         bool, typer.Option("--pull", help="Take from the remote what other clones have run.")
     ] = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Send data, commit and records to the git remote.")
+    ] = False,
     no_commit: Annotated[
         bool, typer.Option("--no-commit", help="Leave the locks uncommitted.")
     ] = False,
@@ -73,13 +77,26 @@ def command(
     A step that made the same before is restored from the run cache. Register, deploy and monitor
     act on the world, so they run only when named: mlops run register.delay
 
+    With --push the branch goes to the git remote, on top of what others pushed meanwhile.
+
     With -S it is an experiment: params of your choice, in a scratch tree, your own untouched.
     """
     ctx = context.current()
     if changes:
         from mlops_cli.cli import experimenting
 
-        others = (dry_run, only, cached, force, keep_going, refresh, partition, pull, no_commit)
+        others = (
+            dry_run,
+            only,
+            cached,
+            force,
+            keep_going,
+            refresh,
+            partition,
+            pull,
+            push,
+            no_commit,
+        )
         if any((*others, no_store, sandbox)):
             raise UsageError(
                 "an experiment with -S takes steps and -j, nothing else",
@@ -88,6 +105,7 @@ def command(
             )
         return experimenting.of_run(changes, targets or [], jobs=jobs or 1)
     project = ctx.project()
+    remote = _remote(project, dry_run or no_commit or no_store) if push else None
     parts = sharing.parts(ctx, project, pull=pull)
     graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
     named = [name for word in targets or () for name in graph.named(word)]
@@ -124,7 +142,24 @@ def command(
     actions = [name for name in named if graph.steps[name].action]
     acted = [] if dry_run else [act(project, graph, name) for name in actions]
     data = as_json(result, dry_run=dry_run) | {"actions": acted}
+    if remote is not None:
+        from mlops_cli.cli.landing import land
+
+        data["pushed"] = land(ctx, project, remote)
     return ctx.show(data, "mlops.run/1", lambda: screen(result, acted, dry_run=dry_run))
+
+
+def _remote(project: Project, unwritten: bool) -> str:
+    """Return where --push sends to, before anything runs."""
+    from mlops_cli.cli.landing import remote_for
+
+    if unwritten:
+        raise UsageError(
+            "--push sends what was committed and stored",
+            code="bad-options",
+            hint="leave out --dry-run, --no-commit and --no-store",
+        )
+    return remote_for(project)
 
 
 def machine(settings: Settings) -> dict[str, int | None]:
