@@ -12,6 +12,7 @@ from mlops_cli.encode import canonical_json
 from mlops_cli.pipeline.step import Step
 
 VERSION = 1
+UNKNOWN = "unknown"  # in the place of a digest: a step that comes first will make it
 
 
 @dataclass(frozen=True, slots=True)

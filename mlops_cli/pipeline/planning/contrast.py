@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import NotFound
 from mlops_cli.pipeline.globs import spelled_out
-from mlops_cli.pipeline.keys.key import key
+from mlops_cli.pipeline.keys.key import UNKNOWN, key
 from mlops_cli.pipeline.planning import reasons
 from mlops_cli.pipeline.planning.differences import differences
-from mlops_cli.pipeline.planning.plan import UNKNOWN, Item, environment_of
+from mlops_cli.pipeline.planning.plan import Item, environment_of
 from mlops_cli.pipeline.planning.prospect import Prospect
 from mlops_cli.pipeline.traces.lock import Lock, path_of, read_lock
 

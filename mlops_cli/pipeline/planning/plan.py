@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli.pipeline.globs import is_glob, may_touch, spelled_out
 from mlops_cli.pipeline.graph.graph import Graph
-from mlops_cli.pipeline.keys.key import Key, key
+from mlops_cli.pipeline.keys.key import UNKNOWN, Key, key
 from mlops_cli.pipeline.paths import under
 from mlops_cli.pipeline.step import Step
 from mlops_cli.pipeline.traces import keeping
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Action = Literal["run", "restore", "skip", "blocked"]
 Recall = Callable[[str], "Seen | None"]
-
-UNKNOWN = "unknown"  # in the place of a digest: a step that comes first will make it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,33 +139,21 @@ def judge(
         as_made = all(paths.get(path) == out.digest for path, out in lock.outputs.items())
         if as_made and not any(item.action == "blocked" for item in first):
             return _kept_otherwise(step, lock, now) or Item(step, "skip", key=now)
-    from mlops_cli.pipeline.planning import reasons
-    from mlops_cli.pipeline.planning.differences import differences
+    from mlops_cli.pipeline.planning.because import because_of
 
-    because: list[Reason] = [reasons.Forced()] if forced else []
-    because += [reasons.InputMissing(path) for path in dict.fromkeys(missing)]
-    if lock is None:
-        because.append(reasons.NeverRan())
-    elif lock.key != now.digest:
-        because += [
-            reason
-            for reason in differences(lock.parts, now.parts)
-            if not (isinstance(reason, reasons.InputChanged) and reason.new == UNKNOWN)
-        ]
     waiting = UNKNOWN in inputs.values()
-    because += [
-        reasons.UpstreamStale(item.step.name)
-        for item in first
-        if (waiting and item.stale) or item.action == "blocked"
-    ]
-    if interrupted:
-        because.append(reasons.Interrupted())
-    if undecided:
-        because.append(reasons.Undecided())
-    if lock is not None:
-        because += _outputs(lock, paths)
-    if step.always:
-        because.append(reasons.Always())
+    because = because_of(
+        step,
+        lock,
+        now,
+        paths,
+        missing=missing,
+        earlier=[
+            item.step.name for item in first if (waiting and item.stale) or item.action == "blocked"
+        ],
+        forced=forced,
+        interrupted=interrupted,
+    )
     if missing or any(item.action == "blocked" for item in first):
         return Item(step, "blocked", tuple(because))
     if waiting:
@@ -199,24 +185,12 @@ def environment_of(step: Step, world: World) -> Mapping[str, str]:
 
 
 def _outputs_only(step: Step, lock: Lock, paths: Mapping[str, str | None]) -> Item:
+    from mlops_cli.pipeline.planning.because import of_outputs
     from mlops_cli.pipeline.traces.runcache import Seen
 
-    because = tuple(_outputs(lock, paths))
+    because = tuple(of_outputs(lock, paths))
     seen = Seen(lock.outputs, lock.metrics, lock.facts)
     return Item(step, "restore" if because else "skip", because, Key(lock.key, lock.parts), seen)
-
-
-def _outputs(lock: Lock, paths: Mapping[str, str | None]) -> list[Reason]:
-    from mlops_cli.pipeline.planning import reasons
-
-    found: list[Reason] = []
-    for path, out in lock.outputs.items():
-        digest = paths.get(path, UNKNOWN)
-        if digest is None:
-            found.append(reasons.OutputMissing(path))
-        elif digest not in (out.digest, UNKNOWN):
-            found.append(reasons.OutputChanged(path))
-    return found
 
 
 def partial(graph: Graph, paths: Collection[str]) -> frozenset[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.pipeline.globs import LISTED, expand, is_glob
 from mlops_cli.pipeline.keys.code import closure
+from mlops_cli.pipeline.keys.key import UNKNOWN
 from mlops_cli.pipeline.planning.look import digest_at
-from mlops_cli.pipeline.planning.plan import UNKNOWN, Item, World, forget_parts, judge, partial
+from mlops_cli.pipeline.planning.plan import Item, World, forget_parts, judge, partial
 from mlops_cli.pipeline.step import Step
 from mlops_cli.pipeline.traces.lock import Lock, find_lock
 
