@@ -26,12 +26,14 @@ def create(
     payload: Mapping[str, Any],
     *,
     allowed: Collection[str] = ALLOWED,
+    at: str = "HEAD",
 ) -> Version:
     """Register `payload` as the next version of `model`, or return the one of the same digest.
 
     Model, number and schema are filled in; `payload` must hold digest, format and created (an
     ISO time). git gives the number: of many at once each gets its own, or all get the one
-    version when they bring the same model. `allowed` are the formats that a policy lets in.
+    version when they bring the same model. `allowed` are the formats that a policy lets in,
+    `at` is the commit that the version belongs to.
     Raises StateRefused ("format-not-allowed", "no-commit", "no-identity"), IntegrityError
     ("tag-taken"), OutsideWorld ("registry-unreachable").
     """
@@ -54,7 +56,8 @@ def create(
         filled = plain({**payload, **named})
         name = f"mlops/{model}/v{number}"
         when = datetime.fromisoformat(filled["created"])
-        made = tagging.make(git, name, filled, subject=f"{model} v{number}", time=when)
+        subject = f"{model} v{number}"
+        made = tagging.make(git, name, filled, subject=subject, time=when, target=at)
         send_ledger(registry)
         if tagging.place(git, name, made, remote=registry.remote):
             return registry.version(model, number)
