@@ -56,7 +56,8 @@ models rollback delay@production --reason slow --dry-run
 promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
-export dvc data/weather · import dvc --dry-run · import gto --dry-run · import lfs · export dvc --dry-run
+export dvc data/weather · import dvc --dry-run · import lfs · export dvc --dry-run
+import gto --dry-run
 import git . data/weather -o copy --rev HEAD · import url TMP/answers.json -o answers.json
 update --dry-run
 """
