@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["command", "dvc_world", "s3server", "sftpserver", "trained", "webserver"]
+pytest_plugins = [
+    "command",
+    "dvc_world",
+    "looped",
+    "s3server",
+    "sftpserver",
+    "trained",
+    "webserver",
+]
 
 NOW = "2013-03-01T00:00:00+00:00"
 MEMORY_DISK = Path("/dev/shm")

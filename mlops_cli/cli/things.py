@@ -52,7 +52,7 @@ class Names:
         model, _, which = word.partition("@")
         if self._is_model(model):
             return self.version(model, which)
-        for found in self._readings(word):
+        for found in self._readings(word) if word else ():
             if found:
                 return Thing(found)
         if thing := otherwise():
@@ -169,7 +169,8 @@ class Names:
         try:
             records = query.run(self.index, word).records
         except UsageError as exc:
-            self.doubts.append(exc)
+            if self.until is None:  # else they may all be of a later time
+                self.doubts.append(exc)
             return []
         except NotFound:
             return []

@@ -29,14 +29,15 @@ def up(index: Index, *starts: str, until: str | None = None) -> Graph:
 def down(index: Index, *starts: str, until: str | None = None) -> Graph:
     """Return all that came of `starts`, and they themselves."""
     steps = _Steps(index, until)
-    return build(steps.record, steps.makers, *_walk(starts, steps.effects))
+    return build(steps.record, steps.makers, *steps.among(*_walk(starts, steps.effects)))
 
 
 def both(index: Index, *starts: str, until: str | None = None) -> Graph:
     """Return all that led to `starts` and all that came of them."""
     steps = _Steps(index, until)
     above, below = _walk(starts, steps.causes), _walk(starts, steps.effects)
-    return build(steps.record, steps.makers, [*above[0], *below[0]], [*above[1], *below[1]])
+    found = steps.among([*above[0], *below[0]], [*above[1], *below[1]])
+    return build(steps.record, steps.makers, *found)
 
 
 def making(index: Index, *starts: str, until: str | None = None) -> Graph:
@@ -87,6 +88,18 @@ class _Steps:
 
     def effects(self, node: str) -> list[Edge]:
         return [edge for edge in self._effects(node) if not self._later(edge.target)]
+
+    def among(self, nodes: list[str], edges: list[Edge]) -> tuple[list[str], list[Edge]]:
+        """Return `nodes` and, with `edges`, those between them that nobody walked along."""
+        there = set(nodes)
+        more = [
+            edge
+            for node in there
+            if self.record(node) is not None
+            for edge in self.causes(node)
+            if edge.source in there and self._counts(edge)
+        ]
+        return nodes, [*edges, *sorted(more, key=lambda edge: (edge.target, edge.source))]
 
     def _later(self, node: str) -> bool:
         if self.until is None:
