@@ -73,7 +73,8 @@ def trail(git: Git, index: Index, model: str, number: int | None = None) -> list
     told += [_recorded(record) for record in records.values()]
     if number is not None:
         moved = {e.tag for e in found.events if number in (e.version, e.payload.get("former"))}
-        told = [e for e in told if e.version == number or e.tag in moved or e.what == "run"]
+        # records were chosen by what led to the version and what came of it
+        told = [e for e in told if e.tag is None or e.version == number or e.tag in moved]
     told += found.damaged
     return sorted(told, key=lambda event: (event.time, event.subject, event.digest))
 

@@ -1,7 +1,5 @@
-"""P4, versioning of data, model and code: a commit brings back all three.
-
-Missing: `mlops audit`; here `mlops models history` tells who did what and when.
-"""
+"""P4, versioning of data, model and code: a commit brings back all three, and the audit of a
+version lists who did what, when and on what evidence."""
 
 from __future__ import annotations
 
@@ -56,3 +54,33 @@ def test_the_history_of_a_model_says_who_did_what_when(demo: Any) -> None:
     for event in history:
         assert event["time"] and event["version"]
     assert {event["actor"] for event in history if event.get("alias")} != {None}
+
+
+def test_the_audit_of_a_version_lists_who_when_what_and_evidence(demo: Any, tmp_path: Path) -> None:
+    page = tmp_path / "audit.html"
+    audit = demo.here("audit", "delay@v1", "--out", str(page))
+    events = audit["events"]
+    assert [event["time"] for event in events] == sorted(event["time"] for event in events)
+    done = [(event["what"], event["subject"]) for event in events]
+    for expected in (
+        ("run", "data.flights"),
+        ("run", "train.delay"),
+        ("registered", "delay@v1"),
+        ("deployment", "prod: delay@v1"),
+        ("check", "prod"),
+        ("decision", "prod"),
+    ):
+        assert expected in done, expected
+    assert ("registered", "delay@v2") not in done
+    for event in events:
+        assert event["actor"] == "Reader <reader@example.com>" and event["evidence"]
+        assert event["digest"].startswith("sha256:")
+        if event["commit"]:
+            demo.git("cat-file", "-e", f"{event['commit']}^{{commit}}")
+    moved = next(event for event in events if event["subject"] == "delay@production")
+    assert {"parity", "golden"} & {each["name"] for each in moved["evidence"]} or [
+        each for each in moved["evidence"] if each["passed"]
+    ]
+    assert "<script" not in page.read_text() and "delay@v1" in page.read_text()
+    whole = demo.here("audit", "delay")["events"]
+    assert {event["subject"] for event in whole} >= {"delay@v1", "delay@v2", "delay@production"}

@@ -1,7 +1,4 @@
-"""Step 22, export: an ONNX file that answers alone, with its inputs, golden rows and figures.
-
-Missing: `mlops models show` tells no opset; signatures of the file.
-"""
+"""Step 22, export: an ONNX file that answers alone, with its inputs, golden rows and figures."""
 
 from __future__ import annotations
 
@@ -44,3 +41,17 @@ def test_the_file_alone_gives_the_golden_answers(demo: Any) -> None:
     assert answer.tolist() == pytest.approx(golden["probability"].to_pylist(), abs=1e-6)
     schema = json.loads((folder / "schema.json").read_text())
     assert {column["name"] for column in schema["inputs"]} == set(feed)
+
+
+def test_inspect_shows_inputs_outputs_and_opset(demo: Any) -> None:
+    found = demo.mlops("models", "inspect", "delay@production")
+    payload = demo.here("models", "show", "delay@production")["payload"]
+    assert [(c["name"], c["dtype"]) for c in found["inputs"]] == [
+        (c["name"], c["dtype"]) for c in payload["inputs"]
+    ]
+    assert [c["name"] for c in found["outputs"]] == ["probability"]
+    assert found["opset"]["ai.onnx"] >= 17 and found["ir_version"] >= 8
+    assert found["problems"] == [] and found["parameters"] > 1000
+    assert payload["file"]["opset"] == found["opset"], "the tag keeps what was seen"
+    told = demo.said("models", "inspect", "delay@production")
+    assert "opset" in told and "probability" in told and "[batch]" in told
