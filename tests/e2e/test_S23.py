@@ -50,8 +50,7 @@ def test_a_version_never_stands_without_its_lineage(trained_project: Any, tmp_pa
             continue  # a call whose failure does not matter, or one that was not needed
         cut += 1
         if "mlops/storm/v2" in project.git("tag"):
-            # that its record is not there yet is told; what led to it is
-            nodes = project.here("verify", "storm@v2", code=None)["links"]
+            nodes = project.here("lineage", "storm@v2", "--up")["nodes"]
             assert {"run", "dataset"} <= {node["kind"] for node in nodes}, at
             assert project.here("models", "show", "storm@v2")["payload"]["run"]
         again = project.here("register", "storm")
