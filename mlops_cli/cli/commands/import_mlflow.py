@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ def command(
     source = open_source(ctx.cwd / path)
     roots = (source.home, *(ctx.cwd / one for one in artifacts or ()))
     ledger = open_ledger(project.git)
-    with open_index(project.git) as index:
+    with closing(source), open_index(project.git) as index:
         parts = intake.Parts(
             project.cache,
             ledger,

@@ -61,7 +61,7 @@ class Book:
         with open_index(self.git) as index:
             record = _record(index, Name(kind, id_))
         if record is not None:
-            return told.thing_of(record, self._read if whole else None)
+            return told.thing_of(record, self._read, points=whole)
         if (kind, id_) == ("experiment", DEFAULT_EXPERIMENT):
             return Entity(kind, id_, {"name": "Default", "lifecycle": "active"})
         return None
@@ -75,9 +75,8 @@ class Book:
         with open_index(self.git) as index:
             records = list(_records(index, kind))
         for record in records:
-            thing = told.thing_of(record)
-            if thing.id not in open_:
-                yield thing
+            if str(record["run" if kind == "run" else "model"]) not in open_:
+                yield told.thing_of(record, self._read)
         known = {str(record["model"]) for record in records} | open_.keys()
         if kind == "experiment" and DEFAULT_EXPERIMENT not in known:
             yield Entity(kind, DEFAULT_EXPERIMENT, {"name": "Default", "lifecycle": "active"})
@@ -201,11 +200,14 @@ class Book:
             if base := journal.head.get("base"):
                 with open_index(self.git) as index:
                     record = index.get(base)
-                thing = told.thing_of(record, self._read) if record is not None else thing
+                thing = thing if record is None else self._whole(record)
         for one in journal.changes:
             thing.apply(one)
         self._folded[journal.name] = replace(journal, changes=()), thing
         return thing
+
+    def _whole(self, record: Record) -> Entity:
+        return told.thing_of(record, self._read, points=True)
 
     def _keep(self, data: bytes) -> str:
         return str(self.cache.put(data))

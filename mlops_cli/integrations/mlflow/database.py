@@ -63,6 +63,10 @@ class Database:
         """The folder that holds the database; MLflow puts mlruns and mlartifacts beside it."""
         return self.path.parent
 
+    def close(self) -> None:
+        """Let writers in again."""
+        self.connection.close()
+
     def experiments(self) -> dict[str, Entity]:
         """Return id → experiment."""
         found = {}

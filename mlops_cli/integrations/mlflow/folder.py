@@ -51,6 +51,9 @@ class Folder:
         """The folder itself: MLflow puts artifacts beside the runs."""
         return self.root
 
+    def close(self) -> None:
+        """Do nothing: files are closed when they were read."""
+
     def experiments(self) -> dict[str, Entity]:
         """Return id → experiment; the id is the name of the folder."""
         return {one.name: each for one in self._experiments() if (each := self._experiment(one))}

@@ -15,7 +15,6 @@ from mlops_cli.registry.protected import Protected
 from mlops_cli.registry.version import check_name
 
 FOLDER = "folder"  # a model that is no single file
-_SHORT = {"a pickle": "pickle", "a zip archive": "zip", "HDF5": "hdf5", "gzip": "gzip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,7 @@ def format_of(head: bytes | None) -> str:
     """Return in one word what the first bytes of a model say it is; None: it is a folder."""
     if head is None:
         return FOLDER
-    found = of_bytes(head[:16])
-    if found in ALLOWED:
-        return found
-    return next((word for said, word in _SHORT.items() if found.startswith(said)), "unknown")
+    return of_bytes(head[:16])
 
 
 def slug(name: str) -> str:

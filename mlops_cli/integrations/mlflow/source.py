@@ -61,6 +61,10 @@ class Source(Protocol):
         """Yield each registered model with its versions, oldest first."""
         ...
 
+    def close(self) -> None:
+        """Let go of the store, which others write to."""
+        ...
+
 
 def open_source(path: Path) -> Source:
     """Return the store at `path`: a folder of experiments, a database, or a folder with either.

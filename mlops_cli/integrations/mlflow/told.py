@@ -123,9 +123,9 @@ def thing_record(
     )
 
 
-def thing_of(told: Record, read: Read | None = None) -> Entity:
-    """Return the thing that a record tells of. With `read`, which gives bytes of the cache, with
-    all its points and long texts; without, with the last point of each metric."""
+def thing_of(told: Record, read: Read | None = None, *, points: bool = False) -> Entity:
+    """Return the thing that a record tells of. `read` gives bytes of the cache: its long texts,
+    and with `points` all points; else it has the last point of each metric."""
     mlflow = told["mlflow"] if isinstance(told["mlflow"], Mapping) else {}
     kind = "run" if told.kind == "run" else kind_of(str(told["of"]))
     facts = dict(mlflow.get("facts", {}))
@@ -138,8 +138,9 @@ def thing_of(told: Record, read: Read | None = None) -> Entity:
         held = thing.params if where == "params" else thing.tags
         for name, digest in texts.items():
             held[name] = read(digest).decode("utf-8", "surrogatepass") if read else f"({digest})"
-    thing.inputs, thing.outputs = list(mlflow.get("inputs", [])), list(mlflow.get("outputs", []))
-    if read and told["series"]:
+    thing.inputs = [_long(one, read) for one in mlflow.get("inputs", [])]
+    thing.outputs = list(mlflow.get("outputs", []))
+    if read and points and told["series"]:
         thing.points = series.read(read(told["series"]))
     else:
         thing.points = [
@@ -206,6 +207,16 @@ def _short(one: Mapping[str, Any], keep: Keep) -> dict[str, Any]:
         if isinstance(text, str) and len(text) > LONG:
             found[name] = {"digest": keep(text.encode("utf-8", "surrogatepass"))}
     return found
+
+
+def _long(one: Mapping[str, Any], read: Read | None) -> dict[str, Any]:
+    """Return the input that `_short` was given."""
+    return {
+        name: read(value["digest"]).decode("utf-8", "surrogatepass")
+        if read and isinstance(value, Mapping) and "digest" in value
+        else value
+        for name, value in one.items()
+    }
 
 
 def _latest(point: Point) -> list[Any]:
