@@ -13,6 +13,7 @@ from looped import Loop, d
 
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import record
+from mlops_cli.vcs import exchange
 from mlops_cli.vcs.repo import Git
 
 
@@ -305,6 +306,24 @@ def test_the_same_answer_without_index_and_in_a_shallow_clone(
     states = {node["state"] for node in there.data["nodes"] if node["place"] == "ledger"}
     assert states == {"refs-verified"}
     assert there.data["uses"] == before.data["uses"]
+
+
+def test_the_same_answer_where_one_branch_keeps_the_records(
+    mlops: Any, loop: Loop, git: Any, tmp_path: Path
+) -> None:
+    before = mlops("lineage", "delay@production", "--json", code=0).data
+    hub, other = tmp_path / "hub", tmp_path / "other"
+    git("init", "-q", "--bare", str(hub))
+    git("config", "receive.hideRefs", "refs/mlops", cwd=hub)
+    git("remote", "add", "origin", str(hub))
+    git("push", "-q", "origin", "HEAD:main")
+    exchange.send(Git(loop.root), "origin", "mlops-ledger")
+    git("clone", "-q", "-b", "main", str(hub), str(other))
+    exchange.receive(Git(other), "origin", "mlops-ledger")
+    there = mlops("lineage", "delay@production", "--json", cwd=other, code=0).data
+    assert told_by(there) == told_by(before)
+    states = {node["state"] for node in there["nodes"] if node["place"] == "ledger"}
+    assert states == {"refs-verified"}
 
 
 def test_an_index_that_lies_is_found_out(mlops: Any, loop: Loop) -> None:
