@@ -59,5 +59,5 @@ def _plain(value: Any) -> int | float | str | None:
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     return value if isinstance(value, int | float) else None

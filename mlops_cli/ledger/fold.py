@@ -193,6 +193,6 @@ def _tree(git: Git, files: Mapping[str, bytes]) -> str:
 
 def _commit(git: Git, tree: str, now: datetime) -> str:
     """Return a commit without parents: what it replaces may be forgotten."""
-    stamp = f"{int(now.astimezone(UTC).timestamp())} +0000"
+    stamp = f"@{int(now.astimezone(UTC).timestamp())} +0000"
     env = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
     return git.run("commit-tree", tree, "-m", "ledger: old writers folded [skip ci]", env=env)
