@@ -37,6 +37,10 @@ ACTIONS: dict[str, str] = {
     "deploy": "mlops_cli.serving.action:deploy",
     "monitor": "mlops_cli.monitoring.action:check",
 }
+JUDGES: dict[str, str] = {
+    "policy": "mlops_cli.training.rejudge:rejudge",
+    "claims": "mlops_cli.training.pledged:policies",
+}
 TABLES: dict[str, dict[str, str]] = {
     "mlops.steps": STEPS,
     "mlops.actions": ACTIONS,
@@ -44,6 +48,7 @@ TABLES: dict[str, dict[str, str]] = {
     "mlops.targets": TARGETS,
     "mlops.online_stores": ONLINE_STORES,
     "mlops.exporters": EXPORTERS,
+    "mlops.judges": JUDGES,
 }
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from mlops_cli.store.cache import Cache
 from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace.tracked import Tracked
 
 if TYPE_CHECKING:
     from mlops_cli.registry.holdings import Holdings
     from mlops_cli.registry.version import Version
+    from mlops_cli.workspace.tracked import Tracked
 
 
 def split(words: Sequence[str], cwd: Path) -> tuple[list[str], list[str]]:
@@ -71,5 +71,7 @@ def _aliased(holdings: Holdings) -> set[int | None]:
 
 
 def _bundle(version: Version) -> Tracked:
+    from mlops_cli.workspace.tracked import Tracked
+
     name = f"{version.model}@v{version.number}"
     return Tracked(name, version.bundle, "tree", 0, 0, version.tag)

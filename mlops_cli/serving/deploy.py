@@ -11,12 +11,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_cli import fsio
+from mlops_cli import fsio, plugins
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.record import Code, record
 from mlops_cli.pipeline.model.serving import Deployment
 from mlops_cli.pipeline.reading.load import load
+from mlops_cli.registry.chain.ground import Ground
+from mlops_cli.registry.chain.link import refusal
+from mlops_cli.registry.chain.walk import walk
 from mlops_cli.registry.registry import Registry
 from mlops_cli.serving import bundle, environment, plan, recipe
 from mlops_cli.serving.desired import folder
@@ -59,16 +62,29 @@ def plan_for(parts: Parts, name: str, deployment: Deployment, *, force: bool = F
     )
 
 
-def apply(parts: Parts, name: str, deployment: Deployment, *, force: bool = False) -> Deployed:
+def apply(
+    parts: Parts,
+    name: str,
+    deployment: Deployment,
+    *,
+    force: bool = False,
+    judged: bool = False,
+) -> Deployed:
     """Make the environment `name` serve what `deployment` asks for, and return when it does.
 
+    The chain behind every model has to hold. A champion that comes by an alias is held against
+    the policy of that alias again, unless the caller has `judged` it in this very process.
     Raises IntegrityError ("golden-mismatch", "damaged-model", …), StateRefused ("rolled-back",
-    "challenger-inputs", …), OutsideWorld ("port-in-use", "server-died", "server-silent"); what
-    served before then goes on serving.
+    "gate-refused", "challenger-inputs", …), OutsideWorld ("port-in-use", "server-died",
+    "server-silent"); what served before then goes on serving.
     """
     with _locked(parts, name):
         made = plan_for(parts, name, deployment, force=force)
         action = "switch" if made.former else "deploy"
+        if made.action != "none":
+            _confirm(parts, made.environment)
+        if made.action != "none" and made.switches_champion and not judged:
+            _judge(parts, made.environment.champion)
         return _carry_out(parts, made, action)
 
 
@@ -78,6 +94,7 @@ def roll_back(parts: Parts, name: str, *, reason: str = "rolled back by hand") -
         former = _known(parts, name)
         running = look(parts, name, former.target.kind)
         made = plan.roll_back(former, running, now=moment(parts), reason=reason)
+        _confirm(parts, made.environment, back=True)
         return _carry_out(parts, made, "rollback", reason=reason)
 
 
@@ -132,6 +149,26 @@ def _carry_out(parts: Parts, made: Plan, action: str, reason: str | None = None)
         trailers={"Mlops-Record": digest},
     )
     return Deployed(made, running, digest, commit)
+
+
+def _judge(parts: Parts, champion: Pinned) -> None:
+    """Raise StateRefused ("gate-refused") where the gates of the alias are closed to it."""
+    alias = champion.name.partition("@")[2]
+    if alias and not alias.removeprefix("v").isdecimal() and not alias.startswith("sha256:"):
+        judge = plugins.load("mlops.judges", "policy")
+        judge(parts, champion.model, alias, champion.version, protected=parts.protected)
+
+
+def _confirm(parts: Parts, wanted: Environment, *, back: bool = False) -> None:
+    """Raise the refusal of the first model whose chain does not hold: IntegrityError, NotFound,
+    StateRefused. What is served again was found by its version, not by its alias."""
+    protected = parts.protected
+    policies = plugins.load("mlops.judges", "claims")(protected)
+    ground = Ground(parts.git, parts.cache, "bundle", protected.allowed(), policies)
+    for pinned in (wanted.champion, *(item.pinned for item in wanted.challengers)):
+        name = f"{pinned.model}@v{pinned.version}" if back else pinned.name
+        if error := refusal(name, walk(ground, name)):
+            raise error
 
 
 def _materialise(parts: Parts, wanted: Environment) -> Mapping[str, str]:

@@ -134,6 +134,32 @@ def test_a_name_is_confirmed_wherever_its_bytes_are(
     assert (one["place"], one["wrong"]) == ("tags", None)
 
 
+def test_refs_are_verified_in_a_clone_without_a_cache(
+    trained: Path, mlops: Any, git: Any, assert_valid: Any, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    git("clone", "-q", str(trained), str(clone), cwd=tmp_path)
+    lacking = mlops("verify", "storm@v1", "--level", "refs", "--json", cwd=clone, code=20)
+    assert_valid(lacking.json)
+    assert "unknown-record" in {link["code"] for link in lacking.data["links"]}
+    git("fetch", "-q", "origin", "refs/mlops/*:refs/mlops/*", cwd=clone)
+    links = mlops("verify", "storm@v1", "--level", "refs", "--json", cwd=clone, code=0).data[
+        "links"
+    ]
+    assert {link["kind"] for link in links if link["state"] == "absent"} == {"bundle"}
+    assert {link["kind"] for link in links if link["state"] == "ok"} >= {"version", "run", "source"}
+    result = mlops("verify", "storm@v1", cwd=clone, code=20)
+    assert "missing" in result.stdout and "mlops pull" in result.stdout
+
+
+def test_levels_are_of_what_is_named(trained: Path, mlops: Any) -> None:
+    wrong = mlops("verify", "storm@v1", "--level", "sizes", "--json", cwd=trained, code=2)
+    assert wrong.error["code"] == "bad-value"
+    (trained / "notes").write_text("x")
+    refused = mlops("verify", "notes", "--level", "refs", "--json", cwd=trained, code=2)
+    assert refused.error["code"] == "bad-options"
+
+
 def test_damaged_links_of_a_lineage_are_named(trained: Path, mlops: Any) -> None:
     for path in (trained / ".mlops/cache/objects").rglob("*"):
         if path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -40,26 +41,37 @@ def command(
     the outcome differs. The work tree, the run cache and the ledger stay as they are.
     """
     ctx = context.current()
-    project = ctx.project()
+    result = again(ctx, ctx.project(), what, only=steps or (), jobs=jobs)
+    enough = ("identical",) if verify else ("identical", "within tolerance")
+    code = 0 if result.verdict in enough else 1
+    data = as_json(result)
+    return ctx.show(data, "mlops.reproduce/1", lambda: pages.page(data), code=code)
+
+
+def again(
+    ctx: context.Context,
+    project: Project,
+    what: str,
+    *,
+    only: Sequence[str] = (),
+    jobs: int = 0,
+) -> Reproduction:
+    """Run again what `what` stands for, and return how it compares."""
     wanted = _meant(project, what)
     if wanted.patch and not project.cache.has(Digest(wanted.patch)):
         wanted = replace(wanted, patch=None)  # it stays where the run was
     if wanted.dirty and not wanted.patch:
         shown = ", ".join(wanted.dirty[:3])
         ctx.warn(f"The run saw changes that nobody committed: {shown}; they are not here.")
-    result = reproduce(
+    return reproduce(
         project,
         wanted,
         ctx.environment,
-        only=steps or (),
+        only=only,
         now=ctx.now,
         jobs=jobs or int(ctx.settings.get("run.jobs")) or execute.default_jobs(),
         progress=ctx.progress,
     )
-    enough = ("identical",) if verify else ("identical", "within tolerance")
-    code = 0 if result.verdict in enough else 1
-    data = as_json(result)
-    return ctx.show(data, "mlops.reproduce/1", lambda: pages.page(data), code=code)
 
 
 def _meant(project: Project, what: str) -> Recorded:

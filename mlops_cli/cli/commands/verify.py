@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import bundles, context, protecting, reaching
-from mlops_cli.cli.render import text
-from mlops_cli.cli.render import verify as render
+from mlops_cli.cli import context
 from mlops_cli.errors import UsageError
+from mlops_cli.registry.chain.link import exit_code
 from mlops_cli.store.care.course import LEVELS
-from mlops_cli.store.care.quarantine import quarantine
 from mlops_cli.store.care.rounds import Extent
-from mlops_cli.vcs.repo import Git
-from mlops_cli.workspace import remotes, tracked, verify
+
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
 
 
 def command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Digests, or what lineage takes: delay@production; all if left out."),
+        typer.Argument(help="Versions, as delay@production; digests; all if left out."),
     ] = None,
     on: Annotated[
         str | None, typer.Option("--on", help="Verify this remote instead of the cache.")
     ] = None,
     level: Annotated[
-        str, typer.Option("--level", help="metadata (is all named), sizes, or bytes (hashed).")
+        str,
+        typer.Option(
+            "--level",
+            help="metadata (is all named), sizes, or bytes (hashed); of versions refs (git alone),"
+            " bytes, or reproduce (run again).",
+        ),
     ] = "bytes",
     sample: Annotated[
         str | None,
@@ -54,22 +58,30 @@ def command(
     --on a remote is read and hashed, and --repair sends it again what it has lost. What only
     cache.readonly or an attached DVC cache holds counts as here: its keeper verifies it, and each
     read of it hashes it.
-    Confirm every link of a lineage:  mlops verify delay@production
+
+    MODEL@ALIAS or MODEL@VERSION walks the chain behind it: alias event, policy, version, bundle,
+    provenance, runs, raw data. Answers 20 when a link is missing, 30 when nobody who counts stands
+    for it, 40 when it is not what it is named as; the worst of them.
     """
     ctx = context.current()
-    extent = _extent(level, sample, limit, resume=resume)
     if names:
-        if repair or sources or on is not None or extent != Extent():
+        if repair or sources or on is not None or sample or limit or resume:
             raise UsageError(
                 "options are for all that is kept, not for what is named", code="bad-options",
                 hint="mlops verify " + " ".join(names),
             )  # fmt: skip
-        return _links(ctx, names)
+        return _links(ctx, names, level)
     if sources and (not repair or on is not None):
         raise UsageError(
             "--from says where good copies for the cache come from", code="bad-options",
             hint="mlops verify --repair --from " + sources[0],
         )  # fmt: skip
+    extent = _extent(level, sample, limit, resume=resume)
+    from mlops_cli.cli import bundles, protecting, reaching
+    from mlops_cli.cli.render import verify as render
+    from mlops_cli.store.care.quarantine import quarantine
+    from mlops_cli.workspace import remotes, tracked, verify
+
     project = ctx.project()
     protecting.settle(ctx, project)
     cache, now = project.cache, ctx.now()
@@ -166,35 +178,32 @@ def _history(git: Git) -> dict[str, dict[str, Any]]:
     }
 
 
-def _links(ctx: context.Context, names: Sequence[str]) -> int:
-    """Show whether each thing that `names` mean is what its digest says."""
-    from mlops_cli.cli import confirm
+def _links(ctx: context.Context, names: Sequence[str], level: str) -> int:
+    """Show how each link was found: of versions the chain behind them, of all else its bytes."""
+    from mlops_cli.cli.bundles import split
+    from mlops_cli.cli.render import links as render
 
-    links = confirm.confirm(ctx.project(), names, ctx.cwd)
-    bad = [link for link in links if link.wrong]
-    rows = [
-        (
-            text.style("wrong", "red") if link.wrong else text.style("ok", "green"),
-            link.place or "nowhere",
-            link.kind,
-            link.digest,
-        )
-        for link in links
-    ]
-    told = [text.table(rows), "", *(f"{link.label}: {link.wrong}" for link in bad)]
-    if not bad:
-        told.append(f"Confirmed {text.count(len(links), 'link')}: each is what its digest says.")
-    data = {
-        "links": [
-            {
-                "digest": link.digest,
-                "kind": link.kind,
-                "label": link.label,
-                "place": link.place,
-                "wrong": link.wrong,
-            }
-            for link in links
-        ],
-        "clean": not bad,
-    }
-    return ctx.show(data, "mlops.verify-links/1", "\n".join(told), code=40 if bad else 0)
+    project = ctx.project()
+    others, versions = split(names, ctx.cwd)
+    if others and level != "bytes":
+        raise UsageError(
+            f"--level {level} is for versions of models", code="bad-options",
+            hint="mlops verify " + " ".join(others),
+        )  # fmt: skip
+    found: list[dict[str, Any]] = []
+    code = 0
+    if versions:
+        from mlops_cli.cli import chains
+
+        links = chains.chain(ctx, project, versions, level)
+        found += [link.to_plain() for link in links]
+        code = exit_code(links)
+    if others:
+        from mlops_cli.cli import confirm
+
+        for one in confirm.confirm(project, others, ctx.cwd):
+            told = ("digest", "kind", "label", "place", "wrong")
+            found.append({name: getattr(one, name) for name in told})
+            code = 40 if one.wrong else code
+    data = {"links": found, "level": level, "clean": code == 0}
+    return ctx.show(data, "mlops.verify-links/1", lambda: render.page(data), code=code)

@@ -84,11 +84,15 @@ def _event(ground: Ground, index: Index, event: AliasEvent) -> Iterator[Link]:
 def _policy(ground: Ground, event: AliasEvent) -> Link:
     payload = event.payload
     link = Link("policy", f"of {event.name}", payload.get("policy"), "git")
-    source = payload.get("policy_from")
-    if ground.allowed is None and not (isinstance(source, dict) and source.get("commit")):
-        return link.absent("the event does not say on which branch it stood")
     wrong = ground.policies(payload) if ground.policies else None
-    return link.found("untrusted", "policy-not-protected", wrong) if wrong else link
+    if wrong is None:
+        return link
+    if ground.allowed is None:  # nobody is asked for trust
+        return link.absent(wrong)
+    if (ground.git.common_dir / "shallow").is_file():  # its history may say so, and is not here
+        why = f"{wrong}, as far as this shallow clone goes: git fetch --unshallow"
+        return link.found("missing", "shallow-clone", why)
+    return link.found("untrusted", "policy-not-protected", wrong)
 
 
 def _version(
@@ -131,14 +135,14 @@ def _registered(index: Index, version: Version) -> Link:
             return link.absent("no record says that it was registered")
         why = "no ledger here has its record: git fetch origin 'refs/mlops/*:refs/mlops/*'"
         return link.found("missing", "unknown-record", why)
+    link = Link("record", label, str(records[0].digest), "ledger")
     said = (version.digest, version.payload.get("bundle"))
     for record in records:
         moved = record["tag_object"] not in (None, version.tag_id)
-        if (record["digest"], record["bundle"]) == said and not moved:
-            return Link("record", label, str(record.digest), "ledger")
-    why = f"the ledger knows another tag {version.tag}: it was moved"
-    link = Link("record", label, str(records[0].digest), "ledger")
-    return link.found("mismatch", "tag-moved", why)
+        if moved or (record["digest"], record["bundle"]) != said:
+            why = f"the ledger knows another tag {version.tag}: it was moved"
+            return link.found("mismatch", "tag-moved", why)
+    return link
 
 
 def _signed(ground: Ground, link: Link, tag_id: str) -> Link:
@@ -163,4 +167,4 @@ def _latest(index: Index, event: AliasEvent) -> int | None:
     if last > event.number:
         return int(last)
     of_it = {record["tag_object"] for record in told if record["event"] == event.number}
-    return None if not of_it or of_it & {None, event.tag_id} else event.number
+    return event.number if of_it - {None, event.tag_id} else None

@@ -1,0 +1,32 @@
+"""How `mlops verify NAME` tells what it found: each link with its state, then what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlops_cli.cli.render import text
+
+_LOOKS = {"ok": "green", "absent": "dim"}
+
+
+def page(data: Mapping[str, Any]) -> str:
+    """Return what a person reads of links: each with its state, then what is wrong."""
+    found: Sequence[Mapping[str, Any]] = data["links"]
+    rows = []
+    for link in found:
+        state = link.get("state") or ("wrong" if link["wrong"] else "ok")
+        who = f"signed by {link['signer']}" if link.get("signer") else link["digest"] or ""
+        said = text.shown(link["label"]) if link["label"] != link["digest"] else ""
+        look = _LOOKS.get(state, "red")
+        rows.append((text.style(state, look), link["kind"], said, text.shown(who)))
+    told = [text.table(rows), ""]
+    told += [
+        f"{link['kind']} {text.shown(link['label'])}: {text.shown(link['wrong'])}"
+        for link in found
+        if link["wrong"]
+    ]
+    whole = sum(link.get("state", "ok") == "ok" and not link["wrong"] for link in found)
+    if data["clean"]:
+        told.append(f"Confirmed {text.count(whole, 'link')}: each is what its digest says.")
+    return "\n".join(told)
