@@ -13,13 +13,19 @@ from mlops_cli.registry.modelfile.found import Found, Problem
 from mlops_cli.registry.modelfile.protobuf import Bytes, Malformed
 
 _READERS = {"onnx": onnxfile.read, "safetensors": tensorfile.read}
-_HINTS = {
+HINTS = {
     "format-not-allowed": "export it to ONNX (mlops train does) or save the weights as safetensors",
     "custom-domain": "use operators of ONNX, or define them as functions inside the file",
     "external-data": "keep the weights inside the file: onnx.save(model, path)",
     "external-data-outside": "keep the weights inside the file: onnx.save(model, path)",
     "tensor-too-large": "is the file what you think? Give an axis that varies a name, no number",
 }
+# What a file may be refused for, beside the keys of HINTS: it is not what it begins as
+DAMAGE = (
+    *("malformed-model", "name-too-long", "header-too-large", "too-deep", "too-large"),
+    "too-many-fields",
+)
+CODES = (*HINTS, *DAMAGE)
 
 
 def inspect(data: Bytes, *, name: str) -> Found:
@@ -79,7 +85,7 @@ def admit(found: Found, allowed: Collection[str] = formats.ALLOWED, *, name: str
         raise StateRefused(
             f"{name} may not be registered as a model: {first.why}",
             code=first.code,
-            hint=_HINTS[first.code],
+            hint=HINTS[first.code],
             details={
                 "allowed": sorted(allowed),
                 "problems": [{"code": each.code, "why": each.why} for each in problems],
