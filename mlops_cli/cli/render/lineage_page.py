@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops_cli.cli.render.layered import layout
@@ -12,6 +12,7 @@ from mlops_cli.encode import canonical_json
 from mlops_cli.ledger.graph import Graph, Node
 
 WIDE, HIGH, ACROSS, DOWN = 190, 40, 260, 56
+SIGHT = (1400, 800)  # what is seen of it without zooming
 _LONGEST = 26  # letters of a label in its box
 _STYLE = """\
 body{max-width:none;display:flex;flex-direction:column;height:100vh;margin:0;padding:0}
@@ -34,7 +35,7 @@ cursor:pointer}
 @media print{main{display:block}aside{width:auto}section[hidden]{display:block}}"""
 _SCRIPT = """\
 const svg=document.getElementById('graph'),view=svg.querySelector('g'),all=s=>[...document
-.querySelectorAll(s)],box=svg.viewBox.baseVal;let x=0,y=0,scale=1;
+.querySelectorAll(s)],box=svg.viewBox.baseVal;let [x,y,scale]=[+svg.dataset.x,+svg.dataset.y,1];
 const draw=()=>view.setAttribute('transform',`translate(${x},${y}) scale(${scale})`);
 const at=e=>{const p=new DOMPoint(e.clientX,e.clientY).matrixTransform(svg.getScreenCTM()
 .inverse());return[p.x,p.y]};
@@ -64,7 +65,7 @@ const clear=()=>{nodes.concat(edges).forEach(n=>n.classList.remove('here','faint
 all('aside section').forEach(s=>{s.hidden=s.dataset.of!=='all'})};
 nodes.forEach(n=>{n.addEventListener('click',()=>show(n.id));
 n.addEventListener('keydown',e=>{if(e.key==='Enter')show(n.id)})});
-all('button').forEach(b=>b.addEventListener('click',()=>{show(b.dataset.to);
+all('button[data-to]').forEach(b=>b.addEventListener('click',()=>{show(b.dataset.to);
 middle(b.dataset.to)}));
 const found=()=>{const w=input.value.toLowerCase();return w?nodes.filter(n=>n.dataset.words
 .includes(w)):[]};
@@ -72,8 +73,10 @@ input.addEventListener('input',()=>{clear();const f=new Set(found());if(input.va
 nodes.forEach(n=>n.classList.toggle('faint',!f.has(n)))});let turn=0;
 input.addEventListener('keydown',e=>{const f=found();if(e.key==='Enter'&&f.length){
 const n=f[turn++%f.length];show(n.id);middle(n.id)}});
-addEventListener('keydown',e=>{if(e.key==='Escape'){input.value='';clear();x=y=0;scale=1;draw()}
-});"""
+addEventListener('keydown',e=>{if(e.key==='Escape'){input.value='';clear()}});
+document.getElementById('fit').addEventListener('click',()=>{const w=+svg.dataset.wide,
+h=+svg.dataset.high;scale=Math.min(1,box.width/w,box.height/h);x=(box.width-w*scale)/2;
+y=(box.height-h*scale)/2;draw()});"""
 
 
 def lineage_page(graph: Graph, data: Mapping[str, Any]) -> str:
@@ -84,8 +87,11 @@ def lineage_page(graph: Graph, data: Mapping[str, Any]) -> str:
     width = (max((c for c, _ in spots.values()), default=0) + 1) * ACROSS
     height = (max((r for _, r in spots.values()), default=0) + 1) * DOWN
     title = f"Lineage of {data['name']}" + (f" at {data['at']}" if data.get("at") else "")
+    seen = _seen(spots, data["starts"], width, height)
     svg = (
-        f'<svg id="graph" viewBox="-20 -20 {width} {height + 20}" role="img"><g>'
+        f'<svg id="graph" viewBox="0 0 {SIGHT[0]} {SIGHT[1]}" data-wide="{width}" '
+        f'data-high="{height}" data-x="{seen[0]}" data-y="{seen[1]}" role="img">'
+        f'<g transform="translate({seen[0]},{seen[1]})">'
         + "".join(_edge(graph, spots, names, at) for at in range(len(graph.edges)))
         + "".join(_node(one, spots, names, set(data["starts"])) for one in graph.nodes.values())
         + "</g></svg>"
@@ -96,6 +102,18 @@ def lineage_page(graph: Graph, data: Mapping[str, Any]) -> str:
     find = '<input type="search" placeholder="Search, Enter for the next" aria-label="Search">'
     body = f"<header>{head}{find}</header>\n<main>{svg}\n<aside>{_legend()}{facts}</aside></main>\n"
     return page(title, Html(body), style=_STYLE, script=_SCRIPT)
+
+
+def _seen(
+    spots: Mapping[str, tuple[int, int]], starts: Sequence[str], width: int, height: int
+) -> tuple[int, int]:
+    """Return how far the graph is moved at first: into the middle, or to where it begins."""
+    spot = next((spots[name] for name in starts if name in spots), (0, 0))
+    at = (spot[0] * ACROSS + WIDE // 2, spot[1] * DOWN + HIGH // 2)
+    return (
+        (SIGHT[0] - width) // 2 if width <= SIGHT[0] else SIGHT[0] // 2 - at[0],
+        (SIGHT[1] - height) // 2 if height <= SIGHT[1] else SIGHT[1] // 2 - at[1],
+    )
 
 
 def _edge(
