@@ -15,6 +15,7 @@ def group() -> None:
 
 
 app.command("dvc")(export_dvc.command)
+app.command("mlflow")(export_mlflow.command)
 app.command("openlineage")(export_openlineage.command)
 app.command("prov")(export_prov.command)
 app.command("bom")(export_bom.command)

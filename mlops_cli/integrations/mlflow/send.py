@@ -1,0 +1,272 @@
+"""Runs, versions and aliases of mlops become those of an MLflow server.
+
+Each record of a run is one run there, marked with the tag `mlops.record`; one whose status is
+still RUNNING was cut short, and is made anew. What is there already is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from mlops_cli.errors import MlopsError, NotFound
+from mlops_cli.integrations.mlflow import artifacts, told
+from mlops_cli.integrations.mlflow.entity import Entity, Point
+from mlops_cli.integrations.mlflow.rest import Server
+from mlops_cli.integrations.mlflow.row import Row
+from mlops_cli.ledger.record import Record
+from mlops_cli.progress import SILENT, Progress
+from mlops_cli.registry.holdings import Holdings
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
+
+MARK = "mlops.record"
+VERSION = "mlops.digest"
+_PROXIED = "mlflow-artifacts:"
+_METRICS, _PAIRS = 500, 100  # of one request; the server takes 1000 and 100
+_LONGEST = {"params": 6000, "tags": 8000}  # letters that a server takes
+_STATUS = {"done": "FINISHED", "cached": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
+_Item = TypeVar("_Item")
+
+
+@dataclass(slots=True)
+class Sending:
+    """A server, what is known to be there, and what became of what was sent."""
+
+    server: Server
+    cache: Cache
+    with_artifacts: bool = True
+    dry_run: bool = False
+    rows: list[Row] = field(default_factory=list)
+    there: dict[str, tuple[str, str]] = field(default_factory=dict)  # record → run id, artifacts
+    experiments: dict[str, str] = field(default_factory=dict)
+
+    def runs(self, records: Sequence[Record], progress: Progress = SILENT) -> None:
+        """Send the runs that are not there yet, oldest first."""
+        for name in sorted({str(record["step"]) for record in records}):
+            self._look(name)
+        with progress.task("sending", total=len(records), unit="runs") as task:
+            for record in sorted(records, key=lambda one: str(one["time"])):
+                digest = str(record.digest)
+                if digest in self.there:
+                    self.rows.append(Row("run", _shown(record), "unchanged"))
+                elif self.dry_run:
+                    self.rows.append(Row("run", _shown(record), "sent"))
+                else:
+                    self._run(record)
+                task.advance()
+
+    def models(self, held: Iterable[Holdings]) -> None:
+        """Send the versions whose run is there, and their aliases."""
+        for one in held:
+            numbers = self._versions(one)
+            for alias, event in one.current().items():
+                shown = f"{one.model}@{alias}"
+                number = numbers.get(event.version or 0)
+                if number is None:
+                    self.rows.append(Row("alias", shown, "left out", "its version is not there"))
+                elif self.dry_run:
+                    self.rows.append(Row("alias", shown, "sent"))
+                else:
+                    self.server.post(
+                        "registered-models/alias", name=one.model, alias=alias, version=number
+                    )
+                    self.rows.append(Row("alias", shown, "sent"))
+
+    def _look(self, name: str) -> None:
+        """Find the experiment and the runs in it that an earlier export sent."""
+        try:
+            found = self.server.get("experiments/get-by-name", experiment_name=name)
+        except NotFound:
+            if not self.dry_run:
+                made = self.server.post("experiments/create", name=name)
+                self.experiments[name] = made["experiment_id"]
+            return
+        id_ = self.experiments[name] = found["experiment"]["experiment_id"]
+        marked = f"tags.`{MARK}` LIKE 'sha256:%'"
+        for run in self.server.pages("runs/search", "runs", experiment_ids=[id_], filter=marked):
+            info, tags = run["info"], run["data"].get("tags", ())
+            record = next((tag["value"] for tag in tags if tag["key"] == MARK), "")
+            if info["status"] != "RUNNING":
+                self.there[record] = info["run_id"], info.get("artifact_uri", "")
+            elif not self.dry_run:
+                self.server.post("runs/delete", run_id=info["run_id"])
+
+    def _run(self, record: Record) -> None:
+        thing = _thing(record, self.cache)
+        start = thing.facts.get("start") or _milliseconds(record["started"] or record["time"])
+        made = self.server.post(
+            "runs/create",
+            experiment_id=self.experiments[str(record["step"])],
+            start_time=start,
+            run_name=thing.facts.get("name") or str(record["run"]),
+            tags=[{"key": MARK, "value": str(record.digest)}],
+        )
+        info = made["run"]["info"]
+        run_id, uri = info["run_id"], str(info.get("artifact_uri", ""))
+        own = {
+            "mlops.run": str(record["run"]),
+            "mlops.commit": (record["code"] or {}).get("commit"),
+        }
+        tags = {**thing.tags, **{key: text for key, text in own.items() if text}}
+        tags.pop("mlflow.runName", None)
+        for points in _some(thing.points, _METRICS):
+            self._log(run_id, metrics=[_metric(point) for point in points])
+        for pairs in _some(list(thing.params.items()), _PAIRS):
+            self._log(run_id, params=_pairs(pairs, _LONGEST["params"]))
+        for pairs in _some(list(tags.items()), _PAIRS):
+            self._log(run_id, tags=_pairs(pairs, _LONGEST["tags"]))
+        if datasets := [one for one in thing.inputs if one.get("type") == "dataset"]:
+            self.server.post(
+                "runs/log-inputs", run_id=run_id, datasets=list(map(_dataset, datasets))
+            )
+        if record["artifacts"] and self.with_artifacts:
+            self._files(record["artifacts"], uri, "", _shown(record))
+        end = thing.facts.get("end") or start + round(1000 * float(record["seconds"] or 0))
+        status = _STATUS.get(str(record["status"]), "KILLED")
+        self.server.post("runs/update", run_id=run_id, status=status, end_time=end)
+        self.there[str(record.digest)] = run_id, uri
+        self.rows.append(Row("run", _shown(record), "sent"))
+
+    def _log(self, run_id: str, **parts: Any) -> None:
+        self.server.post("runs/log-batch", run_id=run_id, **parts)
+
+    def _files(self, tree: str, uri: str, below: str, shown: str) -> bool:
+        """Upload the files of a tree below an artifact URI; tell why where that cannot be."""
+        if not uri.startswith(_PROXIED):
+            why = f"the server takes none over HTTP ({uri.partition(':')[0]}:)"
+            self.rows.append(Row("artifacts", shown, "left out", why))
+            return False
+        place = uri.removeprefix(_PROXIED).lstrip("/").rstrip("/")
+        try:
+            for path, file in artifacts.files_of(self.cache, tree).items():
+                with self.cache.open(Digest.parse(file.digest)) as stream:
+                    self.server.put_artifact(f"{place}/{below}{path}", stream, file.size)
+        except NotFound as exc:
+            self.rows.append(Row("artifacts", shown, "left out", f"{exc.message}; {exc.hint}"))
+            return False
+        return True
+
+    def _versions(self, held: Holdings) -> dict[int, str]:
+        """Send versions; return our number → theirs."""
+        known = self._known(held.model)
+        numbers: dict[int, str] = {}
+        for version in held.versions:
+            if number := known.get(str(version.digest)):
+                numbers[version.number] = number
+                self.rows.append(Row("version", version.name, "unchanged", f"it is {number} there"))
+                continue
+            run = self.there.get(str(version.run))
+            if run is None or not self.with_artifacts:
+                self.rows.append(Row("version", version.name, "left out", "its run is not there"))
+                continue
+            if self.dry_run:
+                self.rows.append(Row("version", version.name, "sent"))
+                continue
+            try:
+                below = f"versions/{held.model}-v{version.number}/"
+                if not self._files(str(version.bundle), run[1], below, version.name):
+                    continue
+                made = self.server.post(
+                    "model-versions/create",
+                    name=held.model,
+                    source=f"{run[1].rstrip('/')}/{below.rstrip('/')}",
+                    run_id=run[0],
+                    tags=[{"key": VERSION, "value": str(version.digest)}],
+                )["model_version"]
+                numbers[version.number] = made["version"]
+                there = f"it is {made['version']} there"
+                self.rows.append(Row("version", version.name, "sent", there))
+            except MlopsError as exc:
+                self.rows.append(Row("version", version.name, "refused", exc.message))
+        return numbers
+
+    def _known(self, model: str) -> dict[str, str]:
+        """Return digest → number of the versions that an earlier export sent."""
+        try:
+            self.server.get("registered-models/get", name=model)
+        except NotFound:
+            if not self.dry_run:
+                self.server.post("registered-models/create", name=model)
+            return {}
+        answer = self.server.get(
+            "model-versions/search", filter=f"name='{model}'", max_results=10_000
+        )
+        return {
+            tag["value"]: version["version"]
+            for version in answer.get("model_versions", ())
+            for tag in version.get("tags", ())
+            if tag["key"] == VERSION
+        }
+
+
+def _thing(record: Record, cache: Cache) -> Entity:
+    """Return the record as a run of MLflow, also one that MLflow has never seen."""
+
+    def read(digest: str) -> bytes:
+        return cache.read(Digest.parse(digest))
+
+    if record["step_kind"] == told.STEP_KIND:
+        return told.thing_of(record, read, points=True)
+    thing = Entity("run", str(record["run"]))
+    both = {**(record["params"] or {}), **(record["logged"] or {})}
+    thing.params = {name: _word(value) for name, value in both.items()}
+    thing.tags = {"mlops.step_kind": str(record["step_kind"])}
+    at = _milliseconds(record["time"])
+    if record["series"]:
+        from mlops_cli import live
+
+        logged = live.parse(read(record["series"])).metrics
+        thing.points = [
+            Point(name, point.value, round(point.time * 1000), point.step)
+            for name, points in logged.items()
+            for point in points
+            if point.value is not None
+        ]
+    known = {point.key for point in thing.points}
+    thing.points += [
+        Point(name, float(value), at, 0)
+        for name, value in (record["metrics"] or {}).items()
+        if name not in known and isinstance(value, int | float)
+    ]
+    return thing
+
+
+def _metric(point: Point) -> dict[str, Any]:
+    finite = point.value - point.value == 0
+    value: Any = (
+        point.value
+        if finite
+        else {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[repr(float(point.value))]
+    )
+    return {"key": point.key, "value": value, "timestamp": point.time, "step": point.step}
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], longest: int) -> list[dict[str, str]]:
+    return [{"key": key, "value": text[:longest]} for key, text in pairs]
+
+
+def _dataset(one: dict[str, Any]) -> dict[str, Any]:
+    words = ("name", "digest", "source_type", "source", "schema", "profile")
+    tags = [{"key": key, "value": value} for key, value in (one.get("tags") or {}).items()]
+    return {"tags": tags, "dataset": {word: one[word] for word in words if one.get(word)}}
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _milliseconds(text: Any) -> int:
+    return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
+
+
+def _shown(record: Record) -> str:
+    return f"{record['run']} {record['step']}"
+
+
+def _some(items: Sequence[_Item], most: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
