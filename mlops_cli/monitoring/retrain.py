@@ -66,13 +66,22 @@ def retrain(
     )
     version = register(parts, run, pipeline, model, now=parts.now())
     promotions = tuple(
-        promote(parts, pipeline, model, alias, version.number, now=parts.now(), reason=reason)
+        promote(
+            parts,
+            pipeline,
+            model,
+            alias,
+            version.number,
+            now=parts.now(),
+            reason=reason,
+            protected=parts.protected,
+        )
         for alias in section.aliases
     )
     moved = {f"{model}@{promotion.alias}" for promotion in promotions if promotion.moved}
     switched = []
     for name, deployment in pipeline.deployments.items():
         if deployment.model in moved:
-            deploy.apply(parts, name, deployment)
+            deploy.apply(parts, name, deployment, judged=True)
             switched.append(name)
     return Retrained(result, version, promotions, tuple(switched))
