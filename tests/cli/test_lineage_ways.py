@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -233,6 +234,8 @@ def test_the_page_has_every_node_and_edge_and_loads_nothing(
     assert "http://" not in text and "https://" not in text
     for node in data["nodes"]:
         assert node["id"] in text
+    for name in re.findall(r"getElementById\('(\w+)'\)", text):
+        assert f'id="{name}"' in text
     assert mlops("lineage", "delay@production", "--graph", "html", code=0).stdout == text
 
 

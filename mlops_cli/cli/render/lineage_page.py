@@ -100,7 +100,9 @@ def lineage_page(graph: Graph, data: Mapping[str, Any]) -> str:
     facts = "".join(_facts(graph, one, names) for one in graph.nodes.values())
     head = tag("h1", title) + tag("span", about, cls="dim")
     find = '<input type="search" placeholder="Search, Enter for the next" aria-label="Search">'
-    body = f"<header>{head}{find}</header>\n<main>{svg}\n<aside>{_legend()}{facts}</aside></main>\n"
+    fit = '<button id="fit">All of it</button>'
+    aside = f"<aside>{_legend()}{facts}</aside>"
+    body = f"<header>{head}{find}{fit}</header>\n<main>{svg}\n{aside}</main>\n"
     return page(title, Html(body), style=_STYLE, script=_SCRIPT)
 
 
