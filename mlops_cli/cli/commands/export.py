@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from mlops_cli.cli.commands import export_bom, export_dvc, export_openlineage, export_prov
+from mlops_cli.cli.commands import (
+    export_bom,
+    export_dvc,
+    export_mlflow,
+    export_openlineage,
+    export_prov,
+)
 
 app = typer.Typer(help="Write what mlops tracks as other tools want it.")
 
