@@ -53,7 +53,8 @@ def confirm(index: Index, version: Version, event: AliasEvent | None) -> None:
 
     Raises IntegrityError ("tag-moved", "alias-chain-broken").
     """
-    known = {each["tag_object"] for each in index.newest("register", **_named(version))} - {None}
+    made = index.newest("register", model=version.model, number=version.number)
+    known = {each["tag_object"] for each in made} - {None}
     if known and version.tag_id not in known:
         raise IntegrityError(
             f"the tag {version.tag} was moved: the ledger knew it as {min(known)}",
@@ -74,10 +75,6 @@ def confirm(index: Index, version: Version, event: AliasEvent | None) -> None:
             )
         if each["event"] == event.number and each["tag_object"] not in (None, event.tag_id):
             raise broken(event, f"event {event.number} of {event.name} was replaced")
-
-
-def _named(version: Version) -> dict[str, str | int]:
-    return {"model": version.model, "number": version.number}
 
 
 def against(index: Index, found: dict[str, str]) -> Iterator[tuple[str, str]]:

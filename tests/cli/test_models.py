@@ -188,3 +188,20 @@ def test_one_damaged_tag_is_named_and_the_rest_is_told(mlops: Any, git: Any, reg
     assert mlops("models", "show", "delay@v2", "--json", code=0).data["versions"] == [1, 2]
     assert mlops("models", "show", "delay@v1", "--json", code=40).error["code"] == "unreadable-tag"
     assert len(mlops("models", "history", "delay", "--json", code=40).data["events"]) == 3
+
+
+def test_push_pull_and_verify_go_on_beside_an_unreadable_tag(
+    mlops: Any, git: Any, registry: Any, repo: Path, tmp_path: Path
+) -> None:
+    git("tag", "-f", "-a", "-m", "x\n\nwords", "mlops/delay/v1")
+    mlops("remote", "add", "there", f"file://{tmp_path}/there", code=0)
+    (repo / "data").write_text("some\n")
+    mlops("add", "data", code=0)
+    pushed = mlops("push", "--json", code=0)
+    assert pushed.data["objects"] == 1 and "mlops/delay/v1" in str(pushed.json["warnings"])
+    pulled = mlops("pull", "--json")  # the bundle that production means is on no remote
+    assert pulled.error["code"] == "missing-object" if pulled.code else pulled.data
+    assert "mlops/delay/v1" in str(pulled.json["warnings"])
+    found = mlops("verify", "--json", code=40).data
+    assert "mlops/delay/v1" in found["tags"]["damaged"]
+    assert mlops("gc", "--dry-run", "--json", code=0).data["removed"]["objects"] == 0

@@ -44,6 +44,8 @@ def test_a_dry_run_answers_and_changes_nothing(mlops, git, trained, assert_valid
     yes = mlops("promote", "storm@v1", "trial", "--dry-run", "--json", cwd=trained, code=0)
     assert_valid(yes.json)
     assert yes.data["passed"] and not yes.data["moved"] and yes.data["event"] is None
+    name = f"storm@{yes.data['digest'][:20]}"
+    assert mlops("promote", name, "trial", "--dry-run", "--json", cwd=trained).data == yes.data
     assert git("for-each-ref", cwd=trained) == before
 
 

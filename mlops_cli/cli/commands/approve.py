@@ -37,7 +37,7 @@ def command(
     ctx = context.current()
     project = ctx.project()
     pipeline = load(project.root)
-    name, number = version_of(model)
+    name, number = version_of(model, project.git)
     register.declared(pipeline, name)
     parts = work(project)
     registry = parts.registry

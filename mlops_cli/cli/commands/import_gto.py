@@ -34,9 +34,9 @@ def command(
     rows = list(taker.take(grammar.read(project.git)))
     if any(row.state == "imported" for row in rows):
         send_ledger(registry)
-    listed = [{"tag": row.name, "state": row.state, "reason": row.reason} for row in rows]
+    listed = [{"tag": row.tag, "state": row.state, "reason": row.reason} for row in rows]
     lost = any(row.state in ("missing", "refused") for row in rows)
-    told = [(row.state, text.shown(row.name), text.shown(row.reason)) for row in rows]
+    told = [(row.state, text.shown(row.tag), text.shown(row.reason)) for row in rows]
     return ctx.show(
         {"dry_run": dry_run, "rows": listed},
         "mlops.import-gto/1",

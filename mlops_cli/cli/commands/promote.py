@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,10 +10,14 @@ from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused, UsageError
 from mlops_cli.pipeline.reading.load import load
+from mlops_cli.registry.registry import Registry
 from mlops_cli.training.action import work
 from mlops_cli.training.promote import Promotion, promote
 
-Model = Annotated[str, typer.Argument(metavar="MODEL[@vN]", help="delay, or delay@v3.")]
+if TYPE_CHECKING:
+    from mlops_cli.vcs.repo import Git
+
+Model = Annotated[str, typer.Argument(metavar="MODEL[@vN]", help="delay, delay@v3, delay@sha256:…")]
 Alias = Annotated[str, typer.Argument(help="An alias of the model in pipeline.yaml: production.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Judge and tell; move nothing.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
@@ -31,7 +35,7 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
 
     ctx = context.current()
     project = ctx.project()
-    name, version = version_of(model)
+    name, version = version_of(model, project.git)
     answer = promote(
         work(project),
         load(project.root),
@@ -55,9 +59,12 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
     )
 
 
-def version_of(text_: str) -> tuple[str, int | None]:
-    """Return model and number of "delay@v3", None for the number of "delay" alone."""
+def version_of(text_: str, git: Git) -> tuple[str, int | None]:
+    """Return model and number of "delay@v3" or "delay@sha256:1a2b", None for the number of
+    "delay" alone."""
     model, at, which = text_.partition("@")
+    if which.startswith("sha256:"):
+        return model, Registry(git).resolve(text_).number
     number = which.removeprefix("v")
     if not at:
         return model, None

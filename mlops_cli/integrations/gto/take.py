@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_cli.errors import MlopsError
-from mlops_cli.integrations.dvc.row import Row
 from mlops_cli.integrations.gto import artifact
 from mlops_cli.integrations.gto.grammar import Said
 from mlops_cli.ledger.record import timestamp
@@ -25,6 +24,15 @@ if TYPE_CHECKING:
     from mlops_cli.registry.registry import Registry
     from mlops_cli.registry.version import Version
     from mlops_cli.store.cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one tag, and why."""
+
+    tag: str
+    state: Literal["imported", "there", "new", "noted", "missing", "refused"]
+    reason: str
 
 
 @dataclass(slots=True)
@@ -48,32 +56,32 @@ class Taker:
                 elif said.stage is not None:
                     yield self._stage(said, model)
                 else:
-                    yield Row("tag", said.tag, "noted", "an alias is retired, a model never is")
+                    yield Row(said.tag, "noted", "an alias is retired, a model never is")
             except MlopsError as exc:
-                yield Row("tag", said.tag, "refused", exc.message)
+                yield Row(said.tag, "refused", exc.message)
 
     def _version(self, said: Said, model: str) -> Row:
         if said.gone:
-            return Row("tag", said.tag, "noted", "a version is never taken back; its tag stays")
+            return Row(said.tag, "noted", "a version is never taken back; its tag stays")
         git = self.registry.git
         path = artifact.path_of(git, said.commit, said.name)
         data = artifact.read(git, self.cache, said.commit, path)
         if data is None:
-            return Row("tag", said.tag, "missing", f"the bytes of {path} are not on this disk")
+            return Row(said.tag, "missing", f"the bytes of {path} are not on this disk")
         found = inspection.inspect(data, name=path)
         inspection.admit(found, name=path)
         digest = Digest.of(data)
         known = self.registry.find(model, digest)
         if known is not None:
             self.stood[model, said.commit] = known.number
-            return Row("tag", said.tag, "there", f"{known.name} is that model")
+            return Row(said.tag, "there", f"{known.name} is that model")
         if self.dry_run:
             self.stood[model, said.commit] = 0
-            return Row("tag", said.tag, "new", f"{path} would be a version of {model}")
+            return Row(said.tag, "new", f"{path} would be a version of {model}")
         version = create(self.registry, model, self._payload(said, data, found), at=said.commit)
         self._record(version)
         self.stood[model, said.commit] = version.number
-        return Row("tag", said.tag, "imported", f"{version.name} is {path}")
+        return Row(said.tag, "imported", f"{version.name} is {path}")
 
     def _payload(self, said: Said, data: bytes, found: Any) -> dict[str, Any]:
         name = f"model.{found.format}"
@@ -94,22 +102,22 @@ class Taker:
         alias = check_name(str(said.stage), what="alias")
         number = self.stood.get((model, said.commit))
         if number is None and not said.gone:
-            return Row("tag", said.tag, "refused", f"no version of {model} stands at its commit")
+            return Row(said.tag, "refused", f"no version of {model} stands at its commit")
         reason = f"the tag {said.tag} of GTO"
         events = self.registry.events(model, alias)
         if any(event.payload.get("reason") == reason for event in events):
-            return Row("tag", said.tag, "there", f"an event of {model}@{alias}")
+            return Row(said.tag, "there", f"an event of {model}@{alias}")
         if said.gone and not events and not self.dry_run:
-            return Row("tag", said.tag, "noted", f"{model}@{alias} means nothing already")
+            return Row(said.tag, "noted", f"{model}@{alias} means nothing already")
         means = "nothing" if said.gone else f"v{number}" if number else "the version"
         if self.dry_run:
-            return Row("tag", said.tag, "new", f"{model}@{alias} would be {means}")
+            return Row(said.tag, "new", f"{model}@{alias} would be {means}")
         version, action = (None, "retire") if said.gone else (number, "set")
         wish = Wish(model, alias, version, said.actor, reason, said.time, action)
         event = move(self.registry, wish, policy={}, evidence={})
         if event not in events:
             self._record(event)
-        return Row("tag", said.tag, "imported", f"{model}@{alias} is {means}")
+        return Row(said.tag, "imported", f"{model}@{alias} is {means}")
 
     def _record(self, one: Version | Any) -> None:
         self.ledger.append(records.of(one))
