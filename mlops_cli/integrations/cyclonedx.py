@@ -6,12 +6,13 @@ https://cyclonedx.org/docs/1.6/json/ The same version gives the same bytes: no c
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import mlops_cli
 from mlops_cli.integrations.libraries import Library
 from mlops_cli.registry.card import numbers, task_of
+from mlops_cli.registry.evidence import fields, items
 from mlops_cli.registry.origin import Origin
 from mlops_cli.registry.version import Version
 from mlops_cli.registry.words import Words
@@ -77,8 +78,8 @@ def _model(version: Version, words: Words, origin: Origin, data: list[str]) -> d
         "mlops:dataset": payload.get("dataset"),
         "mlops:format": payload.get("format"),
     }
-    file = payload.get("file") or {}
-    for domain, number in (file.get("opset") or {}).items():
+    opset = fields(fields(payload.get("file")).get("opset"))
+    for domain, number in opset.items():
         properties[f"mlops:opset:{domain}"] = number
     return {
         "type": "machine-learning-model",
@@ -123,14 +124,13 @@ def _card(version: Version, words: Words, origin: Origin, data: list[str]) -> di
         "considerations": {name: value for name, value in considered.items() if value},
         "properties": [
             {"name": f"mlops:param:{name}", "value": str(value)}
-            for name, value in sorted(((training["params"] if training else None) or {}).items())
+            for name, value in sorted(fields(training["params"] if training else None).items())
         ],
     }
 
 
 def _formats(columns: Any) -> list[dict[str, str]]:
-    items = columns if isinstance(columns, list) else []
-    named = (each for each in items if isinstance(each, Mapping))
+    named = filter(None, map(fields, items(columns)))
     return [{"format": f"{each.get('name')}: {each.get('dtype')}"} for each in named]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_cli.pipeline.keys import lockfile
+from mlops_cli.registry.evidence import fields
 
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)(.*)")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})\b")
@@ -45,8 +46,8 @@ def pinned(data: bytes, name: str) -> list[Library]:
 def seen(environment: Mapping[str, Any] | None) -> list[Library]:
     """Return what the record of a run tells of its environment: the packages that matter most, and
     whatever was loaded."""
-    told = environment or {}
-    packages = {**(told.get("loaded") or {}), **(told.get("packages") or {})}
+    told = fields(environment)
+    packages = {**fields(told.get("loaded")), **fields(told.get("packages"))}
     return _once([Library(str(name), str(version)) for name, version in packages.items()])
 
 

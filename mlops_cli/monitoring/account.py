@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mlops_cli.ledger.index import Index
@@ -11,6 +12,7 @@ from mlops_cli.ledger.record import Record
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.model.project import Kpi
 from mlops_cli.registry.alias import AliasEvent, check_chain
+from mlops_cli.registry.evidence import fields, items
 from mlops_cli.registry.holdings import Holdings
 from mlops_cli.registry.origin import cpu_seconds, origin
 from mlops_cli.registry.version import Version
@@ -125,27 +127,35 @@ def _trend(held: Holdings, index: Index, kpi: Kpi) -> Iterator[dict[str, Any]]:
     digests: dict[str, int] = {}
     for version in held.versions:
         digests[str(version.payload.get("digest"))] = version.number
-        value = (version.payload.get("metrics") or {}).get(kpi.metric)
+        value = fields(version.payload.get("metrics")).get(kpi.metric)
         yield from _point(value, version.payload.get("created"), version.number, "tested")
     for record in index.newest("check"):
-        models = [each for each in record["models"] or () if each in digests]
+        models = [each for each in items(record["models"]) if str(each) in digests]
         if models:
-            value = (record["metrics"] or {}).get(kpi.metric)
-            end = (record["window"] or {}).get("end")
+            value = fields(record["metrics"]).get(kpi.metric)
+            end = fields(record["window"]).get("end")
             number = record["version"]
             known = number if isinstance(number, int) else digests[models[-1]]
             yield from _point(value, end, known, "served")
 
 
 def _point(value: Any, time: Any, version: int, what: str) -> Iterator[dict[str, Any]]:
-    if isinstance(value, int | float) and not isinstance(value, bool) and isinstance(time, str):
+    kinds = (int, float)
+    if isinstance(value, kinds) and not isinstance(value, bool) and _is_time(time):
         yield {"time": time, "value": float(value), "version": version, "what": what}
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _checked(index: Index, digests: Iterable[str]) -> dict[str, Any] | None:
     known = set(digests)
     for record in index.newest("check"):
-        if known & set(record["models"] or ()):
+        if known & set(map(str, items(record["models"]))):
             return {name: record[name] for name in ("time", "verdict", "window", "rows")}
     return None
 
@@ -170,7 +180,7 @@ def _cost(versions: tuple[Version, ...], index: Index, price: Price) -> dict[str
         run for step in sorted(steps) for run in index.newest("run", step=step) if _worked(run)
     ]
     hours = sum(cpu_seconds(run) for run in runs) / 3600
-    measured = sum(1 for run in runs if (run["environment"] or {}).get("cpu_seconds") is not None)
+    measured = sum(1 for run in runs if fields(run["environment"]).get("cpu_seconds") is not None)
     money = None if price.cpu_hour is None else hours * price.cpu_hour
     return {
         "runs": len(runs),

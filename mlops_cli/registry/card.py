@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlops_cli.encode import stable_yaml
+from mlops_cli.registry.evidence import fields
 from mlops_cli.registry.origin import Origin
 from mlops_cli.registry.version import Version
 from mlops_cli.registry.words import Words
@@ -43,13 +44,14 @@ def head(version: Version, words: Words, origin: Origin) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if license := words.said("license", "licence"):
         found["license"] = license.lower()
-    found["library_name"] = str(payload.get("format") or "onnx")
+    form = str(payload.get("format") or "onnx")
+    found["library_name"] = form
     if task:
         found["pipeline_tag"] = task
     found |= {key: words.head[key] for key in _PEOPLES[1:] if key in words.head}
     tags = words.head.get("tags")
-    told = [str(tag) for tag in tags] if isinstance(tags, list) else [tags] if tags else []
-    found["tags"] = list(dict.fromkeys([*map(str, told), str(payload.get("format")), "mlops"]))
+    told = tags if isinstance(tags, list) else [tags] if isinstance(tags, str) else []
+    found["tags"] = list(dict.fromkeys([*map(str, told), form, "mlops"]))
     metrics = numbers(version)
     found["model_name"] = version.model
     if metrics:
@@ -80,10 +82,11 @@ def task_of(version: Version) -> str | None:
 
 def numbers(version: Version) -> dict[str, float]:
     """Return the metrics that are numbers."""
-    metrics = version.payload.get("metrics")
-    items = metrics.items() if isinstance(metrics, dict) else ()
+    metrics = fields(version.payload.get("metrics"))
     kinds = (int, float)
-    return {str(k): v for k, v in items if isinstance(v, kinds) and not isinstance(v, bool)}
+    return {
+        str(k): v for k, v in metrics.items() if isinstance(v, kinds) and not isinstance(v, bool)
+    }
 
 
 def _index(version: Version, task: str | None, metrics: dict[str, float]) -> dict[str, Any]:
@@ -117,8 +120,8 @@ def _facts(version: Version, aliases: Sequence[str], origin: Origin) -> str:
         ("commit", version.commit),
     ]
     lines += [f"- {name}: `{_line(value)}`" for name, value in facts if value]
-    if metrics := payload.get("metrics"):
-        lines += _table("metric", "value", [(n, _figure(v)) for n, v in dict(metrics).items()])
+    if metrics := fields(payload.get("metrics")):
+        lines += _table("metric", "value", [(n, _figure(v)) for n, v in metrics.items()])
     for title in ("inputs", "outputs"):
         columns = payload.get(title)
         if isinstance(columns, list) and columns:
@@ -136,7 +139,8 @@ def _table(one: str, other: str, rows: Sequence[tuple[Any, Any]]) -> list[str]:
 
 def _line(value: Any) -> str:
     """Return foreign words as one line that ends no code span and no heading."""
-    return " ".join(str(value).replace("`", "'").split())
+    words = " ".join(str(value).replace("`", "'").split())
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
 
 
 def _cell(value: Any) -> str:

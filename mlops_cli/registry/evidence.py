@@ -28,8 +28,8 @@ def of_version(payload: Mapping[str, Any]) -> tuple[Evidence, ...]:
     found += [Evidence(name, str(payload[name])) for name in _NAMED if payload.get(name)]
     found += _metrics(payload.get("metrics"))
     for name in ("parity", "golden"):
-        shown = payload.get(name)
-        if isinstance(shown, Mapping) and "passed" in shown:
+        shown = fields(payload.get(name))
+        if "passed" in shown:
             rows = f", {shown['rows']} rows" if shown.get("rows") else ""
             far = shown.get("max_abs")
             gap = f"at most {far:.2g} off{rows}" if isinstance(far, float) else f"tried{rows}"
@@ -44,10 +44,9 @@ def of_version(payload: Mapping[str, Any]) -> tuple[Evidence, ...]:
 def of_event(payload: Mapping[str, Any]) -> tuple[Evidence, ...]:
     """Return what the tag of a move shows: the policy, each rule, the event before."""
     found = []
-    for rule in payload.get("rules") or ():
-        if isinstance(rule, Mapping):
-            passed = rule.get("passed") is True
-            found.append(Evidence(str(rule.get("name")), str(rule.get("why") or ""), passed))
+    for rule in map(fields, items(payload.get("rules"))):
+        passed = rule.get("passed") is True
+        found.append(Evidence(str(rule.get("name")), str(rule.get("why") or ""), passed))
     found += [
         Evidence(name, str(payload[name])) for name in ("policy", "previous") if payload.get(name)
     ]
@@ -81,11 +80,10 @@ def _run(record: Record) -> Iterator[Evidence]:
     yield Evidence("status", str(record["status"]), record["status"] in ("done", "cached"))
     yield Evidence("run", str(record["run"]))
     for name in ("inputs", "outputs"):
-        for path, digest in (record[name] or {}).items():
+        for path, digest in fields(record[name]).items():
             yield Evidence(f"{name[:-1]} {path}", str(digest))
-    environment = record["environment"] or {}
-    if environment.get("digest"):
-        yield Evidence("environment", str(environment["digest"]))
+    if digest := fields(record["environment"]).get("digest"):
+        yield Evidence("environment", str(digest))
     yield from _metrics(record["metrics"])
 
 
@@ -99,11 +97,11 @@ def _deployment(record: Record) -> Iterator[Evidence]:
 def _check(record: Record) -> Iterator[Evidence]:
     verdict = str(record["verdict"])
     yield Evidence("verdict", verdict, verdict not in ("alarm", "warning"))
-    window = record["window"] or {}
+    window = fields(record["window"])
     yield Evidence("window", f"{window.get('start')} to {window.get('end')}")
     yield from _metrics(record["metrics"])
-    for family, part in (record["families"] or {}).items():
-        severity = str(part.get("severity")) if isinstance(part, Mapping) else str(part)
+    for family, part in fields(record["families"]).items():
+        severity = str(fields(part).get("severity"))
         yield Evidence(str(family), severity, severity not in ("important", "warning"))
 
 
@@ -116,8 +114,8 @@ def _evaluation(record: Record) -> Iterator[Evidence]:
     yield Evidence("verdict", str(record["verdict"]))
     yield Evidence("rows", str(record["rows"]))
     for side in ("challenger", "champion"):
-        if isinstance(record[side], Mapping):
-            yield Evidence(side, f"v{record[side].get('version')} {record[side].get('digest')}")
+        if named := fields(record[side]):
+            yield Evidence(side, f"v{named.get('version')} {named.get('digest')}")
     yield from _metrics(record["result"])
 
 
@@ -144,11 +142,20 @@ _OF = {
 }
 
 
+def fields(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, and nothing for what should be one: tags and records may lie."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """Return a list as it is, and nothing for what should be one."""
+    return value if isinstance(value, list) else []
+
+
 def _metrics(metrics: Any) -> list[Evidence]:
-    items = metrics.items() if isinstance(metrics, Mapping) else ()
     return [
         Evidence(str(name), _figure(value))
-        for name, value in items
+        for name, value in fields(metrics).items()
         if isinstance(value, str | int | float)
     ]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mlops_cli.ledger import lineage
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record
+from mlops_cli.registry.evidence import fields
 from mlops_cli.registry.version import Version
 
 
@@ -43,20 +43,19 @@ def origin(index: Index, version: Version) -> Origin:
         (one for one in found if one is not None and one.kind == "run"),
         key=lambda run: (str(run["started"]), str(run["time"])),
     )
-    made = {digest for run in runs for digest in (run["outputs"] or {}).values()}
+    made = {str(digest) for run in runs for digest in fields(run["outputs"]).values()}
     data = {
         path: digest
         for run in runs
-        for path, digest in (run["inputs"] or {}).items()
-        if digest not in made
+        for path, digest in fields(run["inputs"]).items()
+        if isinstance(digest, str) and digest not in made
     }
     return Origin(dict(sorted(data.items())), tuple(runs))
 
 
 def cpu_seconds(run: Record) -> float:
     """Return the CPU seconds of a step, of processes it started too; else how long it took."""
-    told: Mapping[str, Any] = run["environment"] or {}
-    for value in (told.get("cpu_seconds"), run["seconds"]):
+    for value in (fields(run["environment"]).get("cpu_seconds"), run["seconds"]):
         if isinstance(value, int | float):
             return float(value)
     return 0.0

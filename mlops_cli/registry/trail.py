@@ -15,7 +15,7 @@ from mlops_cli.registry import approval
 from mlops_cli.registry.alias import AliasEvent, check_chain
 from mlops_cli.registry.alias import from_tag as event_of
 from mlops_cli.registry.approval import Approval
-from mlops_cli.registry.evidence import Evidence, of_event, of_record, of_version, subject
+from mlops_cli.registry.evidence import Evidence, fields, of_event, of_record, of_version, subject
 from mlops_cli.registry.origin import origin
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.registry.version import from_tag as version_of
@@ -168,7 +168,7 @@ def _given(one: Approval, found: _Found) -> Event:
 
 
 def _recorded(record: Record) -> Event:
-    code: Mapping[str, Any] = record["code"] or {}
+    code = fields(record["code"])
     lost = record.kind in _IN_TAGS
     evidence = of_record(record)
     if lost:

@@ -28,7 +28,7 @@ def listing(events: Sequence[Mapping[str, Any]]) -> str:
     for event in events:
         what = style(shown(event["what"]), "bold")
         version = f" v{event['version']}" if _elsewhere(event) else ""
-        when = moment(event["time"]) if event["time"] else "no time"
+        when = shown(moment(event["time"])) if event["time"] else "no time"
         lines.append(f"{when}  {what}  {shown(event['subject'])}{version}")
         lines.append(f"  by {shown(person(event['actor']))}  {style(_names(event), 'dim')}")
         if event["reason"]:
