@@ -20,6 +20,7 @@ def page(
 ) -> str:
     """Return the page; every name in it is shown as it is, whatever signs it holds."""
     parts = []
+    rows: list[tuple[str, ...]]
     if metrics:
         rows = [
             (one.step, one.metric, _number(one.old), _number(one.new), _change(one))
