@@ -21,7 +21,7 @@ _OUTPUT_KIND = {
     "train": "trained",
     "evaluate": "metrics",
 }
-_RECORDS = ("caused", "decided", "evaluated", "promoted", "deployed", "answered")
+_RECORDS = ("caused", "decided", "evaluated", "promoted", "retired", "deployed", "answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _label(record: Record) -> str:
     labels: dict[str, Callable[[], str]] = {
         "run": lambda: str(one("step")),
         "register": lambda: f"{one('model')}@v{one('version')}",
-        "promotion": lambda: f"{one('model')}@{one('alias')} is v{one('version')}",
+        "promotion": lambda: f"{one('model')}@{one('alias')} is {_meant(one('version'))}",
         "deployment": lambda: (
             f"{one('environment')} {one('action')}: {one('model')}@v{one('version')}"
         ),
@@ -131,6 +131,10 @@ def _label(record: Record) -> str:
         "evaluation": lambda: f"{one('metric')}: {one('verdict')}",
     }
     return labels[record.kind]() if record.kind in labels else record.kind
+
+
+def _meant(version: Any) -> str:
+    return "retired" if version is None else f"v{version}"
 
 
 def _count(value: Any) -> str:

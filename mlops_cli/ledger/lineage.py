@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.graph import Graph, build
 from mlops_cli.ledger.index import Index
-from mlops_cli.ledger.links import Edge, serving_key, version_key
+from mlops_cli.ledger.links import Edge, event_key, serving_key, version_key
 from mlops_cli.ledger.record import Record
 
 _NOT_SERVING = ("stop",)
@@ -116,6 +116,9 @@ class _Steps:
             if edge.source.startswith("version:"):
                 before, by = self._before(record)
                 found.append(Edge(before, node, edge.relation, edge.name, by))
+            elif edge.source.startswith("event:"):
+                if former := self._event(edge.source, record):
+                    found.append(Edge(former, node, edge.relation, edge.name, "version"))
             elif edge.source.startswith("serving:"):
                 if origin := self.deployment(edge.source, str(record["time"])):
                     found.append(Edge(origin, node, edge.relation, edge.name, "time"))
@@ -132,6 +135,8 @@ class _Steps:
         found = [edge for edge in found if not edge.target.startswith("serving:")]
         if record.kind in ("register", "promotion"):
             keys.append(version_key(record["model"], record["version"]))
+        if record.kind == "promotion":
+            keys.append(event_key(record["model"], record["alias"], record["event"]))
         for key in keys:
             for edge in self.index.edges_from(key):
                 found += [back for back in self._causes(edge.target) if back.source == node]
@@ -165,6 +170,13 @@ class _Steps:
         if registered:
             return str(registered[-1].digest), "version"
         return version_key(record["model"], record["version"]), "version"
+
+    def _event(self, key: str, record: Record) -> str | None:
+        """Return the record of the event of an alias that `key` names."""
+        for found in self.index.newest("promotion", model=record["model"]):
+            if event_key(found["model"], found["alias"], found["event"]) == key:
+                return str(found.digest)
+        return None
 
     def deployment(self, key: str, time: str) -> str | None:
         """Return the deployment that `key` stood for at a time."""

@@ -1,8 +1,9 @@
 """What a record joins: edges from cause to effect, read off its fields and nothing else.
 
-Two ends are names rather than digests, because a record may name a thing that another record
-stands for: `version:<model>/<number>` (its register record) and `serving:<environment>/<digest>`
-(the deployment that served this model there). `lineage` resolves them.
+Some ends are names rather than digests, because a record may name a thing that another record
+stands for: `version:<model>/<number>` (its register record), `event:<model>/<alias>/<number>` (the
+promotion), `serving:<environment>/<digest>` (the deployment that served this model there).
+`lineage` resolves them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Edge:
 def version_key(model: Any, number: Any) -> str:
     """Return the name of a version as an end of an edge."""
     return f"version:{model}/{number}"
+
+
+def event_key(model: Any, alias: Any, event: Any) -> str:
+    """Return the name of an event of an alias as an end of an edge."""
+    return f"event:{model}/{alias}/{event}"
 
 
 def serving_key(environment: Any, digest: Any) -> str:
@@ -88,6 +94,9 @@ def _register(record: Record, me: str) -> Iterator[Edge]:
 def _promotion(record: Record, me: str) -> Iterator[Edge]:
     if _names_version(record):
         yield Edge(version_key(record["model"], record["version"]), me, "promoted")
+    elif isinstance(record["event"], int):  # retired: the alias means nothing any more
+        former = event_key(record["model"], record["alias"], record["event"] - 1)
+        yield Edge(former, me, "retired")
 
 
 def _deployment(record: Record, me: str) -> Iterator[Edge]:

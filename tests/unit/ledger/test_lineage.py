@@ -303,6 +303,26 @@ def test_rollback_and_stop_lead_predictions_to_the_deployment_of_their_time(
     assert ("promoted1", "back") in relations
 
 
+def test_a_retirement_follows_the_event_that_it_ends(git: Git, world: World) -> None:
+    ended = world.tell(
+        "retired",
+        "promotion",
+        model="delay",
+        alias="production",
+        event=3,
+        version=None,
+        digest=None,
+    )
+    world.ledger.flush()
+    with open_index(git) as index:
+        below = down(index, str(world.told["v2"].digest))
+        above = up(index, ended)
+    edge = next(edge for edge in below.edges if edge.target == ended)
+    assert (names_of(world, edge.source), edge.relation) == ("promoted2", "retired")
+    assert below.nodes[ended].label == "delay@production is retired"
+    assert "v2" in names(world)(above)
+
+
 def test_an_unknown_digest_is_a_lonely_node(index: Index) -> None:
     graph = both(index, d("nothing"))
     assert list(graph.nodes) == [d("nothing")]
