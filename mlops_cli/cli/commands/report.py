@@ -26,9 +26,16 @@ if TYPE_CHECKING:
 AUDIENCES = ("business", "audit")
 
 
+def _audiences() -> list[str]:
+    return list(AUDIENCES)
+
+
 def command(
     audience: Annotated[
-        str, typer.Option("--audience", "-a", help="For whom: business or audit.")
+        str,
+        typer.Option(
+            "--audience", "-a", help="For whom: business or audit.", autocompletion=_audiences
+        ),
     ] = "business",
     out: Annotated[
         Path | None,

@@ -39,7 +39,7 @@ def version(data: Mapping[str, Any]) -> str:
     payload = data["payload"]
     rows = [
         ("registered", f"{moment(data['created'])} by {shown(person(payload.get('actor')))}"),
-        ("format", payload.get("format")),
+        ("format", _format(payload)),
         ("metrics", figures(data["metrics"]) or None),
         ("inputs", _columns(payload.get("inputs"))),
         ("outputs", _columns(payload.get("outputs"))),
@@ -76,6 +76,18 @@ def _what(event: Mapping[str, Any]) -> str:
         return style(f"{event['alias']} retired", "bold")
     how = "" if event["action"] == "promote" else f" ({event['action']})"
     return style(f"{event['alias']} → v{event['version']}", "bold") + how
+
+
+def _format(payload: Mapping[str, Any]) -> str:
+    """Return the format with what the file says of its operators: "onnx, opset ai.onnx 20"."""
+    file = payload.get("file")
+    opset = file.get("opset") if isinstance(file, Mapping) else None
+    named = opset.items() if isinstance(opset, Mapping) else ()
+    told = [str(payload.get("format"))]
+    told += (
+        [f"opset {', '.join(f'{domain} {number}' for domain, number in named)}"] if named else []
+    )
+    return shown(", ".join(told))
 
 
 def _columns(columns: Any) -> str | None:
