@@ -12,6 +12,7 @@ from typing import Any
 from mlops_cli.encode import canonical_json, parse_json
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Record
+from mlops_cli.registry.version import is_digest
 from mlops_cli.store.digest import Digest
 
 TYPE = "https://in-toto.io/Statement/v1"
@@ -26,18 +27,19 @@ def of_run(record: Record) -> bytes:
     Subject: the outputs. Dependencies: the inputs, the commit, what differed from it where that
     was kept, the environment.
     """
-    code, environment = record["code"] or {}, record["environment"] or {}
-    used = [_named(path, digest) for path, digest in sorted(record["inputs"].items())]
+    code = record["code"] if isinstance(record["code"], Mapping) else {}
+    used = [_named(path, digest) for path, digest in sorted(digests(record["inputs"]).items())]
     if code.get("commit"):
-        used.append({"name": "commit", "digest": {"gitCommit": code["commit"]}})
-    for name, digest in (("patch", code.get("patch")), ("environment", environment.get("digest"))):
-        if digest:
-            used.append(_named(name, digest))
-    made = [_named(name, record[name]) for name in ("log", "series") if record[name]]
+        used.append({"name": "commit", "digest": {"gitCommit": str(code["commit"])}})
+    used += [_named("patch", digest) for digest in digests({"": code.get("patch")}).values()]
+    used += [_named("environment", digest) for digest in _of_environment(record)]
+    kept = digests({name: record[name] for name in ("log", "series")})
     return canonical_json(
         {
             "_type": TYPE,
-            "subject": [_named(path, digest) for path, digest in sorted(record["outputs"].items())],
+            "subject": [
+                _named(path, digest) for path, digest in sorted(digests(record["outputs"]).items())
+            ],
             "predicateType": PROVENANCE,
             "predicate": {
                 "buildDefinition": {
@@ -53,7 +55,7 @@ def of_run(record: Record) -> bytes:
                         "startedOn": record["started"],
                         "finishedOn": record["time"],
                     },
-                    "byproducts": made,
+                    "byproducts": [_named(name, digest) for name, digest in kept.items()],
                 },
             },
         }
@@ -68,9 +70,15 @@ def read(payload: bytes, *, source: str) -> Mapping[str, Any]:
             raise _malformed(source, "it is of another type")
         for each in value["subject"]:
             Digest.parse(f"sha256:{each['digest']['sha256']}")
-        value["predicate"]["buildDefinition"]["resolvedDependencies"]
+            each["name"].encode()
+        build = value["predicate"]["buildDefinition"]
+        _shaped(build["resolvedDependencies"], list)
+        steps = _shaped(build.get("internalParameters", {}), dict).get("steps", [])
+        for each in _shaped(steps, list):
+            _shaped(each, dict)
+        _shaped(build["externalParameters"], dict)
         value["predicate"]["runDetails"]["metadata"]["invocationId"]
-    except (KeyError, TypeError, AttributeError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise _malformed(source, f"it has no {exc}") from exc
     found: Mapping[str, Any] = value
     return found
@@ -79,6 +87,24 @@ def read(payload: bytes, *, source: str) -> Mapping[str, Any]:
 def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     """Return name → digest of what a statement is about."""
     return {each["name"]: f"sha256:{each['digest']['sha256']}" for each in statement["subject"]}
+
+
+def digests(value: Any) -> dict[str, str]:
+    """Return name → digest of what a field of a record holds; what is no digest is left out."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(name): each for name, each in value.items() if is_digest(each)}
+
+
+def _of_environment(record: Record) -> list[str]:
+    found = record["environment"]
+    return [*digests({"": found.get("digest")}).values()] if isinstance(found, Mapping) else []
+
+
+def _shaped(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{kind.__name__} where one is asked")
+    return value
 
 
 def _named(name: str, digest: str) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _provenance(
         said = statement.read(payload, source=link.label)
         _subjects(said, files)
         build = said["predicate"]["buildDefinition"]
-        brought.steps = (build.get("internalParameters") or {}).get("steps") or ()
+        brought.steps = build.get("internalParameters", {}).get("steps", ())
         run = said["predicate"]["runDetails"]["metadata"]["invocationId"]
         if run != version.run:
             raise _of_others(
@@ -130,8 +130,8 @@ def _attested(
     # one that is of no run of this chain is looked for by nobody, and nobody finds it
     brought.runs.update((run, each.payload) for run, each in signed.items())
     if ground.level == "bytes":
-        for run, each in signed.items():
-            one = Link("attestation", run, str(entry.digest), "cache")
+        for each in signed.values():
+            one = Link("attestation", _step(each), str(entry.digest), "cache")
             yield judged(one, partial(_signer, ground, version, each))
 
 
@@ -157,6 +157,12 @@ def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> 
         return modelsign.check(data, digests, allowed.parse(text))
 
     yield judged(link, check)
+
+
+def _step(each: Envelope) -> str:
+    """Return the step that a statement of a run is about."""
+    build = statement.read(each.payload, source="a statement")["predicate"]["buildDefinition"]
+    return str(build["externalParameters"].get("step"))
 
 
 def _bytes(ground: Ground, entry: Entry, most: int) -> bytes:

@@ -15,7 +15,8 @@ from mlops_cli.registry import statement
 from mlops_cli.registry.chain.bundle import Brought
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, judged
-from mlops_cli.registry.version import Version
+from mlops_cli.registry.statement import digests
+from mlops_cli.registry.version import Version, is_digest
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import objects
 from mlops_cli.workspace.pointer import parse_pointer
@@ -31,36 +32,37 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
         yield link.absent("the version names no run")
         return
     raw: dict[str, str] = {}  # digest → path, of what no run here made
-    queue = list(dict.fromkeys(filter(None, (version.run, version.payload.get("evaluated")))))
+    named = (version.run, version.payload.get("evaluated"))
+    queue = list(dict.fromkeys(str(digest) for digest in named if is_digest(digest)))
     seen = set(queue)
     while queue:
-        digests, queue = queue, []
-        for digest, bodies in layout.look_up(ground.git, digests).items():
+        asked, queue = queue, []
+        for digest, bodies in layout.look_up(ground.git, asked).items():
             link, record = _run(digest, bodies, brought)
             yield link
-            for path, used in (record["inputs"] or {}).items() if record else ():
+            for path, used in digests(record["inputs"]).items() if record else ():
                 maker = _maker(index, used)
                 if maker is None:
                     raw.setdefault(used, path)
                 elif maker not in seen:
                     seen.add(maker)
                     queue.append(maker)
-            for path, made in (record["outputs"] or {}).items() if record else ():
+            for path, made in digests(record["outputs"]).items() if record else ():
                 if ground.level == "bytes":
                     yield _data(ground, Link("data", path, made, "cache"))
     yield from _sources(ground, version, raw)
 
 
-def runs(index: Index, *digests: str | None) -> list[Record]:
-    """Return the records `digests` and those of the runs behind them, as the index has them;
+def runs(index: Index, *starts: str | None) -> list[Record]:
+    """Return the records `starts` and those of the runs behind them, as the index has them;
     those that are not here are left out."""
     found: dict[str, Record | None] = {}
-    queue = [digest for digest in digests if digest]
+    queue = [digest for digest in starts if digest]
     while queue:
         digest = queue.pop(0)
         if digest not in found:
             record = found[digest] = index.get(digest)
-            inputs = (record["inputs"] or {}).values() if record else ()
+            inputs = digests(record["inputs"]).values() if record else ()
             queue += [maker for used in inputs if (maker := _maker(index, used))]
     return [record for record in found.values() if record]
 
@@ -69,15 +71,15 @@ def _locks(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
     """Yield each lock as the commit has it: the last by its digest, all by what they say."""
     train = str(version.payload.get("train") or "").removeprefix("train.")
     named = {f"evaluate.{train}": None} if version.payload.get("lock") else {}
-    steps = {str(each.get("step")): each for each in brought.steps if isinstance(each, Mapping)}
+    steps = {str(each.get("step")): each for each in brought.steps}
     names = [*dict.fromkeys([*steps, *named])]
     paths = [f"{_LOCKS}/{name}.json" for name in names]
     held = objects.read(ground.git, [f"{version.commit}:{path}" for path in paths])
-    dirty = set(version.payload.get("dirty") or ())
+    dirty = _dirty(version)
     for name, path, blob in zip(names, paths, held, strict=True):
         step = steps.get(name)
         digest = version.payload["lock"] if name in named else (step or {}).get("key")
-        link = Link("lock", path, digest, "git")
+        link = Link("lock", path, digest if is_digest(digest) else None, "git")
         if blob is None:
             why = f"the commit of {version.name} does not hold it"
             yield link.absent(why) if path in dirty else link.found("missing", "no-lock", why)
@@ -91,6 +93,12 @@ def _locks(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
             yield link.found("mismatch", "other-lock", why)
         else:
             yield link
+
+
+def _dirty(version: Version) -> set[str]:
+    """Return the files that differed from the commit when the version was registered."""
+    said = version.payload.get("dirty")
+    return {str(each) for each in said} if isinstance(said, list) else set()
 
 
 def _agrees(data: bytes, step: Mapping[str, Any]) -> bool:
@@ -134,7 +142,7 @@ def _maker(index: Index, digest: str) -> str | None:
         record = index.get(edge.source) if edge.relation == "output" else None
         if record is None or record["status"] in ("failed", "killed"):
             continue
-        if digest in (record["inputs"] or {}).values():
+        if digest in digests(record["inputs"]).values():
             continue  # a step that changed nothing
         makers.append((record["status"] != "done", str(record["time"]), edge.source))
     return min(makers)[2] if makers else None
@@ -145,7 +153,7 @@ def _sources(ground: Ground, version: Version, raw: Mapping[str, str]) -> Iterat
     wanted = [(path, digest) for digest, path in raw.items()]
     asked = [f"{version.commit}:{path}{end}" for path, _ in wanted for end in (".mlops", "")]
     held = objects.read(ground.git, asked)
-    dirty = set(version.payload.get("dirty") or ())
+    dirty = _dirty(version)
     for (path, digest), pointer, file in zip(wanted, held[::2], held[1::2], strict=True):
         link = Link("source", path, digest, "git")
         if pointer is not None and pointer.kind == "blob":

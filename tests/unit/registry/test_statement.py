@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.ledger.record import Code, record
+from mlops_cli.ledger.record import Code, Record, record
 from mlops_cli.registry import statement
 from mlops_cli.store.digest import Digest
 
@@ -60,9 +61,33 @@ def test_what_is_no_statement_is_refused() -> None:
         {"subject": [{"name": "x", "digest": {"sha256": "short"}}]},
         {"predicate": {}},
         {"predicate": []},
+        {"predicate": good["predicate"] | {"buildDefinition": []}},
+        *(
+            {"predicate": good["predicate"] | {"buildDefinition": build | change}}
+            for build in (dict(good["predicate"]["buildDefinition"]),)
+            for change in cast(
+                tuple[dict[str, object], ...],
+                (
+                    {"internalParameters": []},
+                    {"internalParameters": {"steps": 3}},
+                    {"internalParameters": {"steps": [3]}},
+                    {"externalParameters": "x"},
+                    {"resolvedDependencies": None},
+                ),
+            )
+        ),
+        {"subject": [{"digest": {"sha256": "0" * 64}}]},
+        {"subject": [{"name": 3, "digest": {"sha256": "0" * 64}}]},
     )
     for change in changes:
         with pytest.raises(IntegrityError):
             statement.read(json.dumps(good | change).encode(), source="it")
     with pytest.raises(IntegrityError):
         statement.read(b"[]", source="it")
+
+
+def test_a_record_of_nonsense_gives_a_statement_that_says_little() -> None:
+    body = dict(RUN.body) | {"inputs": [1], "outputs": {"x": "y"}, "code": 3, "environment": "z"}
+    said = statement.read(statement.of_run(Record("run", body)), source="it")
+    assert said["subject"] == []
+    assert said["predicate"]["buildDefinition"]["resolvedDependencies"] == []
