@@ -1,7 +1,12 @@
 """Paired tests: known values, honest error rates, and power where there is a difference."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlops_cli.errors import ConfigError
 from mlops_cli.training import metrics, paired
@@ -100,3 +105,80 @@ def test_the_bootstrap_repeats():
 def test_rows_of_one_class_cannot_be_compared():
     with pytest.raises(ConfigError, match="undefined on these 3 rows"):
         paired.compare(np.ones(3), np.ones(3), np.ones(3), metric="roc_auc")
+
+
+def test_mcnemar_on_the_worked_example_of_agresti():
+    """Agresti (2002), Categorical Data Analysis, table 10.1: 794, 150, 86 and 570 of 1,600."""
+    label = np.ones(1600)
+    challenger = np.r_[np.ones(794 + 150), np.zeros(86 + 570)]
+    champion = np.r_[np.ones(794), np.zeros(150), np.ones(86), np.zeros(570)]
+    found = paired.compare(label, challenger, champion, metric="accuracy")
+    tail = sum(math.comb(236, k) for k in range(150, 237))
+    assert found.p_value == pytest.approx(tail / 2**236)
+    assert found.difference == pytest.approx(0.04)
+    low, high = found.interval  # the book: 0.04 ± 0.0187
+    assert (low, high) == (pytest.approx(0.0213, abs=3e-4), pytest.approx(0.0587, abs=3e-4))
+
+
+def test_delong_on_an_example_done_by_hand():
+    """AUC 8/9 and 7/9; placements differ by (1/3, 0, 0) on both sides, so the variance is 2/81."""
+    label = np.array([1, 1, 1, 0, 0, 0.0])
+    challenger = np.array([0.9, 0.8, 0.3, 0.5, 0.2, 0.1])
+    champion = np.array([0.6, 0.9, 0.4, 0.7, 0.3, 0.1])
+    found = paired.compare(label, challenger, champion, metric="roc_auc")
+    assert (found.challenger, found.champion) == (pytest.approx(8 / 9), pytest.approx(7 / 9))
+    z = NormalDist()
+    assert found.p_value == pytest.approx(1 - z.cdf(1 / math.sqrt(2)))
+    half = z.inv_cdf(0.975) * math.sqrt(2) / 9
+    assert found.interval == (pytest.approx(1 / 9 - half), pytest.approx(1 / 9 + half))
+    wanted = 6 * ((z.inv_cdf(0.95) + z.inv_cdf(0.8)) * math.sqrt(2)) ** 2
+    assert found.more == math.ceil(wanted - 6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), *[st.integers(0, 6)] * 2), min_size=8, max_size=40))
+def test_whoever_is_asked_first_the_answer_is_the_same(drawn):
+    label = np.array([1.0, 0.0, *(float(row[0]) for row in drawn)])
+    one, two = (np.array([0.6, 0.4, *(row[k] / 6 for row in drawn)]) for k in (1, 2))
+    for metric in ("roc_auc", "accuracy"):
+        there = paired.compare(label, one, two, metric=metric)
+        back = paired.compare(label, two, one, metric=metric)
+        assert there.difference == pytest.approx(-back.difference)
+        assert there.p_value + back.p_value >= 1 - 1e-9, "never both better"
+        if metric == "roc_auc" and there.interval and abs(there.difference) > 1e-9:
+            assert there.p_value + back.p_value == pytest.approx(1)
+        if there.interval and back.interval:
+            low, high = there.interval
+            assert back.interval == (pytest.approx(-high), pytest.approx(-low))
+        assert not (there.more and back.more), "labels are missing on one side at most"
+    kept = {"metric": metrics.brier, "resamples": 50}
+    both = paired.bootstrap(label, one, two, **kept) + paired.bootstrap(label, two, one, **kept)
+    assert both >= 1
+
+
+def test_as_many_labels_as_are_told_to_be_missing_show_the_difference():
+    draws = (paired.compare(*rows(n, n=300, gain=0.3), metric="roc_auc") for n in range(20))
+    missing = sorted(found.more for found in draws if found.more)
+    enough = 300 + missing[len(missing) // 2]
+    shown = sum(paired.delong(*rows(seed, n=enough, gain=0.3)) < 0.05 for seed in range(60))
+    assert shown >= 36, "0.8 of 60 are expected; few rows that fell short ask for more than that"
+    lost = paired.compare(*rows(8, n=300, gain=-0.3), metric="roc_auc")
+    assert lost.more is None, "no number of labels makes a loss a gain"
+    sure = paired.compare(*rows(8, n=3000, gain=0.4), metric="roc_auc")
+    assert sure.p_value < 0.05 and sure.more is None
+
+
+def test_not_worse_is_shown_by_refuting_the_margin():
+    label, challenger, champion = rows(6, n=3000)
+    same = paired.compare(label, challenger, champion, metric="roc_auc", margin=-0.05)
+    assert same.p_value < 0.05
+    worse = paired.compare(*rows(6, n=3000, gain=-0.4), metric="roc_auc", margin=-0.05)
+    assert worse.p_value > 0.5
+
+
+def test_the_bootstrap_interval_holds_the_difference_and_repeats():
+    label, challenger, champion = rows(7, n=400, gain=0.4)
+    found = paired.compare(label, challenger, champion, metric="brier", seed=3)
+    low, high = found.interval
+    assert low < found.difference < high
+    assert paired.compare(label, challenger, champion, metric="brier", seed=3) == found
