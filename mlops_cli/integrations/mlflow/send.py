@@ -54,6 +54,7 @@ class Sending:
                 if digest in self.there:
                     self.rows.append(Row("run", _shown(record), "unchanged"))
                 elif self.dry_run:
+                    self.there[digest] = "", ""
                     self.rows.append(Row("run", _shown(record), "sent"))
                 else:
                     self._run(record)
@@ -123,8 +124,10 @@ class Sending:
             self.server.post(
                 "runs/log-inputs", run_id=run_id, datasets=list(map(_dataset, datasets))
             )
-        if record["artifacts"] and self.with_artifacts:
-            self._files(record["artifacts"], uri, "", _shown(record))
+        if self.with_artifacts:
+            for below, tree in _trees(record, self.cache).items():
+                if not self._files(tree, uri, below, _shown(record)):
+                    break
         end = thing.facts.get("end") or start + round(1000 * float(record["seconds"] or 0))
         status = _STATUS.get(str(record["status"]), "KILLED")
         self.server.post("runs/update", run_id=run_id, status=status, end_time=end)
@@ -233,6 +236,17 @@ def _thing(record: Record, cache: Cache) -> Entity:
         if name not in known and isinstance(value, int | float)
     ]
     return thing
+
+
+def _trees(record: Record, cache: Cache) -> dict[str, str]:
+    """Return where below a run → tree: its artifacts, and the logged models beside them."""
+    tree = record["artifacts"]
+    found = {"": tree} if tree else {}
+    if record["step_kind"] == told.STEP_KIND:
+        inside = artifacts.models_in(cache, tree) if tree else {}
+        models = (record["outputs"] or {}).items()
+        found |= {f"{name}/": one for name, one in models if inside.get(name) != one}
+    return found
 
 
 def _metric(point: Point) -> dict[str, Any]:
