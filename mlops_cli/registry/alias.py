@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.errors import IntegrityError
-from mlops_cli.registry.version import damaged, fitting, is_digest, is_time
+from mlops_cli.registry.version import Unfit, fitting, is_digest, is_time
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.tags import Tag
 
@@ -58,11 +58,19 @@ def from_tag(tag: Tag) -> AliasEvent | None:
     if match is None:
         return None
     model, alias, number = match["model"], match["alias"], int(match["event"])
-    payload = fitting(tag, "damaged-alias", model=model, alias=alias, event=number)
-    version, digest = payload.get("version"), payload.get("digest")
-    whole = version is None or (type(version) is int and version > 0 and is_digest(digest))
-    if not whole or not is_time(payload.get("time")):
-        raise damaged(tag, "damaged-alias", "names no version and time that there could be")
+    try:
+        payload = fitting(tag, model=model, alias=alias, event=number)
+        version, digest = payload.get("version"), payload.get("digest")
+        whole = version is None or (type(version) is int and version > 0 and is_digest(digest))
+        if not whole or not is_time(payload.get("time")):
+            raise Unfit("names no version and time that there could be")
+    except Unfit as exc:
+        raise IntegrityError(
+            f"the tag {tag.name} {exc}",
+            code="damaged-alias",
+            hint=f"git show {tag.name}",
+            details={"tag": tag.name},
+        ) from None
     return AliasEvent(model, alias, number, payload, tag.name, tag.id)
 
 

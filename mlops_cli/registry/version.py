@@ -65,38 +65,40 @@ def from_tag(tag: Tag) -> Version | None:
     match = TAG.fullmatch(tag.name)
     if match is None:
         return None
-    payload = fitting(tag, "damaged-version", model=match["model"], version=int(match["number"]))
-    if lie := next(_lies(payload), None):
-        raise damaged(tag, "damaged-version", f"says {lie}: {str(payload.get(lie))[:60]!r}")
-    number = int(match["number"])
-    return Version(match["model"], number, payload, tag.name, tag.id, tag.target)
+    model, number = match["model"], int(match["number"])
+    try:
+        payload = fitting(tag, model=model, version=number)
+        if lie := next(_lies(payload), None):
+            raise Unfit(f"says {lie}: {str(payload.get(lie))[:60]!r}")
+    except Unfit as exc:
+        raise IntegrityError(
+            f"the tag {tag.name} {exc}",
+            code="damaged-version",
+            hint=f"git show {tag.name}",
+            details={"tag": tag.name},
+        ) from None
+    return Version(model, number, payload, tag.name, tag.id, tag.target)
 
 
-def fitting(tag: Tag, code: str, **name: str | int) -> dict[str, Any]:
+class Unfit(Exception):
+    """Why a payload is not one of the tag that it stands in."""
+
+
+def fitting(tag: Tag, **name: str | int) -> dict[str, Any]:
     """Return the payload, which must say of itself what the name of the tag says.
 
-    Raises IntegrityError: `code`, "malformed-json".
+    Raises Unfit, IntegrityError ("malformed-json").
     """
     payload = tag.value()
     said = {key: payload.get(key) for key in name} if isinstance(payload, dict) else None
     # True == 1: the types are asked, too
     if said != name or [type(said[key]) for key in name] != [type(each) for each in name.values()]:
-        raise damaged(tag, code, "holds the payload of something else", says=said)
+        raise Unfit("holds the payload of something else")
     try:
         canonical_json(payload)
     except ValueError:  # NaN, which Python reads and JSON does not have
-        raise damaged(tag, code, "holds a number that JSON does not have") from None
+        raise Unfit("holds a number that JSON does not have") from None
     return dict(payload)
-
-
-def damaged(tag: Tag, code: str, why: str, **details: Any) -> IntegrityError:
-    """Return the error for a tag whose payload cannot be trusted."""
-    return IntegrityError(
-        f"the tag {tag.name} {why}",
-        code=code,
-        hint=f"git show {tag.name}",
-        details={"tag": tag.name, **details},
-    )
 
 
 def _lies(payload: Mapping[str, Any]) -> Any:

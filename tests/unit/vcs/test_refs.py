@@ -81,35 +81,48 @@ def test_one_name_for_two_writers_becomes_two_when_sent(tmp_path: Path) -> None:
 def test_tags_are_created_once_listed_with_their_payload_and_exchanged(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
-    from mlops_cli.vcs import tags
+    from mlops_cli.vcs import tagging, tags, tagsync
+    from mlops_cli.vcs.tags import Tag, Unreadable
 
     when = datetime(2013, 2, 1, tzinfo=UTC)
     bare = tmp_path / "bare"
     Git.init(tmp_path / "seed").run("init", "-q", "--bare", str(bare))
     one, two = clone(tmp_path / "1", bare), clone(tmp_path / "2", bare)
+
+    def create(git: Git, name: str, payload: object) -> bool:
+        return tagging.place(git, name, tagging.make(git, name, payload, subject="s", time=when))
+
     with pytest.raises(StateRefused) as refused:
-        tags.create(one, "mlops/m/v1", {}, subject="s", time=when)
+        create(one, "mlops/m/v1", {})
     assert refused.value.code == "no-commit"
     for git in (one, two):
         git.run("commit", "-q", "--allow-empty", "-m", "first")
     payload = {"text": "ü\n\n\\0", "n": 1}
-    assert tags.create(one, "mlops/m/v1", payload, subject="m v1", time=when)
-    assert not tags.create(one, "mlops/m/v1", {"n": 2}, subject="m v1", time=when)
+    assert create(one, "mlops/m/v1", payload)
+    assert not create(one, "mlops/m/v1", {"n": 2})
     one.run("tag", "mlops/m/light")
-    (tag,) = tags.listing(one, "mlops/m/")
+    light, tag = tags.listing(one, "mlops/m/")
+    assert isinstance(light, Unreadable) and "lightweight" in light.why
+    assert isinstance(tag, Tag)
     assert (tag.name, tag.value(), tag.target) == ("mlops/m/v1", payload, one.head().commit)
     assert tag.id == one.run("rev-parse", "mlops/m/v1")
     assert one.run("for-each-ref", "--format=%(taggerdate:iso-strict)", "refs/tags/mlops/m/v1") == (
         "2013-02-01T00:00:00+00:00"
     )
-    tags.push(one, "origin")
-    tags.fetch(two, "origin")
+    assert tags.one(one, "mlops/m/v1") == tag and tags.one(one, "mlops/m/v") is None
+    one.run("tag", "-d", "mlops/m/light")
+    tagsync.push(one, "origin")
+    tagsync.fetch(two, "origin")
     assert tags.listing(two, "mlops/")[0].id == tag.id
-    tags.create(one, "mlops/m/v2", {"n": 2}, subject="m v2", time=when)
-    tags.create(two, "mlops/m/v2", {"n": 3}, subject="m v2", time=when)
-    tags.push(one, "origin")
-    for exchange in (tags.push, tags.fetch):
+    create(one, "mlops/m/v2", {"n": 2})
+    create(two, "mlops/m/v2", {"n": 3})
+    create(two, "mlops/other/v1", {"n": 3})
+    tagsync.push(one, "origin")
+    for exchange in (tagsync.push, tagsync.fetch):
         with pytest.raises(IntegrityError) as taken:
             exchange(two, "origin")
         assert taken.value.code == "tag-taken"
-    assert tags.listing(two, "mlops/m/v2")[0].value() == {"n": 3}
+        assert taken.value.details["tags"] == ["mlops/m/v2"]
+    assert "mlops/other/v1" in Git(bare).run("for-each-ref"), "other models are sent all the same"
+    (kept,) = tags.listing(two, "mlops/m/v2")
+    assert isinstance(kept, Tag) and kept.value() == {"n": 3}
