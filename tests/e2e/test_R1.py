@@ -20,7 +20,7 @@ def test_one_page_has_goal_kpi_trend_cost_and_production_version(demo: Any, tmp_
     assert model["kpi"]["value"] == served[-1]["value"] and model["kpi"]["met"] is True
     assert model["owner"] == "data-science" and model["checked"]["verdict"]
     cost = model["cost"]
-    assert cost["runs"] >= 20 and cost["cpu_hours"] > 0
+    assert cost["runs"] >= 8 * len(now["versions"]) and cost["cpu_hours"] > 0
     assert cost["measured"] == cost["runs"], "each step told its own CPU time"
     text = page.read_text()
     for words in (told["goal"], "roc_auc at least 0.62", f"v{now['version']} since", "CPU"):
