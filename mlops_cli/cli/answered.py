@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def look_up(project: Project, index: Index, request_id: str) -> tuple[Sequence[Answer], list[str]]:
     """Return the answers to the request of this id, and warnings about what could not be read."""
-    if not any(index.newest("predictions", limit=1)) and not _logs(project):
+    if not any(index.newest("deployment", limit=1)) and not _logs(project):
         return [], []
     from mlops_cli.serving import answers
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from mlops_cli.errors import MlopsError
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import timestamp
-from mlops_cli.serving.logfiles import OPEN, SEALED
+from mlops_cli.serving import environment
+from mlops_cli.serving.logfiles import INTERVAL, OPEN, SEALED
+from mlops_cli.serving.parts import open_target
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 
+_GRACE = 0.2  # seconds for a batch to be made and written
 _COLUMNS = ("request_id", "time", "received", "model", "version", "variant", "score")
 
 
@@ -41,18 +45,48 @@ class Search:
     absent: tuple[str, ...]
 
 
-def find(root: Path, cache: Cache, index: Index, request_id: str) -> Search:
+def find(
+    root: Path,
+    cache: Cache,
+    index: Index,
+    request_id: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> Search:
     """Return the answers to the newest request of this id: what is still open, then segments.
 
-    Reads one column of each segment until it is found.
+    Reads one column of each segment until it is found. Where it is not, and a server runs, the
+    answer may be in its memory still: once it must have been written, we look again.
     """
-    for environment, path in _unsealed(root):
+    if found := _open(root, request_id):
+        return Search(found, ())
+    search = _sealed(cache, index, request_id)
+    if search.answers or not _serving(root):
+        return search
+    pause(INTERVAL + _GRACE)
+    return Search(_open(root, request_id), search.absent)
+
+
+def _open(root: Path, request_id: str) -> tuple[Answer, ...]:
+    for where, path in _unsealed(root):
         try:
             data = path.read_bytes()
         except FileNotFoundError:  # sealed while we looked; its record comes next time
             continue
         if rows := _rows(data, request_id):
-            return Search(tuple(_answer(row, environment) for row in rows), ())
+            return tuple(_answer(row, where) for row in rows)
+    return ()
+
+
+def _serving(root: Path) -> bool:
+    for name in environment.names(root):
+        present = environment.read(root, name)
+        if present and open_target(root, present.target.kind).look(name).state == "running":
+            return True
+    return False
+
+
+def _sealed(cache: Cache, index: Index, request_id: str) -> Search:
     absent: list[str] = []
     seen: set[str] = set()
     for record in index.newest("predictions"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 OPEN, SEALED = "open", "sealed"
+INTERVAL = 0.5  # seconds between two batches
 INPUT = "input."  # before the name of every input, so that none collides with our columns
 
 

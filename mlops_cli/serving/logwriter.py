@@ -19,11 +19,10 @@ from typing import Any
 from mlops_cli.serving import logbatch
 from mlops_cli.serving.core import Entry, count_rows
 from mlops_cli.serving.logbatch import Answered, Policy
-from mlops_cli.serving.logfiles import OPEN, SEALED
+from mlops_cli.serving.logfiles import INTERVAL, OPEN, SEALED
 from mlops_cli.serving.metrics import Counters
 from mlops_cli.serving.model import run
 
-_INTERVAL = 0.5  # seconds between two batches
 _BATCH = 4096  # rows that are written without waiting for the interval
 _MOST_PENDING = 100_000  # rows in memory; beyond, requests wait
 _SEGMENT_BYTES = 64 << 20
@@ -80,7 +79,7 @@ class LogWriter:
 
     def _work(self) -> None:
         while not self._closed:
-            self._wake.wait(_INTERVAL)
+            self._wake.wait(INTERVAL)
             self._wake.clear()
             with self._lock:
                 taken = list(self._queue)

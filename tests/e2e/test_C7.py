@@ -1,6 +1,6 @@
 """C7, metadata stores: one graph in git, asked without a server; its index is only a cache.
 
-Missing: exports to MLflow and OpenLineage.
+Missing: export to a server of MLflow.
 """
 
 from __future__ import annotations
@@ -36,3 +36,14 @@ def test_the_ledger_and_the_registry_are_sound_and_meet_in_one_graph(demo: Any) 
         version = demo.mlops("models", "show", f"delay@v{number}")
         record = demo.mlops("runs", "show", version["run"])["record"]
         assert record["kind"] == "run" and record["step"].startswith(("train.", "evaluate."))
+
+
+def test_other_catalogues_read_it(demo: Any) -> None:
+    told = demo.mlops("export", "openlineage")
+    assert told["count"] == len(told["events"]) > 100
+    for event in told["events"]:
+        assert {"eventType", "eventTime", "run", "job", "producer", "schemaURL"} <= set(event)
+    names = {each["name"] for event in told["events"] for each in event["outputs"]}
+    assert {"out/delay/dataset", "models/delay", "served/prod", "decisions/prod"} <= names
+    prov = demo.mlops("export", "prov", "delay@production")["document"]
+    assert {"used", "wasGeneratedBy", "wasInformedBy", "wasAssociatedWith"} <= set(prov)

@@ -40,5 +40,7 @@ def test_lineage_goes_from_data_down_to_the_models(demo: Any) -> None:
     up = demo.mlops("lineage", "delay@v1", "--up")["nodes"]
     data = {node["label"]: node["digest"] for node in up if node["kind"] == "data"}
     assert {"data/flights", "data/weather"} <= set(data)
-    down = demo.mlops("lineage", data["data/flights"], "--down")["nodes"]
-    assert "delay@v1" in {node["label"] for node in down if node["kind"] == "version"}
+    uses = demo.mlops("lineage", data["data/flights"], "--down")["uses"]
+    assert [one["name"] for one in uses["models"]] == ["delay@v1"], "no other saw these bytes"
+    assert ("delay@production", 1) in {(one["name"], one["version"]) for one in uses["aliases"]}
+    assert ("prod", 1) in {(one["environment"], one["version"]) for one in uses["deployments"]}
