@@ -18,6 +18,7 @@ from mlops_cli.registry.origin import cpu_seconds, origin
 from mlops_cli.registry.version import Version
 
 SERVED = "production"
+_LOOKED_AT = 20  # newest versions that say which steps make the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ def _history(held: Holdings) -> Iterator[dict[str, Any]]:
 
 def _cost(versions: tuple[Version, ...], index: Index, price: Price) -> dict[str, Any]:
     """Return what the steps that make the model used, in all their attempts: failed ones too."""
-    steps = {str(run["step"]) for version in versions for run in origin(index, version).runs}
+    newest = versions[-_LOOKED_AT:]
+    steps = {str(run["step"]) for version in newest for run in origin(index, version).runs}
     runs: list[Record] = [
         run for step in sorted(steps) for run in index.newest("run", step=step) if _worked(run)
     ]

@@ -163,7 +163,10 @@ def _given(one: Approval, found: _Found) -> Event:
         str(said.get("time") or ""), "approved", f"{said.get('model')}@v{number}",
         _who(said), str(digest), number if isinstance(number, int) else None,
         found.commits[one.tag], one.tag, reason=_text(said.get("reason")),
-        evidence=(Evidence("for", str(said.get("alias"))),),
+        evidence=(
+            Evidence("for", str(said.get("alias"))),
+            Evidence("signature", "counts, or not, when a promotion asks for it"),
+        ),
     )  # fmt: skip
 
 

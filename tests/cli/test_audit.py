@@ -13,7 +13,9 @@ import pytest
 
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import Code, record
+from mlops_cli.registry import approval
 from mlops_cli.registry.registry import Registry
+from mlops_cli.vcs import tagging
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
@@ -108,6 +110,14 @@ def history(repo: Path, git: Callable[..., str]) -> Registry:
     for number, hour in ((1, 2), (2, 6), (1, 9)):
         registry.move("storm", "production", number, **gates, actor="Grace <g@x>",
                       reason=f"because {HOSTILE}", time=at(hour))  # fmt: skip
+    approved = {
+        "schema": approval.SCHEMA, "model": "storm", "version": 1, "alias": "production",
+        "actor": "Grace <g@x>", "reason": "reviewed", "time": at(2.5).isoformat(),
+        "signature": "x",
+    }  # fmt: skip
+    name = f"mlops/storm/approvals/v1/production/{1:016x}"
+    made = tagging.make(door, name, approved, subject="x", time=at(2.5))
+    tagging.place(door, name, made)
     ledger.append(
         record("deployment", time=at(3), actor="Ops", environment="prod", model="storm", version=1,
                digest=digests[1], action="deploy", url=HOSTILE)
@@ -138,6 +148,7 @@ def test_every_event_stands_once_in_order_of_time(
     assert [n for n in names if n[1] == "storm@production"] == [
         (e.action, "storm@production") for e in history.events("storm", "production")
     ]
+    assert names.count(("approved", "storm@v1")) == 1
     assert ("deployment", "prod: storm@v1") in names and ("check", "prod") in names
     for event in events:
         assert event["digest"].startswith("sha256:") and event["actor"]
