@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 
 from mlops_cli.errors import NotFound, StateRefused
 from mlops_cli.ledger.append import open_ledger
-from mlops_cli.registry import records
+from mlops_cli.registry import records, statement
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, exit_code, refusal
 from mlops_cli.registry.chain.walk import walk
 from mlops_cli.registry.registry import Registry
 from mlops_cli.store.cache import open_cache
+from mlops_cli.store.digest import Digest
+from mlops_cli.store.tree import Entry, write_tree
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
@@ -111,6 +114,58 @@ def test_the_ledger_knows_of_events_that_are_gone_and_tags_that_were_moved(git: 
     git.run("tag", "-f", "-a", "-m", words.replace("\nx", "\n"), "mlops/delay/v1", "HEAD")
     found = links(git, "delay@v1")
     assert [link.code for link in found if link.bad] == ["tag-moved"]
+
+
+MODEL = b"a model"
+RUN = f"sha256:{8:064x}"
+
+
+def provenance(**more: Any) -> bytes:
+    subject = [{"name": "model.onnx", "digest": {"sha256": Digest.of(MODEL).hex}}]
+    build = {"resolvedDependencies": [], "externalParameters": {}} | more
+    details = {"metadata": {"invocationId": RUN}}
+    return json.dumps(
+        {
+            "_type": statement.TYPE,
+            "predicateType": statement.PROVENANCE,
+            "subject": subject,
+            "predicate": {"buildDefinition": build, "runDetails": details},
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "code"),
+    [
+        ({"provenance.json": b" " * 5_000_000}, "provenance", "malformed-envelope"),
+        ({"provenance.json": b"["}, "provenance", "malformed-json"),
+        (
+            {"provenance.json": provenance(internalParameters=3)},
+            "provenance",
+            "malformed-statement",
+        ),
+        ({"attestations.intoto.jsonl": b"{}"}, "attestation", "malformed-envelope"),
+        ({"attestations.intoto.jsonl": b""}, "attestation", "malformed-envelope"),
+        ({"model.onnx": b"another"}, "model", "other-model"),
+        (
+            {"provenance.json": provenance(internalParameters={"steps": [{"step": "../../x\n"}]})},
+            "lock",
+            "no-lock",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_bundle_that_lies_is_named(
+    git: Git, files: dict[str, bytes], kind: str, code: str
+) -> None:
+    cache = open_cache(git.root / ".mlops/cache")
+    held = {"model.onnx": MODEL, "provenance.json": provenance()} | files
+    tree = write_tree(
+        Entry(name, "file", cache.put(data), len(data)) for name, data in sorted(held.items())
+    )
+    register(Registry(git), digest=Digest.of(MODEL), bundle=cache.put(tree), run=RUN)
+    found = links(git, "delay@v1", level="bundle")
+    assert (kind, code) in {(link.kind, link.code) for link in found if link.bad}
 
 
 def test_what_means_nothing_is_an_error(git: Git) -> None:
