@@ -79,16 +79,18 @@ def registered(git: Git, n: int) -> None:
 
 
 def gto_filled(root: Path, count: int) -> None:
-    """Make the tags that `gto register` and `gto assign` make: one process of git."""
+    """Make what `gto register` and `gto assign` make, a commit for each version as GTO wants it."""
     git = _repository(root)
-    head, stream = git.head().commit, []
-    names = [f"delay@v0.0.{n}" for n in range(1, count + 1)]
-    for at, name in enumerate([*names, f"delay#production#{count + 1}"]):
+    former, stream = git.head().commit, []
+    for n in range(1, count + 1):
+        who = f"Ada <ada@example.org> {1359676800 + n} +0000"
         stream.append(
-            f"tag {name}\nfrom {head}\ntagger Ada <ada@example.org> {1359676800 + at} +0000\n"
-            "data 2\nx\n"
+            f"commit refs/heads/main\nmark :{n}\ncommitter {who}\ndata 1\nx\nfrom {former}\n"
+            f"tag delay@v0.0.{n}\nfrom :{n}\ntagger {who}\ndata 1\nx\n"
         )
-    git.run("fast-import", "--quiet", input="".join(stream))
+        former = f":{n}"
+    stream.append(f"tag delay#production#{count + 1}\nfrom {former}\ntagger {who}\ndata 1\nx\n")
+    git.run("fast-import", "--quiet", "--force", input="".join(stream))
     git.run("pack-refs", "--all")
 
 
