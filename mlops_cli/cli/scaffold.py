@@ -24,6 +24,7 @@ IGNORED = (
     "!/.mlops/config.yaml",
     "!/.mlops/lock/",
     "!/.mlops/pins",
+    "!/.mlops/allowed_signers",
     "__pycache__/",
     f"{TEMPORARY_PREFIX}*",  # what a killed process leaves
 )
