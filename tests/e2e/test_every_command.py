@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import mlflow_world
 import pyarrow.parquet as pq
 import pytest
 from command import here
@@ -62,6 +63,7 @@ export dvc data/weather · import dvc --dry-run · import lfs · export dvc --dr
 import gto --dry-run
 import git . data/weather -o copy --rev HEAD · import url TMP/answers.json -o answers.json
 update --dry-run
+import mlflow TMP/mlruns --dry-run · export mlflow http://127.0.0.1:9 --where step=none --dry-run
 """
 
 
@@ -127,6 +129,7 @@ def test_commands_that_change_print_what_their_schema_says(project: Any, tmp_pat
         month = f"data/{kind}/2013-08.parquet"
         shutil.copy(TEMPLATE / month, tmp_path / "later" / month)
     (tmp_path / "answers.json").write_text("{}")
+    mlflow_world.mlruns(tmp_path)
     for words in words_of(CHANGING):
         document = asked(project, words, tmp_path)
         assert document["ok"], (words, document)

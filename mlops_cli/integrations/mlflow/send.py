@@ -62,7 +62,7 @@ class Sending:
 
     def models(self, held: Iterable[Holdings]) -> None:
         """Send the versions whose run is there, and their aliases."""
-        for one in held:
+        for one in held if self.there else ():
             numbers = self._versions(one)
             for alias, event in one.current().items():
                 shown = f"{one.model}@{alias}"
