@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_HEAD = 64 << 10  # bytes
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_DEPTH = 60
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.{1,200}?)[ \t#]{0,20}$", re.MULTILINE)
 _USES = re.compile(r"(intended|suitable|direct|how to|what it is for)?.*\bus(e|es|age)\b.*", re.I)
 _NOT = re.compile(r".*\b(do not|don't|not for|out[- ]of[- ]scope|misuse|limitations?)\b.*", re.I)
 _FAIR = re.compile(r".*\b(bias|fair|unfairly|ethic\w*|risks?|harm)\b.*", re.I)
@@ -75,11 +76,17 @@ def _mapping(head: str) -> dict[str, Any]:
 
     if len(head.encode("utf-8", "replace")) > MOST_HEAD:
         raise ValueError(f"its YAML head has more than {MOST_HEAD:,} bytes")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
-        # an alias can make gigabytes of a few lines
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(head, yaml.SafeLoader)):
-            raise ValueError("its YAML head has aliases")
-        value = yaml.safe_load(head)
+        for event in yaml.parse(head, loader):
+            if isinstance(event, yaml.AliasEvent):  # can make gigabytes of a few lines
+                raise ValueError("its YAML head has aliases")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEPTH:  # costs the square of itself
+                raise ValueError(f"its YAML head is nested more than {_DEPTH} deep")
+        value = yaml.load(head, loader)
     except (yaml.YAMLError, RecursionError) as exc:
         raise ValueError(f"its YAML head is no YAML: {str(exc).splitlines()[0]}") from None
     if not isinstance(value, dict) and value is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def test_usual_headings_are_understood(heading: str, kind: str) -> None:
     words = parse(f"# a\n\nFoo.\n\n## {heading}\n\nBar.\n\n## Data\n\nBaz.\n")
     assert getattr(words, kind) == "Bar."
     assert parse(f"# a\n\n## {heading}\n").said("owner") is None
+
+
+def test_words_that_cost_the_square_of_themselves_cost_little() -> None:
+    started = time.process_time()
+    assert parse("---\n" + "[" * 60_000 + "\n---\na").wrong
+    assert parse("---\n" + "- " * 30_000 + "\n---\na").wrong
+    assert parse("# " + "# " * 100_000 + "x\n").uses is None
+    assert time.process_time() - started < 2
 
 
 def test_no_words_are_none() -> None:
