@@ -25,6 +25,7 @@ from mlops_cli.store.tree import parse_tree, write_tree
 from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
+SIGNERS = ("ada", "models")
 NOW = datetime(2013, 4, 1, tzinfo=UTC)
 DEPLOYMENT = "deployments:\n  prod:\n    model: storm@staging\n    target: {kind: local, port: 0}\n"
 
@@ -91,10 +92,10 @@ def signed_once(tmp_path_factory: pytest.TempPathFactory, trained_once: Path) ->
 
 
 def _keys(folder: Path) -> None:
-    for name in ("ada", "eve"):
+    for name, kind in (("ada", "ed25519"), ("eve", "ed25519"), ("models", "ecdsa")):
         place = str(folder / name)
         subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", place], check=True
+            ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", place], check=True
         )
 
 
@@ -113,12 +114,13 @@ def _sign(root: Path, trained: Path, keys: Path) -> None:
         assert done.code == 0, done
 
     git = Git(root, str(keys / "ada"))
-    public = (keys / "ada.pub").read_text()
-    (root / ".mlops/allowed_signers").write_text(f"ada@example.org {public}")
+    listed = (f"{name}@example.org {(keys / f'{name}.pub').read_text()}" for name in SIGNERS)
+    (root / ".mlops/allowed_signers").write_text("".join(listed))
     (root / "pipeline.yaml").write_text((root / "pipeline.yaml").read_text() + DEPLOYMENT)
     git.run("add", "-f", ".mlops/allowed_signers")
     git.run("commit", "-qam", "signers and a deployment")
     run("config", "set", "--local", "signing.key", str(keys / "ada"))
+    run("config", "set", "--local", "signing.model_key", str(keys / "models"))
     run("register", "storm")
     run("promote", "storm@v2", "staging")
     run("models", "retire", "storm@staging", "--reason", "a test")
@@ -287,8 +289,12 @@ def test_what_nobody_touched_holds(tampered: Tampered, mlops: Any) -> None:
     result = mlops("verify", "storm@staging", "--json", cwd=tampered.root, code=0)
     links = result.data["links"]
     assert {link["state"] for link in links} == {"ok"}
-    signed = {link["kind"] for link in links if link["signer"] == "ada@example.org"}
-    assert signed == {"event", "version", "attestation"}
+    assert {(link["kind"], link["signer"]) for link in links if link["signer"]} == {
+        ("event", "ada@example.org"),
+        ("version", "ada@example.org"),
+        ("attestation", "ada@example.org"),
+        ("signature", "models@example.org"),
+    }
     kinds = [link["kind"] for link in links]
     assert (
         kinds.index("event") < kinds.index("version") < kinds.index("run") < kinds.index("source")
