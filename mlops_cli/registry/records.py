@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.append import Ledger
@@ -27,7 +27,7 @@ def of(one: Version | AliasEvent) -> Record:
     if isinstance(one, Version):
         return record(
             "register",
-            time=datetime.fromisoformat(payload["created"]),
+            time=_moment(payload.get("created")),
             actor=str(payload.get("actor")),
             run=one.run,
             model=one.model,
@@ -41,7 +41,7 @@ def of(one: Version | AliasEvent) -> Record:
         )
     return record(
         "promotion",
-        time=datetime.fromisoformat(payload["time"]),
+        time=_moment(payload["time"]),
         actor=str(payload.get("actor")),
         parents=payload.get("parents") or (),
         model=one.model,
@@ -56,6 +56,12 @@ def of(one: Version | AliasEvent) -> Record:
         tag=one.tag,
         tag_object=one.tag_id,
     )
+
+
+def _moment(said: str | None) -> datetime:
+    """Return the time that a tag says; UTC where it says no zone, so that all read the same."""
+    found = datetime.fromisoformat(said or "1970-01-01T00:00:00+00:00")
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def settle(registry: Registry, ledger: Ledger, model: str) -> list[str]:

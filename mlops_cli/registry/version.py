@@ -112,7 +112,7 @@ def _lies(payload: Mapping[str, Any]) -> Any:
     for name in ("inputs", "outputs"):
         if not isinstance(payload.get(name) or [], list):
             yield name
-    if not is_time(payload.get("created")):
+    if "created" in payload and not is_time(payload["created"]):
         yield "created"
 
 
@@ -126,11 +126,12 @@ def is_digest(value: Any) -> bool:
 
 
 def is_time(value: Any) -> bool:
-    """Tell whether `value` is a moment with its zone, as ISO 8601 writes it."""
+    """Tell whether `value` is a moment as ISO 8601 writes it."""
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return False
+    return True
 
 
 def check_name(name: str, *, what: str = "model") -> str:

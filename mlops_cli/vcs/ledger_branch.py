@@ -6,7 +6,6 @@ refs that wait into the branch as it stands there now, and tries again if somebo
 
 from __future__ import annotations
 
-import random
 import time as clock
 from collections.abc import Mapping
 
@@ -73,6 +72,8 @@ def push(git: Git, remote: str, branch: str) -> int:
         if replace(git, remote, branch, former, made):
             return len(due)
         fetch(git, remote, branch)
+        import random
+
         clock.sleep(random.uniform(0, 0.02 * min(attempt, 10)))
     raise StateRefused(
         f"other clones kept moving {branch} on {remote}", code="git-busy", hint="mlops push again"

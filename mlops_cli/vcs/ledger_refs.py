@@ -6,7 +6,6 @@ the network only if something waits, and what others folded away is not sent bac
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 
 from mlops_cli.errors import OutsideWorld
@@ -190,6 +189,8 @@ def _part(git: Git, remote: str, ref: str) -> None:
     if ours is None or theirs is None or holds_all(git, theirs, ours):
         return
     name = ref.removeprefix(refs.LEDGER)
+    import secrets
+
     fresh = f"{name[:70]}-{secrets.token_hex(3)}"
     parted = refs.move(git, [(refs.LEDGER + fresh, None, ours), (ref, ours, theirs)])
     if parted and git.run("config", "--get", "mlops.writer", check=False) == name:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
-import shutil
 import time as clock
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -153,6 +151,9 @@ def unreachable(remote: str, answer: Answer, reason: str | None = None) -> Outsi
 @contextlib.contextmanager
 def _aside(git: Git) -> Iterator[Path]:
     """Yield a folder that git takes for a repository without a ref, settings as here."""
+    import secrets  # brings what a command that makes no tag has no time for
+    import shutil
+
     home = git.common_dir / "mlops"
     home.mkdir(exist_ok=True)
     for left in home.glob("tag-*"):
