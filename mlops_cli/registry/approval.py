@@ -19,7 +19,7 @@ from mlops_cli.ledger.record import plain, timestamp
 from mlops_cli.registry import sealed, signers
 from mlops_cli.registry.allowed import parse
 from mlops_cli.registry.version import Version, check_name
-from mlops_cli.vcs import tagging, tags
+from mlops_cli.vcs import tagging, tags, tagsync
 from mlops_cli.vcs.tags import Tag, Unreadable
 
 if TYPE_CHECKING:
@@ -81,9 +81,15 @@ def approve(
     payload = {**statement, "signature": signature}
     subject = f"{version.name} may become {alias}"
     made = tagging.make(git, name, payload, subject=subject, time=time, target=version.commit)
-    tagging.place(git, name, made, remote=remote)
+    if not tagging.place(git, name, made, remote=remote) and remote is not None:
+        fetch(git, version, alias, remote)  # given before, from another clone
     held = tags.one(git, name)
     return understood(held) if held is not None else Approval(name, statement, signature)
+
+
+def fetch(git: Git, version: Version, alias: str, remote: str) -> None:
+    """Bring the approvals of `version` for `alias` from the git remote. Raises OutsideWorld."""
+    tagsync.fetch(git, remote, f"{_folder(version)}{alias}/")
 
 
 def given(git: Git, version: Version, alias: str) -> list[Approval | MlopsError]:

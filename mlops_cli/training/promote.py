@@ -8,11 +8,12 @@ from typing import Any
 
 from mlops_cli.ledger.record import Record, record
 from mlops_cli.pipeline.model.pipeline import Pipeline
-from mlops_cli.registry import gate, records
+from mlops_cli.registry import approval, gate, records
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.gate import Verdict
 from mlops_cli.registry.protected import Protected, usual
 from mlops_cli.registry.rules.finding import Finding
+from mlops_cli.registry.rules.people import Approvals
 from mlops_cli.registry.rules.reuse import Reuse
 from mlops_cli.registry.version import Version
 from mlops_cli.training import evidence, policy, register
@@ -87,6 +88,9 @@ def promote(
     if former is not None and before == chosen.number:
         rules = tuple(Finding(**rule) for rule in former.payload.get("rules", ()))
         return Promotion(model, alias, chosen, before, Verdict(True, rules), asked, former)
+    asks = _all_rules(asked, alias)
+    if registry.remote is not None and any(isinstance(rule, Approvals) for rule in asks):
+        approval.fetch(parts.git, chosen, alias, registry.remote)
     case = Case(parts, pipeline, chosen, alias, protected, now)
     shown = evidence.gather(case, asked)
     verdict = gate.judge(asked.plain, shown.shown)

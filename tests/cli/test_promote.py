@@ -1,5 +1,7 @@
 """`mlops promote`: an alias moves on evidence, and only on evidence."""
 
+import pytest
+
 
 def rules(data):
     return {rule["name"]: rule["passed"] for rule in data["rules"]}
@@ -124,7 +126,7 @@ def commit_policy(git, root, text):
     git("commit", "-qm", "a policy", cwd=root)
 
 
-def forge(root, version, alias="production"):
+def forge(root, version, alias="production", **more):
     """Move the alias as somebody would who writes tags and asks nothing."""
     from datetime import UTC, datetime
 
@@ -132,7 +134,7 @@ def forge(root, version, alias="production"):
     from mlops_cli.vcs.repo import Git
 
     now = datetime(2013, 3, 1, tzinfo=UTC)
-    words = {"actor": "Eve", "reason": "trust me", "time": now}
+    words = {"actor": "Eve", "reason": "trust me", "time": now, **more}
     return Registry(Git(root)).move("storm", alias, version, policy={}, evidence={}, **words)
 
 
@@ -206,6 +208,7 @@ def test_deploy_judges_again_whatever_the_event_says(mlops, git, trained):
 
 
 def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
+    from mlops_cli.errors import StateRefused
     from mlops_cli.ledger.append import open_ledger
     from mlops_cli.registry.protected import usual
     from mlops_cli.registry.registry import Registry
@@ -223,3 +226,11 @@ def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
     again = rejudge(parts, "storm", "trial", 2, protected=usual(mine))
     assert again is not None and again.plain()["rules"] == first["rules"]
     assert rejudge(parts, "rain", "trial", 2, protected=usual(mine)) is None
+
+    mlops("models", "rollback", "storm@trial", "--reason", "too eager", cwd=trained, code=0)
+    back = rejudge(parts, "storm", "trial", 1, protected=usual(mine))
+    assert back is not None and back.rules[1].why == "there is no trial yet", "as when it first was"
+    forge(trained, 2, "production")
+    forge(trained, 1, "production", action="rollback")
+    with pytest.raises(StateRefused, match="which production never meant"):
+        rejudge(parts, "storm", "production", 1, protected=usual(mine))

@@ -153,6 +153,20 @@ def test_words_that_were_changed_after_they_were_signed_do_not_count(
         assert words in why, words
 
 
+def test_a_key_that_approved_from_another_clone_is_found_there(
+    repo: Path, version: Version, keys: Path, tmp_path: Path
+) -> None:
+    there = str(tmp_path / "there.git")
+    run = ("git", "clone", "-q", "--bare", str(repo), there)
+    subprocess.run(run, check=True, capture_output=True)
+    git = Git(repo)
+    git.run("remote", "add", "origin", there)
+    first = approve(repo, version, keys / "bob", remote="origin")
+    git.run("tag", "-d", first.tag)
+    again = approve(repo, version, keys / "bob", remote="origin", reason="once more")
+    assert again.statement["reason"] == first.statement["reason"] == "I looked"
+
+
 def test_what_is_signed_is_the_canonical_statement_without_its_signature(
     repo: Path, version: Version, keys: Path
 ) -> None:
