@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from mlops_cli.cli import revisions
+from mlops_cli.cli import pointed, revisions
 from mlops_cli.cli.render import text
-from mlops_cli.encode import parse_json
-from mlops_cli.errors import MlopsError, NotFound, UsageError
+from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import lineage, query
 from mlops_cli.ledger.index import Index
 from mlops_cli.registry.registry import Registry
@@ -114,9 +113,9 @@ class Names:
         plain, revision = revisions.split(word, self.cwd)
         if revision and plain:
             at = Path(os.path.relpath(os.path.normpath(self.cwd / plain), self.root)).as_posix()
-            yield self._at(at, revision)
+            yield [one for one in pointed.at(self.git, at, revision) if self._is_end(one)]
         if self.until is None:
-            yield _pointed(self.root, path)
+            yield pointed.now(self.root, path)
         section, _, name = word.partition(".")
         if section == "features" and name:
             yield self.index.ends_of(f"feature.{name}", "output", until=self.until)
@@ -129,23 +128,6 @@ class Names:
         newest = self.index.newest("run", step=word)
         yield [str(r.digest) for r in newest if not self._later(r["time"])][:1]
         yield self._run(word)
-
-    def _at(self, path: str, revision: str) -> list[str]:
-        """Return the digest that data or code had at a revision of git."""
-        from mlops_cli.pipeline.keys.code import digest_of
-        from mlops_cli.store.digest import Digest
-
-        try:
-            commit = self.git.rev_parse(revision)
-        except MlopsError:
-            return []
-        if (pointer := self.git.show(commit, f"{path}.mlops")) is not None:
-            return _named(pointer, f"{path}.mlops at {revision}")
-        data = self.git.show(commit, path)
-        if data is None:
-            return []
-        both = dict.fromkeys((str(Digest.of(data)), digest_of(data, path) or ""))
-        return [one for one in both if self._is_end(one)]
 
     def _digest(self, word: str) -> list[str]:
         """Return the one digest that begins with `word`, of a record or of bytes."""
@@ -199,16 +181,3 @@ def _after(time: str, until: str) -> bool:
 
 def _is_version(which: str) -> bool:
     return which.removeprefix("v").isdecimal() or which.startswith("sha256:")
-
-
-def _pointed(root: Path, path: str) -> list[str]:
-    """Return the digest in the pointer beside tracked data."""
-    pointer = root / f"{path}.mlops"
-    if path.startswith("../") or not pointer.is_file():
-        return []
-    return _named(pointer.read_bytes(), f"{path}.mlops")
-
-
-def _named(data: bytes, source: str) -> list[str]:
-    said = parse_json(data, source=source)
-    return [str(said["digest"])] if isinstance(said, dict) and said.get("digest") else []

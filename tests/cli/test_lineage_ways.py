@@ -357,3 +357,16 @@ def test_a_record_from_elsewhere_joins(mlops: Any, loop: Loop) -> None:
     data = mlops("lineage", "data/flights", "--down", "--json", code=0).data
     assert data["starts"] == [d("january")] or data["starts"] == [d("february")]
     assert mlops("lineage", "report.html", "--up", "--json", code=0).data["nodes"]
+
+
+def test_names_complete_themselves(loop: Loop, git: Any, monkeypatch: Any) -> None:
+    from mlops_cli.cli.known import completed
+
+    (loop.root / "deltas.mlops").write_text("{}")
+    git("add", "-f", "deltas.mlops")
+    monkeypatch.chdir(loop.root)
+    assert set(completed("del")) == {
+        "delay", "delay@v1", "delay@v2", "delay@production", "deltas",
+    }  # fmt: skip
+    monkeypatch.chdir("/")
+    assert completed("") == []

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from mlops_cli.cli import context, moments, tracing
+from mlops_cli.cli.known import completed
 from mlops_cli.cli.render.text import count
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.index import open_index
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="Only the lineage of this; all records if left out.")
+        str | None,
+        typer.Argument(
+            help="Only the lineage of this; all records if left out.", autocompletion=completed
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write JSON lines there.")

@@ -8,12 +8,18 @@ from typing import Annotated
 import typer
 
 from mlops_cli.cli import context, moments, tracing
+from mlops_cli.cli.known import completed
 from mlops_cli.cli.render.text import count
 from mlops_cli.ledger.record import timestamp
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="What `mlops lineage` takes: delay@production.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What `mlops lineage` takes: delay@production.", autocompletion=completed
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it there.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli.cli import context, moments, tracing
+from mlops_cli.cli.known import completed
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.record import timestamp
 
@@ -24,7 +25,8 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            help="delay@production, data (@revision), a run, a step, a digest, a prediction's id."
+            help="delay@production, data (@revision), a run, a step, a digest, a prediction's id.",
+            autocompletion=completed,
         ),
     ],
     up: Annotated[bool, typer.Option("--up", help="Only what led to it.")] = False,
