@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlops_cli.registry.words import Words, parse
 
 if TYPE_CHECKING:
+    from mlops_cli.cli.context import Context
     from mlops_cli.registry.registry import Registry
     from mlops_cli.registry.version import Version
     from mlops_cli.vcs.repo import Git
@@ -38,6 +39,19 @@ def lock_file(git: Git, version: Version) -> str | None:
     env = said.get("env") if isinstance(said, dict) else None
     lock = lock_of(env) if isinstance(env, dict) else None
     return lock if isinstance(lock, str) else None
+
+
+def signers(ctx: Context, git: Git) -> bytes | None:
+    """Return the list of allowed signers of the protected branch, None where it has none; one
+    that nobody protects does not count, which is told."""
+    from mlops_cli.errors import StateRefused
+    from mlops_cli.registry import protected
+
+    try:
+        return protected.branch(git, ctx.settings).allowed()
+    except StateRefused as exc:
+        ctx.warn(exc.message)
+        return None
 
 
 def aliases(registry: Registry, version: Version) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.errors import IntegrityError
+from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.ledger import lineage
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record
@@ -17,6 +17,7 @@ from mlops_cli.registry.alias import from_tag as event_of
 from mlops_cli.registry.approval import Approval
 from mlops_cli.registry.evidence import Evidence, fields, of_event, of_record, of_version, subject
 from mlops_cli.registry.origin import origin
+from mlops_cli.registry.sealed import signer
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.registry.version import from_tag as version_of
 from mlops_cli.store.digest import Digest
@@ -55,14 +56,23 @@ class _Found:
     events: list[AliasEvent] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
     commits: dict[str, str] = field(default_factory=dict)  # tag → what it points to
+    ids: dict[str, str] = field(default_factory=dict)  # of versions and moves: tag → tag object
     damaged: list[Event] = field(default_factory=list)
 
 
-def trail(git: Git, index: Index, model: str, number: int | None = None) -> list[Event]:
+def trail(
+    git: Git,
+    index: Index,
+    model: str,
+    number: int | None = None,
+    *,
+    allowed: bytes | None = None,
+) -> list[Event]:
     """Return the events of `model`, or of one version of it, oldest first.
 
-    What cannot be read is an event of its own, "damaged". A record of a version or a move whose
-    tag is not here is told as one that only the ledger has.
+    With `allowed`, the list of signers, versions and moves say who signed their tag. What cannot
+    be read is an event of its own, "damaged". A record of a version or a move whose tag is not
+    here is told as one that only the ledger has.
     Raises IntegrityError ("alias-chain-broken").
     """
     found = _tags(git, check_name(model))
@@ -75,6 +85,8 @@ def trail(git: Git, index: Index, model: str, number: int | None = None) -> list
         moved = {e.tag for e in found.events if number in (e.version, e.payload.get("former"))}
         # records were chosen by what led to the version and what came of it
         told = [e for e in told if e.tag is None or e.version == number or e.tag in moved]
+    if allowed is not None:
+        told = [_with_signer(git, event, found, allowed) for event in told]
     told += found.damaged
     return sorted(told, key=lambda event: (event.time, event.subject, event.digest))
 
@@ -88,8 +100,10 @@ def _tags(git: Git, model: str) -> _Found:
             found.commits[tag.name] = tag.target
             if version := version_of(tag):
                 found.versions[version.number] = version
+                found.ids[tag.name] = tag.id
             elif event := event_of(tag):
                 found.events.append(event)
+                found.ids[tag.name] = tag.id
             elif approval.TAG.fullmatch(tag.name):
                 found.approvals.append(approval.understood(tag))
         except IntegrityError as exc:
@@ -153,6 +167,17 @@ def _registered(found: _Found, records: dict[str, Record]) -> Iterator[Event]:
             str(event.digest), event.version, found.commits[event.tag], event.tag, record,
             _text(event.payload.get("reason")), of_event(event.payload),
         )  # fmt: skip
+
+
+def _with_signer(git: Git, event: Event, found: _Found, allowed: bytes) -> Event:
+    tag_id = found.ids.get(event.tag or "")
+    if tag_id is None:
+        return event
+    try:
+        seen = Evidence("signed by", signer(git, tag_id, allowed), True)
+    except (IntegrityError, StateRefused) as exc:
+        seen = Evidence("signed by", exc.message, False)
+    return replace(event, evidence=(*event.evidence, seen))
 
 
 def _given(one: Approval, found: _Found) -> Event:

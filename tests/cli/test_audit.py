@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -235,3 +236,25 @@ def test_a_project_without_models_has_a_report_too(mlops: Any, repo: Path) -> No
     result = mlops("report", "-o", "r.html", "--json", code=0)
     assert result.data["models"] == [] and "Know a late day" in (repo / "r.html").read_text()
     assert mlops("report", "--audience", "cats", "--json", code=2).error["code"] == "bad-value"
+
+
+def test_who_signed_a_tag_is_told_where_the_project_lists_signers(
+    mlops: Any, git: Any, repo: Path, tmp_path: Path
+) -> None:
+    for name in ("ada", "eve"):
+        words = ("-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(tmp_path / name))
+        subprocess.run(["ssh-keygen", *words], check=True)
+    (repo / ".mlops").mkdir()
+    public = (tmp_path / "ada.pub").read_text()
+    (repo / ".mlops/allowed_signers").write_text(f"ada@example.org {public}")
+    git("add", "-f", ".")
+    git("commit", "-q", "-m", "first")
+    for number, key in ((1, "ada"), (2, "eve"), (3, None)):
+        door = Git(repo, key=str(tmp_path / key) if key else None)
+        payload = {"digest": f"sha256:{number:064x}", "format": "onnx"}
+        Registry(door).create("storm", payload | {"created": at(number).isoformat()})
+    events = mlops("audit", "storm", "--json", code=0).data["events"]
+    signed = [e["evidence"][-1] for e in events]
+    assert signed[0] == {"name": "signed by", "value": "ada@example.org", "passed": True}
+    assert [each["passed"] for each in signed] == [True, False, False]
+    assert "not signed" in signed[2]["value"]

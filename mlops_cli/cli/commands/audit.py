@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli import fsio
-from mlops_cli.cli import context
+from mlops_cli.cli import context, told
 from mlops_cli.cli.render import audit as pages
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.record import timestamp
@@ -35,13 +35,13 @@ def command(
     version = registry.resolve(name) if "@" in name else None
     model, number = (version.model, version.number) if version else (name, None)
     with open_index(git) as index:
-        events = trail(git, index, model, number)
+        events = trail(git, index, model, number, allowed=told.signers(ctx, git))
     if not events:
         registry.resolve(name)  # says which models there are
     title = version.name if version else model
-    told = [event.to_plain() for event in events]
-    data = {"model": model, "version": number, "events": told, "out": out and str(out)}
+    rows = [event.to_plain() for event in events]
+    data = {"model": model, "version": number, "events": rows, "out": out and str(out)}
     if out is not None:
-        fsio.write_atomic(ctx.cwd / out, pages.page(title, told, made=timestamp(ctx.now())))
-    human = pages.done(title, told, out) if out else pages.listing(told)
+        fsio.write_atomic(ctx.cwd / out, pages.page(title, rows, made=timestamp(ctx.now())))
+    human = pages.done(title, rows, out) if out else pages.listing(rows)
     return ctx.show(data, "mlops.audit/1", human)

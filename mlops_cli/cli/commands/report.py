@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_cli import fsio
-from mlops_cli.cli import context
+from mlops_cli.cli import context, told
 from mlops_cli.cli.render import report as pages
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.index import open_index
@@ -58,15 +58,15 @@ def command(
     project = ctx.project()
     pipeline = load(project.root)
     holdings = Registry(project.git).holdings()
-    models: list[dict[str, Any]]
+    models: list[dict[str, Any]] = []
     with open_index(project.git) as index:
         if audience == "business":
             models = accounts(pipeline, holdings, index, _price(project.settings, pipeline))
         else:
-            models = [
-                {"name": name, "events": [e.to_plain() for e in trail(project.git, index, name)]}
-                for name in holdings
-            ]
+            allowed = told.signers(ctx, project.git)
+            for name in holdings:
+                events = trail(project.git, index, name, allowed=allowed)
+                models.append({"name": name, "events": [each.to_plain() for each in events]})
     kpi = pipeline.project.kpi
     data = {
         "audience": audience,
