@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.errors import UsageError
 from mlops_cli.registry import alias as alias_tags
 from mlops_cli.registry import missing
 from mlops_cli.registry import version as version_tags
@@ -20,9 +18,6 @@ from mlops_cli.vcs.repo import Git
 
 if TYPE_CHECKING:
     from mlops_cli.config import Settings
-
-_NUMBER = re.compile(r"v?0*([0-9]{1,9})")
-_PREFIX = re.compile(r"sha256:[0-9a-f]{4,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +132,10 @@ class Registry:
         return version
 
     def resolve(self, text: str) -> Version:
-        """Return the version that a name means: "delay" (the newest), "delay@v3",
-        "delay@production", or the beginning of the digest of its file, "delay@sha256:1a2b".
+        """Return the version that a name means; see `registry.naming`."""
+        from mlops_cli.registry.naming import resolve
 
-        Raises NotFound ("unknown-model", "unknown-version", "unknown-alias") with what there is,
-        UsageError ("bad-name", "ambiguous-digest"), IntegrityError for what cannot be trusted.
-        """
-        model, _, which = text.partition("@")
-        check_name(model)
-        if not which:
-            return self.newest(model)
-        if match := _NUMBER.fullmatch(which):
-            return self.version(model, int(match[1]))
-        if which.startswith("sha256:"):
-            return self._of_digest(model, which)
-        event = self.alias(model, which)
-        version = self.meant(event) if event else None
-        if version is not None:
-            return version
-        if not self.numbers(model):
-            raise missing.model(self.git, model, self.models())
-        known = list(self.of(model).aliases)
-        raise missing.alias(self.git, model, which, known, retired=event is not None)
+        return resolve(self, text)
 
     def create(self, model: str, payload: Mapping[str, Any]) -> Version:
         """Register `payload` as the next version; see `registry.create`."""
@@ -188,27 +165,6 @@ class Registry:
         number = version.number if isinstance(version, Version) else version
         wish = Wish(model, alias, number, actor, reason, time, action, parents, policy_from)
         return move(self, wish, policy=policy, evidence=evidence, expected=expected)
-
-    def _of_digest(self, model: str, prefix: str) -> Version:
-        if not _PREFIX.fullmatch(prefix):
-            raise UsageError(
-                f"{prefix!r} is not the beginning of a digest",
-                code="bad-digest",
-                hint="sha256: and at least 4 lower-case hexadecimal digits",
-            )
-        found, numbers = self.given(model, prefix)
-        if len(found) > 1:
-            names = ", ".join(f"{each.name} {each.digest[:23]}" for each in found[:5])
-            raise UsageError(
-                f"{prefix!r} begins several versions of {model}",
-                code="ambiguous-digest",
-                hint=f"write more of it: {names}",
-            )
-        if found:
-            return found[0]
-        if not numbers:
-            raise missing.model(self.git, model, self.models())
-        raise missing.version(self.git, model, prefix, numbers)
 
 
 def shared(git: Git, settings: Settings) -> Registry:
