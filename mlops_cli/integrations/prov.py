@@ -12,7 +12,7 @@ from mlops_cli.encode import canonical_json
 from mlops_cli.ledger.graph import Graph, Node
 
 PREFIX = "urn:mlops:"
-_ACTIVITIES = ("run", "promotion", "deployment", "predictions", "check", "decision", "evaluation")
+ACTIVITIES = ("run", "promotion", "deployment", "predictions", "check", "decision", "evaluation")
 
 
 def document(graph: Graph) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def document(graph: Graph) -> dict[str, Any]:
     agents: dict[str, Any] = {}
     associated: dict[str, Any] = {}
     for node in graph.nodes.values():
-        is_activity = node.kind in _ACTIVITIES
+        is_activity = node.kind in ACTIVITIES
         told.setdefault("activity" if is_activity else "entity", {})[_id(node.id)] = _about(node)
         actor = node.facts.get("actor")
         if actor and is_activity:
@@ -30,8 +30,8 @@ def document(graph: Graph) -> dict[str, Any]:
             associated[f"_:a{len(associated)}"] = ends
     for number, edge in enumerate(graph.edges):
         source, target = _id(edge.source), _id(edge.target)
-        made = graph.nodes[edge.source].kind in _ACTIVITIES
-        done = graph.nodes[edge.target].kind in _ACTIVITIES
+        made = graph.nodes[edge.source].kind in ACTIVITIES
+        done = graph.nodes[edge.target].kind in ACTIVITIES
         if made and done:
             kind, ends = "wasInformedBy", {"prov:informed": target, "prov:informant": source}
         elif done:
@@ -62,7 +62,7 @@ def _about(node: Node) -> dict[str, Any]:
     if node.id.startswith("sha256:"):
         about["mlops:digest"] = node.id
     if node.time:
-        key = "prov:endTime" if node.kind in _ACTIVITIES else "prov:generatedAtTime"
+        key = "prov:endTime" if node.kind in ACTIVITIES else "prov:generatedAtTime"
         about[key] = node.time
     for name, value in node.facts.items():
         plain = value if isinstance(value, str | bool | int | float) else None
