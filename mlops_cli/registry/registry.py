@@ -46,6 +46,23 @@ class Registry:
         """Return the names of all models, sorted."""
         return sorted({name.split("/")[1] for name in tags.names(self.git, "mlops/")})
 
+    def standing(self) -> dict[str, tuple[int, Holdings]]:
+        """Return model → how many numbers are given, and what holds now: the newest version and
+        the last event of each alias. No other tag is read."""
+        count: dict[str, int] = {}
+        last: dict[tuple[str, str], tuple[int, str, str]] = {}
+        for name, oid in tags.names(self.git, "mlops/").items():
+            if match := version_tags.TAG.fullmatch(name):
+                count[match["model"]] = count.get(match["model"], 0) + 1
+                place, number = (match["model"], ""), int(match["number"])
+            elif match := alias_tags.TAG.fullmatch(name):
+                place, number = (match["model"], match["alias"]), int(match["event"])
+            else:
+                continue
+            last[place] = max(last.get(place, (0, "", "")), (number, name, oid))
+        held = gathered(tags.read(self.git, {name: oid for _, name, oid in last.values()}))
+        return {model: (count.get(model, 0), each) for model, each in held.items()}
+
     def numbers(self, model: str) -> list[int]:
         """Return the numbers that are given, also to tags that cannot be read, in order."""
         return _numbers(tags.names(self.git, f"mlops/{check_name(model)}/v*"))

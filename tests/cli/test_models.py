@@ -182,10 +182,14 @@ def test_words_of_others_do_not_steer_the_terminal(mlops: Any, registry: Any) ->
 
 def test_one_damaged_tag_is_named_and_the_rest_is_told(mlops: Any, git: Any, registry: Any) -> None:
     git("tag", "-f", "mlops/delay/v1")
+    git("tag", "mlops/delay/v3")
+    git("tag", "mlops/storm/v1")
     listed = mlops("models", "list", "--json", code=0)
-    assert "mlops/delay/v1" in str(listed.json["warnings"])
-    assert listed.data["models"][0]["versions"] == 1
-    assert mlops("models", "show", "delay@v2", "--json", code=0).data["versions"] == [1, 2]
+    assert "mlops/delay/v3" in str(listed.json["warnings"])
+    delay = listed.data["models"][0]
+    assert (delay["versions"], delay["newest"]) == (3, None)
+    assert delay["aliases"]["production"]["version"] == 2 and "mlops/delay/v3" in delay["damaged"]
+    assert mlops("models", "show", "delay@v2", "--json", code=0).data["versions"] == [1, 2, 3]
     assert mlops("models", "show", "delay@v1", "--json", code=40).error["code"] == "unreadable-tag"
     assert len(mlops("models", "history", "delay", "--json", code=40).data["events"]) == 3
 

@@ -26,10 +26,10 @@ Name = Annotated[str, typer.Argument(help="A model or version: delay, delay@prod
 def list_models() -> int:
     """List the models with their newest version and what each alias means."""
     ctx = context.current()
-    every = list(Registry(ctx.project().git).holdings().values())
-    for held in every:
+    standing = Registry(ctx.project().git).standing().values()
+    for _, held in standing:
         _warn(ctx, held.damaged)
-    found = [_model(held) for held in every]
+    found = [_model(count, held) for count, held in standing]
     return ctx.show({"models": found}, "mlops.models-list/1", lambda: pages.listing(found))
 
 
@@ -113,11 +113,11 @@ app.command("rollback")(models_alias.rollback)
 app.command("retire")(models_alias.retire)
 
 
-def _model(held: Holdings) -> dict[str, Any]:
+def _model(count: int, held: Holdings) -> dict[str, Any]:
     newest = held.versions[-1] if held.versions else None
     return {
         "name": held.model,
-        "versions": len(held.versions),
+        "versions": count,
         "damaged": dict(held.damaged),
         "newest": _version(newest) if newest else None,
         "aliases": {
