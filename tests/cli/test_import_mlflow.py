@@ -252,3 +252,22 @@ def test_unicode_huge_params_and_broken_names_come_through(
     assert told["params"] == {"a/b": "1e400", "�": "x"}
     assert list(told["mlflow"]["long"]["params"]) == ["größe"]
     assert len(str(told)) < 5000
+
+
+def test_names_of_strangers_reach_no_terminal_as_they_are(
+    project: Path, mlops: Any, tmp_path: Path
+) -> None:
+    run = tmp_path / "mlruns/1/abcdef0123"
+    (run / "metrics").mkdir(parents=True)
+    (run.parent / "meta.yaml").write_text('name: "a\\x1b[31mb"\nlifecycle_stage: active\n')
+    (run / "meta.yaml").write_text("status: 3\nstart_time: 1\nend_time: 9\nrun_name: \x1bx\n")
+    (run / "metrics/lo\x1b[31mss").write_text("5 0.5 0\n")
+
+    said = mlops("import", "mlflow", str(tmp_path / "mlruns")).stdout
+    (run / "meta.yaml").write_text(f"status: 3\nstart_time: 1\nend_time: {'9' * 20}\n")
+    said += mlops("import", "mlflow", str(tmp_path / "mlruns"), code=0).stdout
+    said += mlops("runs", "show", "abcdef", code=0).stdout
+    said += mlops("runs", "list", code=0).stdout
+
+    assert "\x1b" not in said
+    assert "31mss 0.5" in said

@@ -84,7 +84,8 @@ def page(data: dict[str, Any], *, dry_run: bool) -> str:
     rows = sorted(data["rows"], key=lambda row: row["state"] not in order)
     lines = []
     if rows:
-        cells = [(row["what"], row["name"], row["state"], row["reason"]) for row in rows[:SHOWN]]
+        keys = ("what", "name", "state", "reason")
+        cells = [tuple(text.shown(row[key]) for key in keys) for row in rows[:SHOWN]]
         lines = [text.table(cells, align="llll")]
         if len(rows) > SHOWN:
             lines.append(f"… and {len(rows) - SHOWN} more; --json lists all.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlops_cli.cli.render.text import count, short, style, table
+from mlops_cli.cli.render.text import count, short, shown, style, table
 
 LOOKS = {"done": "green", "cached": "dim", "failed": "red", "killed": "red"}
 _HIDDEN = ("schema", "kind", "record")
@@ -96,8 +96,8 @@ def seconds(value: float | None) -> str:
 
 def figures(metrics: Mapping[str, Any], most: int = 99) -> str:
     """Return metrics in one line: "roc_auc 0.7012, brier 0.14"."""
-    shown = [f"{name} {figure(value)}" for name, value in list(metrics.items())[:most]]
-    return ", ".join(shown) + (", …" if len(metrics) > most else "")
+    told = [f"{name} {figure(value)}" for name, value in list(metrics.items())[:most]]
+    return shown(", ".join(told)) + (", …" if len(metrics) > most else "")
 
 
 def _step(step: Mapping[str, Any]) -> str:
@@ -105,8 +105,12 @@ def _step(step: Mapping[str, Any]) -> str:
         f"{style(str(step['step']), 'bold')}  {status(str(step['status']))}"
         f"  {seconds(step['seconds'])}  {style(short(step['record']), 'dim')}"
     ]
-    rows = [("in", path, short(str(digest))) for path, digest in (step["inputs"] or {}).items()]
-    rows += [("out", path, short(str(digest))) for path, digest in (step["outputs"] or {}).items()]
+    rows = [
+        ("in", shown(path), short(str(digest))) for path, digest in (step["inputs"] or {}).items()
+    ]
+    rows += [
+        ("out", shown(path), short(str(digest))) for path, digest in (step["outputs"] or {}).items()
+    ]
     if rows:
         lines.append(table(rows, indent="  "))
     named = [name for name in ("params", "metrics") if step.get(name)]
