@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 INDEX = ".mlops/index.sqlite"
-AT_ONCE = 2000  # files that are read before their records are written
+AT_ONCE = 2 << 20  # bytes that are read before their records are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Index:
                 for table in ("records", "bodies", "facts", "fields", "edges", "damaged"):
                     self.connection.execute(f"delete from {table}")
             for ref, blobs in changed.items():
-                for some in batched(refs.read_blobs(git, blobs), AT_ONCE):
+                for some in _parts(refs.read_blobs(git, blobs)):
                     found = Found()
                     read(some, ref, found)
                     new += self._insert(found.records.values())
@@ -298,11 +297,19 @@ def open_index(git: Git, path: Path | None = None) -> Index:
     raise RuntimeError("not even a database in memory can be used")
 
 
-def batched(found: Iterable[tuple[str, bytes | None]], size: int) -> Iterator[Any]:
-    """Yield the members of `found`, some at a time."""
-    rest = iter(found)
-    while some := list(islice(rest, size)):
-        yield some
+def _parts(
+    found: Iterable[tuple[str, bytes | None]],
+) -> Iterator[list[tuple[str, bytes | None]]]:
+    """Yield the members of `found`, a few megabytes at a time: parsed, they take ten times that."""
+    some: list[tuple[str, bytes | None]] = []
+    size = 0
+    for path, data in found:
+        some.append((path, data))
+        size += len(data or b"")
+        if size > AT_ONCE:
+            yield some
+            some, size = [], 0
+    yield some
 
 
 def _changed(

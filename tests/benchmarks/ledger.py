@@ -147,7 +147,7 @@ def _large(root: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     whole = run([str(Path(sys.executable).parent / "mlops"), "runs", "search", RARE], root)
     yield {"what": "filtered search, whole process", "cpu_s": round(whole.cpu, 3)}
     run(["git", "gc", "-q", "--prune=now"], root)
-    yield _row("packed, MB", _packed(git), "packed")
+    yield {"what": "packed, MB", "value": round(_packed(git), 1)}
     spent = _cpu(lambda: _folded(git))
     run(["git", "gc", "-q", "--prune=now"], root)
     yield {"what": "fold", "cpu_s": round(spent, 1)}
