@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,8 +119,17 @@ def dataset(root: Path, ids: list[str], carrier: str) -> str:
 
 
 @pytest.fixture
-def loop(repo: Path, git: Callable[..., str]) -> Loop:
-    """The loop twice around."""
+def loop(loop_once: Loop, repo: Path) -> Loop:
+    """The loop twice around, in the repository of this test."""
+    shutil.copytree(loop_once.root, repo, symlinks=True, dirs_exist_ok=True)
+    return Loop(repo, dict(loop_once.told), loop_once.at)
+
+
+@pytest.fixture(scope="session")
+def loop_once(empty_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """What `loop` copies."""
+    repo = tmp_path_factory.mktemp("loop") / "repo"
+    shutil.copytree(empty_repository, repo)
     made = Loop(repo)
     (repo / "pipeline.yaml").write_text(PIPELINE)
     (repo / "src").mkdir()
@@ -128,8 +137,8 @@ def loop(repo: Path, git: Callable[..., str]) -> Loop:
     registry, decision = Registry(Git(repo)), None
     for number, mark in ((1, "january"), (2, "february")):
         (repo / "src/fit.py").write_text(SOURCES[number - 1])
-        git("add", "-A")
-        git("commit", "-qm", mark)
+        Git(repo).run("add", "-A")
+        Git(repo).run("commit", "-qm", mark)
         code = Code(Git(repo).head().commit)
         common = {"run": f"2013020{number}T0-abc", "code": code}
         common["parents"] = [decision] if decision else []
