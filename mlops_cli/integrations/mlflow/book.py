@@ -18,6 +18,7 @@ from mlops_cli.integrations.mlflow import artifacts, heads, told
 from mlops_cli.integrations.mlflow.entity import DEFAULT_EXPERIMENT, ENDED, Entity, File, Kind
 from mlops_cli.integrations.mlflow.entity import change as changed
 from mlops_cli.integrations.mlflow.journal import Journal, Journals, Name
+from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.ledger.append import SPOOL, Ledger
 from mlops_cli.ledger.code import code_now
 from mlops_cli.ledger.index import Index, open_index
@@ -151,7 +152,7 @@ class Book:
         origin = told.Origin(self.actor, code, former=former)
         if thing.kind != "run":
             at = thing.facts.get("updated") or thing.facts.get("created")
-            when = told.moment(at) if at else datetime.now(UTC)
+            when = moment(at) if at else datetime.now(UTC)
             return told.thing_record(thing, origin, time=when, keep=self._keep, artifacts=tree)
         if thing.facts.get("status") not in ENDED:
             thing.facts["status"] = "KILLED"

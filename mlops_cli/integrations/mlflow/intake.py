@@ -19,6 +19,7 @@ from mlops_cli.integrations.mlflow.artifacts import Shelves, Taken
 from mlops_cli.integrations.mlflow.entity import Entity
 from mlops_cli.integrations.mlflow.row import Row, State
 from mlops_cli.integrations.mlflow.source import Source
+from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.ledger.append import Ledger
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Code, Record
@@ -212,7 +213,7 @@ def _thing(
         source={"artifacts": list(seen)},
         former=former,
     )
-    time = told.moment(thing.facts.get("updated") or thing.facts.get("created"))
+    time = moment(thing.facts.get("updated") or thing.facts.get("created"))
     keep = _digest_only if parts.dry_run else lambda data: str(parts.cache.put(data))
     fresh = told.thing_record(thing, origin, time=time, keep=keep, artifacts=taken.tree)
     state: State = "imported"

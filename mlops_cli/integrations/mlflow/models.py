@@ -7,17 +7,17 @@ bundle. No file of a model is loaded, here or anywhere in mlops.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from mlops_cli.errors import ConfigError, MlopsError, StateRefused
-from mlops_cli.integrations.mlflow import artifacts, document, heads, told
+from mlops_cli.errors import MlopsError, StateRefused
+from mlops_cli.integrations.mlflow import artifacts, heads, told
 from mlops_cli.integrations.mlflow.entity import Entity
 from mlops_cli.integrations.mlflow.intake import Known, Parts
-from mlops_cli.integrations.mlflow.policy import Policy, format_of, guards, policy, slug
+from mlops_cli.integrations.mlflow.mlmodel import look, payload_of
+from mlops_cli.integrations.mlflow.policy import Policy, guards, policy, slug
 from mlops_cli.integrations.mlflow.row import Row
+from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.registry import records
 from mlops_cli.registry.create import create
@@ -28,19 +28,7 @@ from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.patch import find
 
-_MOST = 1 << 20  # bytes of an MLmodel
-_FILES = ("data", "pickled_model", "model_path", "model_data", "model_binary", "weights")
 _RUNS = re.compile(r"runs:/+([^/]+)/(.+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What a folder with an MLmodel holds: the file that is the model, and of which format."""
-
-    tree: str
-    digest: str
-    format: str
-    flavors: tuple[str, ...]
 
 
 def bring(
@@ -96,63 +84,12 @@ def _version(
         known.rows.append(Row("version", _shown(version), "imported"))
         return None
     run = known.records.get(str(version.facts.get("run")))
-    created = told.moment(version.facts.get("created"))
+    created = moment(version.facts.get("created"))
     payload = payload_of(model, version, created=timestamp(created), actor=parts.actor, run=run)
     made = create(registry, name, payload, allowed=rules.formats)
     parts.ledger.spool(records.of(made))
     known.rows.append(Row("version", _shown(version), "imported", f"it is {made.name}"))
     return made
-
-
-def payload_of(
-    model: Model, version: Entity, *, created: str, actor: str, run: str | None
-) -> dict[str, Any]:
-    """Return what the tag of a version says."""
-    facts = version.facts
-    kept = ("number", "description", "source", "run", "logged_model", "user", "stage")
-    return {
-        "digest": model.digest,
-        "bundle": model.tree,
-        "format": model.format,
-        "run": run,
-        "metrics": {},
-        "created": created,
-        "actor": actor,
-        "mlflow": {
-            "name": facts.get("model"),
-            "flavors": list(model.flavors),
-            **{name: facts[name] for name in kept if facts.get(name) is not None},
-            **({"tags": version.tags} if version.tags else {}),
-        },
-    }
-
-
-def look(cache: Cache, tree: str) -> Model:
-    """Return which file of the folder is the model, by its MLmodel.
-
-    Raises ConfigError ("malformed-mlflow-file") where it has none that can be read.
-    """
-    entry = find(cache, Digest.parse(tree), "MLmodel")
-    if entry is None or entry.mode == "dir" or entry.size > _MOST:
-        raise ConfigError(
-            "it is no folder with an MLmodel",
-            code="malformed-mlflow-file",
-            hint="mlops registers what mlflow.<flavor>.log_model wrote",
-        )
-    said = document.parse(cache.read(entry.digest), name="MLmodel")
-    flavors: Any = said.get("flavors")
-    flavors = flavors if isinstance(flavors, Mapping) else {}
-    own = [name for name in flavors if name != "python_function"]
-    for flavor in (*own, "python_function"):
-        words: Any = flavors.get(flavor)
-        for key in _FILES:
-            path = words.get(key) if isinstance(words, Mapping) else None
-            file = find(cache, Digest.parse(tree), path) if isinstance(path, str) else None
-            if file is not None and file.mode in ("file", "exec"):
-                with cache.open(file.digest) as stream:
-                    head = stream.read(16)
-                return Model(tree, str(file.digest), format_of(head), tuple(own))
-    return Model(tree, tree, format_of(None), tuple(own))
 
 
 def _tree(version: Entity, parts: Parts, known: Known) -> str | None:
@@ -186,7 +123,7 @@ def _described(model: Entity, name: str, parts: Parts, known: Known) -> None:
     thing.facts.pop("aliases", None)
     former = heads.thing(parts.index, "model", model.id)
     origin = told.Origin(parts.actor, former=former)
-    time = told.moment(model.facts.get("updated") or model.facts.get("created"))
+    time = moment(model.facts.get("updated") or model.facts.get("created"))
     fresh = told.thing_record(
         thing, origin, time=time, keep=lambda data: str(parts.cache.put(data))
     )

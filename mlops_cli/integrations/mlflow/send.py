@@ -6,15 +6,12 @@ still RUNNING was cut short, and is made anew. What is there already is left alo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 from mlops_cli.errors import MlopsError, NotFound
-from mlops_cli.integrations.mlflow import artifacts, told
-from mlops_cli.integrations.mlflow.entity import Entity, Point
+from mlops_cli.integrations.mlflow import artifacts, outgoing
 from mlops_cli.integrations.mlflow.rest import Server
 from mlops_cli.integrations.mlflow.row import Row
 from mlops_cli.ledger.record import Record
@@ -97,8 +94,10 @@ class Sending:
                 self.server.post("runs/delete", run_id=info["run_id"])
 
     def _run(self, record: Record) -> None:
-        thing = _thing(record, self.cache)
-        start = thing.facts.get("start") or _milliseconds(record["started"] or record["time"])
+        thing = outgoing.thing(record, self.cache)
+        start = thing.facts.get("start") or outgoing.milliseconds(
+            record["started"] or record["time"]
+        )
         made = self.server.post(
             "runs/create",
             experiment_id=self.experiments[str(record["step"])],
@@ -115,17 +114,17 @@ class Sending:
         tags = {**thing.tags, **{key: text for key, text in own.items() if text}}
         tags.pop("mlflow.runName", None)
         for points in _some(thing.points, _METRICS):
-            self._log(run_id, metrics=[_metric(point) for point in points])
+            self._log(run_id, metrics=[outgoing.metric(point) for point in points])
         for pairs in _some(list(thing.params.items()), _PAIRS):
-            self._log(run_id, params=_pairs(pairs, _LONGEST["params"]))
+            self._log(run_id, params=outgoing.pairs(pairs, _LONGEST["params"]))
         for pairs in _some(list(tags.items()), _PAIRS):
-            self._log(run_id, tags=_pairs(pairs, _LONGEST["tags"]))
+            self._log(run_id, tags=outgoing.pairs(pairs, _LONGEST["tags"]))
         if datasets := [one for one in thing.inputs if one.get("type") == "dataset"]:
             self.server.post(
-                "runs/log-inputs", run_id=run_id, datasets=list(map(_dataset, datasets))
+                "runs/log-inputs", run_id=run_id, datasets=list(map(outgoing.dataset, datasets))
             )
         if self.with_artifacts:
-            for below, tree in _trees(record, self.cache).items():
+            for below, tree in outgoing.trees(record, self.cache).items():
                 if not self._files(tree, uri, below, _shown(record)):
                     break
         end = thing.facts.get("end") or start + round(1000 * float(record["seconds"] or 0))
@@ -204,77 +203,6 @@ class Sending:
             for tag in version.get("tags", ())
             if tag["key"] == VERSION
         }
-
-
-def _thing(record: Record, cache: Cache) -> Entity:
-    """Return the record as a run of MLflow, also one that MLflow has never seen."""
-
-    def read(digest: str) -> bytes:
-        return cache.read(Digest.parse(digest))
-
-    if record["step_kind"] == told.STEP_KIND:
-        return told.thing_of(record, read, points=True)
-    thing = Entity("run", str(record["run"]))
-    both = {**(record["params"] or {}), **(record["logged"] or {})}
-    thing.params = {name: _word(value) for name, value in both.items()}
-    thing.tags = {"mlops.step_kind": str(record["step_kind"])}
-    at = _milliseconds(record["time"])
-    if record["series"]:
-        from mlops_cli import live
-
-        logged = live.parse(read(record["series"])).metrics
-        thing.points = [
-            Point(name, point.value, round(point.time * 1000), point.step)
-            for name, points in logged.items()
-            for point in points
-            if point.value is not None
-        ]
-    known = {point.key for point in thing.points}
-    thing.points += [
-        Point(name, float(value), at, 0)
-        for name, value in (record["metrics"] or {}).items()
-        if name not in known and isinstance(value, int | float)
-    ]
-    return thing
-
-
-def _trees(record: Record, cache: Cache) -> dict[str, str]:
-    """Return where below a run → tree: its artifacts, and the logged models beside them."""
-    tree = record["artifacts"]
-    found = {"": tree} if tree else {}
-    if record["step_kind"] == told.STEP_KIND:
-        inside = artifacts.models_in(cache, tree) if tree else {}
-        models = (record["outputs"] or {}).items()
-        found |= {f"{name}/": one for name, one in models if inside.get(name) != one}
-    return found
-
-
-def _metric(point: Point) -> dict[str, Any]:
-    finite = point.value - point.value == 0
-    value: Any = (
-        point.value
-        if finite
-        else {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[repr(float(point.value))]
-    )
-    return {"key": point.key, "value": value, "timestamp": point.time, "step": point.step}
-
-
-def _pairs(pairs: Iterable[tuple[str, str]], longest: int) -> list[dict[str, str]]:
-    return [{"key": key, "value": text[:longest]} for key, text in pairs]
-
-
-def _dataset(one: dict[str, Any]) -> dict[str, Any]:
-    words = ("name", "digest", "source_type", "source", "schema", "profile")
-    tags = [{"key": key, "value": value} for key, value in (one.get("tags") or {}).items()]
-    return {"tags": tags, "dataset": {word: one[word] for word in words if one.get(word)}}
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _milliseconds(text: Any) -> int:
-    return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
 
 
 def _shown(record: Record) -> str:

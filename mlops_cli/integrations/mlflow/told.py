@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.integrations.mlflow import series
 from mlops_cli.integrations.mlflow.entity import Entity, Point, kind_of
+from mlops_cli.integrations.mlflow.values import moment, typed, untyped
 from mlops_cli.ledger.record import Code, Record, plain, record, timestamp
 
 STEP_KIND = "mlflow"
 LONG = 2000  # characters of a text that stands in a record; a longer one goes to the cache
 _STATUS = {"FINISHED": "done", "FAILED": "failed", "KILLED": "killed"}
 _BACK = {ours: theirs for theirs, ours in _STATUS.items()}
-_WORDS = {"True": True, "False": False, "None": None}
 
 Keep = Callable[[bytes], str]
 Read = Callable[[str], bytes]
@@ -153,33 +153,6 @@ def thing_of(told: Record, read: Read | None = None, *, points: bool = False) ->
 def same(one: Record, other: Record) -> bool:
     """Return whether two records tell the same, whoever wrote them and in what order."""
     return _bare(one) == _bare(other)
-
-
-def typed(text: str) -> Any:
-    """Return the number or word that `text` spells, if writing it gives `text` again."""
-    if text in _WORDS:
-        return _WORDS[text]
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if math.isfinite(value) and str(value) == text and len(text) < 40:
-            return value
-    return text
-
-
-def untyped(value: Any) -> str:
-    """Return the text that `typed` was given."""
-    return str(value)
-
-
-def moment(milliseconds: Any) -> datetime:
-    """Return the time that a number of MLflow means; one that no calendar has is its beginning."""
-    try:
-        return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)
-    except (OverflowError, OSError, ValueError, TypeError):
-        return datetime.fromtimestamp(0, UTC)
 
 
 def _state(thing: Entity, keep: Keep) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlops_cli.errors import NotFound, StateRefused
-from mlops_cli.integrations.mlflow import artifacts, heads, models
+from mlops_cli.integrations.mlflow import artifacts, heads
 from mlops_cli.integrations.mlflow.entity import Entity, File
-from mlops_cli.integrations.mlflow.models import payload_of
+from mlops_cli.integrations.mlflow.mlmodel import look, payload_of
 from mlops_cli.integrations.mlflow.plugin.opened import Opened
 from mlops_cli.integrations.mlflow.policy import guards, policy, slug
 from mlops_cli.ledger.index import open_index
@@ -38,7 +38,7 @@ def register(opened: Opened, version: Entity) -> Version:
     """
     name = slug(str(version.facts["model"]))
     book = opened.book
-    found = models.look(book.cache, _tree(opened, version))
+    found = look(book.cache, _tree(opened, version))
     with open_index(book.git) as index:
         run = heads.run(index, str(version.facts.get("run")))
     rules = policy(branch(book.git, opened.settings), name)

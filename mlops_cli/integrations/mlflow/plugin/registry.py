@@ -33,7 +33,7 @@ from mlops_cli.integrations.mlflow.plugin.experiments import check_count, missin
 from mlops_cli.integrations.mlflow.plugin.locked import locked
 from mlops_cli.integrations.mlflow.plugin.opened import artifacts_uri, opened
 from mlops_cli.integrations.mlflow.policy import slug
-from mlops_cli.integrations.mlflow.told import moment
+from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.registry.holdings import Holdings
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version

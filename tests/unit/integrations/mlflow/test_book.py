@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlops_cli.integrations.mlflow import told
+from mlops_cli.integrations.mlflow import values
 from mlops_cli.integrations.mlflow.book import Book, put_file
 from mlops_cli.integrations.mlflow.entity import Point
 from mlops_cli.ledger.append import open_ledger
@@ -144,5 +144,5 @@ def test_gc_sees_what_journals_name(root: Path) -> None:
     ["0.1", "1", "-3", "1e-05", "True", "None", "0.10", "1_0", "nan", "inf", "٣", "", "1e400"],
 )
 def test_a_param_is_a_number_only_if_it_can_be_written_back(text: str) -> None:
-    assert told.untyped(told.typed(text)) == text
+    assert values.untyped(values.typed(text)) == text
     assert os.fspath(text) == text
