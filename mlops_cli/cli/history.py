@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.errors import MlopsError, OutsideWorld
+from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld
 from mlops_cli.vcs import exchange
 
 if TYPE_CHECKING:
@@ -53,5 +53,8 @@ def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
         came = exchange.receive(git, remote, ctx.settings.get("ledger.branch"))
     except OutsideWorld as exc:  # what is here still answers
         ctx.warn(f"records and tags did not come from {remote}: {exc.message}")
+        return None
+    except IntegrityError as exc:  # a tag that is another one there: the others came
+        ctx.warn(f"{exc.message}, which does not replace what is here ({exc.hint})")
         return None
     return {"remote": remote, "refs": came.refs, "tags": came.tags}

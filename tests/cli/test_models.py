@@ -209,3 +209,35 @@ def test_push_pull_and_verify_go_on_beside_an_unreadable_tag(
     found = mlops("verify", "--json", code=40).data
     assert "mlops/delay/v1" in found["tags"]["damaged"]
     assert mlops("gc", "--dry-run", "--json", code=0).data["removed"]["objects"] == 0
+
+
+def test_without_its_remote_nothing_moves_unless_the_clone_is_asked_alone(
+    mlops: Any, git: Any, registry: Any, tmp_path: Path
+) -> None:
+    git("remote", "add", "origin", str(tmp_path / "nowhere"))
+    words = ("models", "alias", "delay@v1", "night", "--json")
+    error = mlops(*words, code=50).error
+    assert error["code"] == "registry-unreachable" and "registry.share" in error["hint"]
+    assert registry.events("delay", "night") == []
+    mlops("config", "set", "registry.share", "false", code=0)
+    assert mlops(*words, code=0).data["moved"]
+
+
+def test_a_tag_that_was_forced_on_the_remote_does_not_come(
+    mlops: Any, git: Any, registry: Any, repo: Path, tmp_path: Path
+) -> None:
+    git("clone", "-q", "--bare", str(repo), str(tmp_path / "bare"))
+    git("remote", "add", "origin", str(tmp_path / "bare"))
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    git(*who, "tag", "-f", "-a", "-m", "x", "mlops/delay/v1", cwd=tmp_path / "bare")
+    git(*who, "tag", "-a", "-m", "x", "mlops/storm/v1", cwd=tmp_path / "bare")
+    mlops("remote", "add", "there", f"file://{tmp_path}/there", code=0)
+    (repo / "data").write_text("some\n")
+    mlops("add", "data", code=0)
+    pushed = mlops("push", "--json", code=40)
+    assert pushed.error["code"] == "tag-taken"
+    assert pushed.error["details"]["tags"] == ["mlops/delay/v1"]
+    pulled = mlops("pull", "--json")
+    assert "origin has another tag mlops/delay/v1" in str(pulled.json["warnings"])
+    assert "mlops/storm/v1" in git("tag"), "the others came"
+    assert mlops("models", "show", "delay@v1", "--json", code=0).data["version"] == 1
