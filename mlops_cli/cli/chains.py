@@ -21,7 +21,9 @@ LEVELS = ("refs", "bytes", "reproduce")
 
 
 def chain(ctx: Context, project: Project, names: Sequence[str], level: str) -> list[Link]:
-    """Return every link behind what `names` mean. Raises UsageError ("bad-value"), NotFound."""
+    """Return every link behind what `names` mean, and where they all hold and bytes are asked
+    for, all else that their lineage names. Raises UsageError ("bad-value"), NotFound.
+    """
     if level not in LEVELS:
         raise UsageError(
             f"{level!r} is no level of a version",
@@ -36,11 +38,17 @@ def chain(ctx: Context, project: Project, names: Sequence[str], level: str) -> l
         branch.allowed(),
         policies(branch),
     )
+    from mlops_cli.cli import confirm
+
     found: list[Link] = []
     for name in names:
         links = walk(ground, name)
         found += links
-        if level == "reproduce" and not any(link.bad for link in links):
+        if level == "refs" or any(link.bad for link in links):
+            continue
+        known = {link.digest for link in links if link.digest}
+        found += confirm.confirm(project, [name], ctx.cwd, known=known)
+        if level == "reproduce":
             found += _reproduced(ctx, project, name)
     return found
 

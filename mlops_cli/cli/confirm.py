@@ -2,69 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli import tracing
-from mlops_cli.errors import IntegrityError, NotFound
+from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.layout import look_up
 from mlops_cli.ledger.record import parse
-from mlops_cli.store.cache import Cache
-from mlops_cli.store.closure import Root, closure
+from mlops_cli.registry.chain.ground import Ground
+from mlops_cli.registry.chain.link import Link, judged
 from mlops_cli.store.digest import Digest
-from mlops_cli.store.tree import HEADER
 from mlops_cli.vcs import objects
 from mlops_cli.vcs.repo import Git
 
 if TYPE_CHECKING:
     from mlops_cli.project import Project
 
-CHUNK = 1 << 20
 
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One thing that was looked at: where its bytes are, and what is wrong with them, if anything.
-
-    `place` is cache, ledger, git or tags; None where the bytes are nowhere here.
-    """
-
-    digest: str
-    kind: str
-    label: str
-    place: str | None
-    wrong: str | None = None
-
-
-def confirm(project: Project, names: Sequence[str], cwd: Path) -> list[Link]:
+def confirm(
+    project: Project, names: Sequence[str], cwd: Path, *, known: Collection[str] = ()
+) -> list[Link]:
     """Return what `names` mean, each digest once: a digest alone, or all links of a lineage.
 
-    A name is what `mlops lineage` takes, or git:<id> as it prints for tags. Raises NotFound.
+    A name is what `mlops lineage` takes, or git:<id> as it prints for tags; what is `known` by
+    its digest is not looked at. Raises NotFound.
     """
-    found: dict[str, Link] = {}
+    found: dict[str | None, Link] = {}
     for name in names:
-        for link in _named(project, name, cwd):
+        for link in _named(project, name, cwd, known):
             found.setdefault(link.digest, link)
     return list(found.values())
 
 
-def _named(project: Project, name: str, cwd: Path) -> Iterator[Link]:
+def _named(project: Project, name: str, cwd: Path, known: Collection[str]) -> Iterator[Link]:
     if name.startswith("git:"):
         yield _object(project.git, name, "tag", name)
         return
     if name.startswith("sha256:"):
         digest = str(Digest.parse(name))
-        known = _record(project.git, digest) or _bytes(project.cache, digest, "bytes", digest)
-        if known.place is not None:
-            yield known
+        own = _record(project.git, digest) or _bytes(project, digest, "bytes", digest)
+        if own.place is not None:
+            yield own
             return
         nodes = [node for node in _nodes(project, name, cwd) if node["id"] == digest]
     else:
         nodes = _nodes(project, name, cwd)
     for node in nodes:
-        yield from _node(project, node)
+        yield from _node(project, node, known)
 
 
 def _nodes(project: Project, name: str, cwd: Path) -> list[dict[str, Any]]:
@@ -72,14 +57,19 @@ def _nodes(project: Project, name: str, cwd: Path) -> list[dict[str, Any]]:
     return nodes
 
 
-def _node(project: Project, node: dict[str, Any]) -> Iterator[Link]:
+def _node(project: Project, node: dict[str, Any], known: Collection[str]) -> Iterator[Link]:
     digest, kind, label = node["id"], node["kind"], node["label"]
-    if node["place"] == "ledger":
+    if digest in known:
+        pass
+    elif node["place"] == "ledger":
         yield _record(project.git, digest) or _nowhere(digest, kind, label)
     elif node["place"] == "git":  # it was hashed when it was looked for
-        yield Link(digest, kind, label, "git")
+        yield Link(kind, label, digest, "git")
+    elif kind == "code":  # named by its definitions, which no cache holds
+        why = f"no commit that is here has {label} with these definitions: git fetch --unshallow"
+        yield Link(kind, label, digest, None).found("missing", "missing-code", why)
     elif node["digest"]:
-        yield _bytes(project.cache, digest, kind, label)
+        yield _bytes(project, digest, kind, label)
     if tag := node["tag"]:
         yield _object(project.git, tag["object"], "tag", tag["name"])
 
@@ -91,34 +81,18 @@ def _record(git: Git, digest: str) -> Link | None:
         try:
             record = parse(data, name=digest, source=f"the ledger of {writer}")
         except IntegrityError as exc:
-            wrong = Link(digest, "record", digest, "ledger", exc.message)
+            link = Link("record", digest, digest, "ledger")
+            wrong = link.found("mismatch", exc.code, exc.message)
             continue
-        return Link(digest, record.kind, f"the ledger of {writer}", "ledger")
+        return Link(record.kind, f"the ledger of {writer}", digest, "ledger")
     return wrong
 
 
-def _bytes(cache: Cache, digest: str, kind: str, label: str) -> Link:
+def _bytes(project: Project, digest: str, kind: str, label: str) -> Link:
     """Return the object of that digest; of a folder, all that is in it was read too."""
-    root = Digest(digest)
-    if not cache.has(root):
-        return _nowhere(digest, kind, label)
-    try:
-        for one in _below(cache, root, label):
-            with cache.open(one) as stream:
-                while stream.read(CHUNK):
-                    pass
-    except (IntegrityError, NotFound) as exc:
-        return Link(digest, kind, label, "cache", exc.message)
-    return Link(digest, kind, label, "cache")
-
-
-def _below(cache: Cache, digest: Digest, label: str) -> list[Digest]:
-    with cache.stream(digest) as stream:  # a glance; every byte is hashed afterwards
-        if stream.read(len(HEADER)) != HEADER:
-            return [digest]
-    reached = closure(cache, [Root(label, digest, "tree")])
-    absent = [part.digest for part in (*reached.absent, *reached.damaged)]
-    return [*reached.objects, *absent]
+    ground = Ground(project.git, project.cache, "bytes", None)
+    link = ground.bytes_of(Link(kind, label, digest, "cache"), hashed=True)
+    return link if link.bad else judged(link, lambda: ground.read(link))
 
 
 def _object(git: Git, name: str, kind: str, label: str) -> Link:
@@ -126,9 +100,12 @@ def _object(git: Git, name: str, kind: str, label: str) -> Link:
     if held is None:
         return _nowhere(name, kind, label)
     again = git.run("hash-object", "-t", held.kind, "--stdin", input=held.data).strip()
-    wrong = None if f"git:{again}" == name else f"the bytes of {name} are those of git:{again}"
-    return Link(name, kind, label, "tags" if held.kind == "tag" else "git", wrong)
+    link = Link(kind, label, name, "tags" if held.kind == "tag" else "git")
+    if f"git:{again}" == name:
+        return link
+    return link.found("mismatch", "damaged-tag", f"the bytes of {name} are those of git:{again}")
 
 
 def _nowhere(digest: str, kind: str, label: str) -> Link:
-    return Link(digest, kind, label, None, f"{digest} is not here: mlops pull, git fetch")
+    why = f"{digest} is not here: mlops pull, git fetch"
+    return Link(kind, label, digest, None).found("missing", "missing-object", why)

@@ -9,7 +9,7 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.errors import UsageError
-from mlops_cli.registry.chain.link import exit_code
+from mlops_cli.registry.chain.link import Link, exit_code
 from mlops_cli.store.care.course import LEVELS
 from mlops_cli.store.care.rounds import Extent
 
@@ -190,20 +190,15 @@ def _links(ctx: context.Context, names: Sequence[str], level: str) -> int:
             f"--level {level} is for versions of models", code="bad-options",
             hint="mlops verify " + " ".join(others),
         )  # fmt: skip
-    found: list[dict[str, Any]] = []
-    code = 0
+    links: list[Link] = []
     if versions:
         from mlops_cli.cli import chains
 
-        links = chains.chain(ctx, project, versions, level)
-        found += [link.to_plain() for link in links]
-        code = exit_code(links)
+        links += chains.chain(ctx, project, versions, level)
     if others:
         from mlops_cli.cli import confirm
 
-        for one in confirm.confirm(project, others, ctx.cwd):
-            told = ("digest", "kind", "label", "place", "wrong")
-            found.append({name: getattr(one, name) for name in told})
-            code = 40 if one.wrong else code
-    data = {"links": found, "level": level, "clean": code == 0}
+        links += confirm.confirm(project, others, ctx.cwd)
+    code = exit_code(links)
+    data = {"links": [link.to_plain() for link in links], "level": level, "clean": code == 0}
     return ctx.show(data, "mlops.verify-links/1", lambda: render.page(data), code=code)

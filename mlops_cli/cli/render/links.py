@@ -15,8 +15,8 @@ def page(data: Mapping[str, Any]) -> str:
     found: Sequence[Mapping[str, Any]] = data["links"]
     rows = []
     for link in found:
-        state = link.get("state") or ("wrong" if link["wrong"] else "ok")
-        who = f"signed by {link['signer']}" if link.get("signer") else link["digest"] or ""
+        state = link["state"]
+        who = f"signed by {link['signer']}" if link["signer"] else link["digest"] or ""
         said = text.shown(link["label"]) if link["label"] != link["digest"] else ""
         look = _LOOKS.get(state, "red")
         rows.append((text.style(state, look), link["kind"], said, text.shown(who)))
@@ -26,7 +26,7 @@ def page(data: Mapping[str, Any]) -> str:
         for link in found
         if link["wrong"]
     ]
-    whole = sum(link.get("state", "ok") == "ok" and not link["wrong"] for link in found)
+    whole = sum(link["state"] == "ok" for link in found)
     if data["clean"]:
         told.append(f"Confirmed {text.count(whole, 'link')}: each is what its digest says.")
     return "\n".join(told)
