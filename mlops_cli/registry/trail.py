@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from mlops_cli.encode import canonical_json
 from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.ledger import lineage
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record
 from mlops_cli.registry import approval
+from mlops_cli.registry import event as events
 from mlops_cli.registry.alias import AliasEvent, check_chain
 from mlops_cli.registry.alias import from_tag as event_of
 from mlops_cli.registry.approval import Approval
-from mlops_cli.registry.evidence import Evidence, fields, of_event, of_record, of_version, subject
+from mlops_cli.registry.event import Event
+from mlops_cli.registry.evidence import Evidence
 from mlops_cli.registry.origin import origin
 from mlops_cli.registry.sealed import signer
 from mlops_cli.registry.version import Version, check_name
@@ -25,35 +25,13 @@ from mlops_cli.vcs import tags
 from mlops_cli.vcs.repo import Git
 from mlops_cli.vcs.tags import Tag, Unreadable
 
-_IN_TAGS = {"register": "version", "promotion": "alias"}  # kinds whose record repeats a tag
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event. `digest` names its bytes: of a tag the payload, of a record all of it."""
-
-    time: str
-    what: str  # registered | moved | retired | … | approved | run | deployment | check | …
-    subject: str
-    actor: str | None
-    digest: str
-    version: int | None = None
-    commit: str | None = None
-    tag: str | None = None
-    record: str | None = None
-    reason: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        told = {name: getattr(self, name) for name in self.__slots__ if name != "evidence"}
-        return {**told, "evidence": [each.to_plain() for each in self.evidence]}
+_COUNT = {"register": "version", "promotion": "event"}  # what counts the tags of a kind
 
 
 @dataclass(slots=True)
 class _Found:
     versions: dict[int, Version] = field(default_factory=dict)
-    events: list[AliasEvent] = field(default_factory=list)
+    moves: list[AliasEvent] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
     commits: dict[str, str] = field(default_factory=dict)  # tag → what it points to
     ids: dict[str, str] = field(default_factory=dict)  # of versions and moves: tag → tag object
@@ -76,13 +54,13 @@ def trail(
     Raises IntegrityError ("alias-chain-broken").
     """
     found = _tags(git, check_name(model))
-    _chains(found.events)
+    _chains(found.moves)
     records = _records(index, found, model, number)
     told = list(_registered(found, records))
-    told += [_given(each, found) for each in found.approvals]
-    told += [_recorded(record) for record in records.values()]
+    told += [events.approved(each, found.commits[each.tag]) for each in found.approvals]
+    told += [events.recorded(record) for record in records.values()]
     if number is not None:
-        moved = {e.tag for e in found.events if number in (e.version, e.payload.get("former"))}
+        moved = {e.tag for e in found.moves if number in (e.version, e.payload.get("former"))}
         # records were chosen by what led to the version and what came of it
         told = [e for e in told if e.tag is None or e.version == number or e.tag in moved]
     if allowed is not None:
@@ -102,7 +80,7 @@ def _tags(git: Git, model: str) -> _Found:
                 found.versions[version.number] = version
                 found.ids[tag.name] = tag.id
             elif event := event_of(tag):
-                found.events.append(event)
+                found.moves.append(event)
                 found.ids[tag.name] = tag.id
             elif approval.TAG.fullmatch(tag.name):
                 found.approvals.append(approval.understood(tag))
@@ -114,9 +92,9 @@ def _tags(git: Git, model: str) -> _Found:
     return found
 
 
-def _chains(events: list[AliasEvent]) -> None:
-    for alias in {event.alias for event in events}:
-        check_chain(sorted((e for e in events if e.alias == alias), key=lambda e: e.number))
+def _chains(moves: list[AliasEvent]) -> None:
+    for alias in {move.alias for move in moves}:
+        check_chain(sorted((e for e in moves if e.alias == alias), key=lambda e: e.number))
 
 
 def _records(index: Index, found: _Found, model: str, number: int | None) -> dict[str, Record]:
@@ -146,27 +124,18 @@ def _records(index: Index, found: _Found, model: str, number: int | None) -> dic
 def _registered(found: _Found, records: dict[str, Record]) -> Iterator[Event]:
     """Yield versions and moves; the record that repeats one is told with it, not twice."""
     repeated = {
-        (record.kind, record["model"], record["alias"], record["event"] or record["version"]): name
-        for name, record in records.items()
-        if record.kind in _IN_TAGS
+        (record.kind, *map(str, (record["model"], record["alias"], record[_COUNT[record.kind]]))): n
+        for n, record in records.items()
+        if record.kind in events.IN_TAGS
     }
     for version in found.versions.values():
-        record = repeated.get(("register", version.model, None, version.number))
-        payload = version.payload
+        record = repeated.get(("register", version.model, "None", str(version.number)))
         records.pop(record or "", None)
-        yield Event(
-            str(payload.get("created") or ""), "registered", version.name, _who(payload),
-            str(version.payload_digest), version.number, version.commit, version.tag, record,
-            evidence=of_version(payload),
-        )  # fmt: skip
-    for event in found.events:
-        record = repeated.get(("promotion", event.model, event.alias, event.number))
+        yield events.registered(version, record)
+    for move in found.moves:
+        record = repeated.get(("promotion", move.model, move.alias, str(move.number)))
         records.pop(record or "", None)
-        yield Event(
-            str(event.payload.get("time") or ""), event.action, event.name, _who(event.payload),
-            str(event.digest), event.version, found.commits[event.tag], event.tag, record,
-            _text(event.payload.get("reason")), of_event(event.payload),
-        )  # fmt: skip
+        yield events.moved(move, found.commits[move.tag], record)
 
 
 def _with_signer(git: Git, event: Event, found: _Found, allowed: bytes) -> Event:
@@ -178,47 +147,3 @@ def _with_signer(git: Git, event: Event, found: _Found, allowed: bytes) -> Event
     except (IntegrityError, StateRefused) as exc:
         seen = Evidence("signed by", exc.message, False)
     return replace(event, evidence=(*event.evidence, seen))
-
-
-def _given(one: Approval, found: _Found) -> Event:
-    said = one.statement
-    digest = Digest.of(canonical_json({**said, "signature": one.signature}))
-    number = said.get("version")
-    return Event(
-        str(said.get("time") or ""), "approved", f"{said.get('model')}@v{number}",
-        _who(said), str(digest), number if isinstance(number, int) else None,
-        found.commits[one.tag], one.tag, reason=_text(said.get("reason")),
-        evidence=(
-            Evidence("for", str(said.get("alias"))),
-            Evidence("signature", "counts, or not, when a promotion asks for it"),
-        ),
-    )  # fmt: skip
-
-
-def _recorded(record: Record) -> Event:
-    code = fields(record["code"])
-    lost = record.kind in _IN_TAGS
-    evidence = of_record(record)
-    if lost:
-        evidence = (Evidence("tag", "not here; only the ledger tells of it", False), *evidence)
-    number = record["version"]
-    return Event(
-        str(record["time"]), record.kind, subject(record), _who(record.body), str(record.digest),
-        number if isinstance(number, int) else None, _text(code.get("commit")),
-        record=str(record.digest), reason=_reason(record), evidence=evidence,
-    )  # fmt: skip
-
-
-def _reason(record: Record) -> str | None:
-    because = record["because"]
-    if isinstance(because, list) and because:
-        return "; ".join(map(str, because))
-    return _text(record["reason"])
-
-
-def _who(body: Mapping[str, Any]) -> str | None:
-    return _text(body.get("actor"))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
