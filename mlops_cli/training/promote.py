@@ -86,6 +86,8 @@ def promote(
     asked = policy.policy(parts.git, pipeline, model, alias, protected=protected, candidate=chosen)
     before = former.version if former else None
     if former is not None and before == chosen.number:
+        if not dry_run:  # a process that died may owe the record of the event
+            records.settle(registry, parts.ledger, model)
         rules = tuple(Finding(**rule) for rule in former.payload.get("rules", ()))
         return Promotion(model, alias, chosen, before, Verdict(True, rules), asked, former)
     asks = _all_rules(asked, alias)

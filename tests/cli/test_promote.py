@@ -67,6 +67,25 @@ def test_promoting_what_the_alias_means_already_is_no_event(mlops, git, trained)
     assert "mlops/storm/@trial/2" not in git("tag", cwd=trained).split()
 
 
+def test_a_promotion_that_died_before_its_record_is_completed_by_the_same_again(mlops, trained):
+    from datetime import UTC, datetime
+
+    from mlops_cli.registry.registry import Registry
+    from mlops_cli.vcs.repo import Git
+
+    def recorded():
+        words = ("runs", "search", "--kind", "promotion", "alias=trial", "--json")
+        return len(mlops(*words, cwd=trained, code=0).data["records"])
+
+    mine = Git(trained)
+    Registry(mine).move("storm", "trial", 1, policy={}, evidence={}, actor=str(mine.identity()),
+                        reason="mine", time=datetime(2013, 3, 1, tzinfo=UTC))  # fmt: skip
+    assert recorded() == 0
+    for _ in range(2):
+        mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
+        assert recorded() == 1
+
+
 def test_code_that_is_not_committed_keeps_the_gate_closed_until_it_is(mlops, git, trained):
     (trained / "models/storm.md").write_text("# storm\n\nOther words.\n")
     mlops("register", cwd=trained, code=0)
