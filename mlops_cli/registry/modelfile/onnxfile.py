@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mlops_cli.registry.modelfile import onnxtensor
 from mlops_cli.registry.modelfile.found import Found, Tensor
-from mlops_cli.registry.modelfile.onnxtally import Tally
+from mlops_cli.registry.modelfile.onnxtally import Tally, operator
 from mlops_cli.registry.modelfile.protobuf import LENGTH, VARINT, Bytes, Malformed, Reader, signed
 
 T = TypeVar("T", bound=Sized)
@@ -21,6 +21,7 @@ MOST_NAMES = 10_000  # of inputs, outputs, functions, kinds of operators
 DEPTH = 32  # of graphs in graphs
 
 _GROWS = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}  # which input says how large it gets
+_RANK = 64  # axes of a shape; longer lists are none
 _DRAWS = ("RandomNormal", "RandomUniform")
 
 
@@ -34,7 +35,7 @@ def read(data: Bytes, size: int) -> Found:
 
 
 class _Walk:
-    """One way through all graphs of a file; keeps counts, and names up to a limit."""
+    """One way through all graphs of a file."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -108,7 +109,7 @@ class _Walk:
                 self._node(x, y, 1)
             elif number == 11:
                 self._attribute(x, y, 1, "", "")
-        self._few(self.tally.functions, "functions").add(_operator(domain, name))
+        self._few(self.tally.functions, "functions").add(operator(domain, name))
 
     def _graph(self, a: int, b: int, depth: int) -> None:
         if depth > DEPTH:
@@ -152,33 +153,33 @@ class _Walk:
                 output = output or words if number == 2 else output
                 kind = words if number == 4 else kind
                 domain = words if number == 7 else domain
-        name = _operator(domain, kind)
+        name = operator(domain, kind)
         self._few(self.tally.operators, "kinds of operators")[name] += 1
         for x, y in attributes:
             self._attribute(x, y, depth, name, output)
         if name in _GROWS and len(inputs) > _GROWS[name]:
             self.tally.grows(name, inputs[_GROWS[name]])
 
-    def _attribute(self, a: int, b: int, depth: int, operator: str, output: str) -> None:
+    def _attribute(self, a: int, b: int, depth: int, kind: str, output: str) -> None:
         one = self.reader
         name, numbers = "", list[int]()
         for number, wire, x, y in one.fields(a, b):
-            if number == 8 and (operator in _DRAWS or operator == "Constant"):
-                numbers += one.integers(wire, x, y, most=MOST_NAMES, what="an attribute")
+            if number == 8 and len(numbers) < _RANK and (wire == VARINT or y - x <= 10 * _RANK):
+                numbers += one.integers(wire, x, y, most=10 * _RANK, what="an attribute")
             elif wire != LENGTH:
                 continue
             elif number == 1:
                 name = one.name(x, y, "an attribute")
             elif number in (5, 10):
-                self._tensor(x, y, output if operator == "Constant" else "")
+                self._tensor(x, y, output if kind == "Constant" else "")
             elif number in (6, 11):
                 self._graph(x, y, depth + 1)
             elif number in (22, 23):
                 self._sparse(x, y)
-        if numbers and operator in _DRAWS and name == "shape":
-            self.tally.limit(math.prod(numbers), f"what {operator} makes")
+        if numbers and kind in _DRAWS and name == "shape":
+            self.tally.limit(math.prod(numbers), f"what {kind} makes")
         elif numbers and name == "value_ints":
-            self.tally.shape(output, math.prod(max(n, 0) for n in numbers[:64]))
+            self.tally.shape(output, math.prod(max(n, 0) for n in numbers))
 
     def _tensor(self, a: int, b: int, output: str = "") -> str:
         tensor = onnxtensor.read(self.reader, a, b)
@@ -198,7 +199,3 @@ class _Walk:
         if len(place) > MOST_NAMES:
             raise Malformed(f"it has more than {MOST_NAMES:,} {what}", "too-many-fields")
         return place
-
-
-def _operator(domain: str, name: str) -> str:
-    return name if domain in ("", "ai.onnx") else f"{domain}::{name}"

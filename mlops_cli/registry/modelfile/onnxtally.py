@@ -85,3 +85,8 @@ class Tally:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number < 10**18 else f"{float(min(number, 10**300)):.0e}"
+
+
+def operator(domain: str, name: str) -> str:
+    """Return what an operator is called here: "Add", "com.microsoft::Gelu"."""
+    return name if domain in ("", "ai.onnx") else f"{domain}::{name}"
