@@ -18,10 +18,10 @@ from mlops_cli.errors import ConfigError
 from mlops_cli.integrations.mlflow import document
 from mlops_cli.integrations.mlflow.document import malformed
 from mlops_cli.integrations.mlflow.entity import Entity, Point
+from mlops_cli.integrations.mlflow.files import bounded, files, folders
 from mlops_cli.integrations.mlflow.source import MODEL_STATUS, RUN_STATUS, Omitted
 
 META = "meta.yaml"
-VALUE_AT_MOST = 64 << 20  # bytes of one param, tag or file of metrics
 _RUN = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _BESIDE = ("tags", "datasets", "traces", "models")
 _INTS = ("start", "end", "created", "updated", "number")
@@ -59,7 +59,7 @@ class Folder:
         return {one.name: each for one in self._experiments() if (each := self._experiment(one))}
 
     def _experiments(self) -> list[Path]:
-        listed = [*_folders(self.root), *_folders(self.root / ".trash")]
+        listed = [*folders(self.root), *folders(self.root / ".trash")]
         return [path for path in listed if (path / META).is_file() and path.name != "models"]
 
     def _experiment(self, path: Path) -> Entity | None:
@@ -73,7 +73,7 @@ class Folder:
         )
         if facts is None:
             return None
-        if (traces := len(_folders(path / "traces"))) > 0:
+        if (traces := len(folders(path / "traces"))) > 0:
             self.omitted.append(Omitted("traces", f"{traces}", "mlops keeps no traces"))
         return Entity("experiment", path.name, facts, tags=self._texts(path / "tags"))
 
@@ -108,9 +108,9 @@ class Folder:
             run.tags, run.params = self._texts(path / "tags"), self._texts(path / "params")
             facts["name"] = facts["name"] or run.tags.get("mlflow.runName")
             run.points = self._points(path / "metrics")
-            for one in _folders(path / "inputs"):
+            for one in folders(path / "inputs"):
                 run.inputs += self._input(experiment, one)
-            for one in _folders(path / "outputs"):
+            for one in folders(path / "outputs"):
                 said = document.read(one / META, name=self._named(one / META))
                 step = _int(said.get("step")) or 0
                 run.outputs.append({"type": "model", "id": one.name, "step": step})
@@ -135,7 +135,7 @@ class Folder:
     def logged_models(self) -> Iterator[Entity]:
         """Yield the logged models of each experiment."""
         for experiment in self._experiments():
-            for path in _folders(experiment / "models"):
+            for path in folders(experiment / "models"):
                 facts = self._meta(
                     *("model", path),
                     name="name",
@@ -161,7 +161,7 @@ class Folder:
 
     def models(self) -> Iterator[tuple[Entity, list[Entity]]]:
         """Yield each registered model with its versions, oldest first."""
-        for path in _folders(self.root / "models"):
+        for path in folders(self.root / "models"):
             facts = self._meta(
                 *("model", path),
                 created="creation_timestamp",
@@ -172,7 +172,7 @@ class Folder:
                 continue
             facts["aliases"] = self._texts(path / "aliases")
             model = Entity("model", path.name, facts, tags=self._texts(path / "tags"))
-            versions = [self._version(path, one) for one in _folders(path)]
+            versions = [self._version(path, one) for one in folders(path)]
             found = [one for one in versions if one is not None]
             yield model, sorted(found, key=lambda one: int(one.facts["number"]))
 
@@ -212,13 +212,18 @@ class Folder:
 
     def _texts(self, folder: Path) -> dict[str, str]:
         """Return the name of each file below → its text: a name may hold a slash."""
-        return {name: self._bytes(path).decode("utf-8", "replace") for name, path in _files(folder)}
+        return {
+            name: bounded(path, name=self._named(path)).decode("utf-8", "replace")
+            for name, path in files(folder)
+        }
 
     def _points(self, folder: Path, told: int = 2) -> list[Point]:
         """Return the points of all metrics; `told` of a model: its run comes before its dataset."""
         found: list[Point] = []
-        for name, path in _files(folder):
-            for line in self._bytes(path).decode("utf-8", "replace").splitlines():
+        for name, path in files(folder):
+            for line in (
+                bounded(path, name=self._named(path)).decode("utf-8", "replace").splitlines()
+            ):
                 words = line.split(" ")
                 try:
                     time, value, step = int(words[0]), float(words[1]), int((*words, "0")[2])
@@ -228,46 +233,12 @@ class Folder:
                 found.append(Point(name, value, time, step, _told(rest)))
         return found
 
-    def _bytes(self, path: Path) -> bytes:
-        try:
-            with open(path, "rb") as file:
-                data = file.read(VALUE_AT_MOST + 1)
-        except OSError as exc:
-            raise malformed(self._named(path), exc.strerror or str(exc)) from exc
-        if len(data) > VALUE_AT_MOST:
-            raise malformed(self._named(path), f"it has more than {VALUE_AT_MOST >> 20} MiB")
-        return data
-
     def _named(self, path: Path) -> str:
         return f"{self.root.name}/{path.relative_to(self.root)}"
 
 
 def _runs(experiment: Path) -> list[Path]:
-    return [one for one in _folders(experiment) if one.name not in _BESIDE]
-
-
-def _folders(path: Path) -> list[Path]:
-    """Return the folders in `path` that are folders: a link may lead anywhere."""
-    try:
-        with os.scandir(path) as found:
-            names = [one.name for one in found if one.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return [path / name for name in sorted(names) if not name.startswith(".")]
-
-
-def _files(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda one: one.name)
-    except OSError:
-        return
-    for one in entries:
-        if one.is_dir(follow_symlinks=False):
-            yield from _files(folder / one.name, f"{prefix}{one.name}/")
-        elif one.is_file(follow_symlinks=False):
-            shown = os.fsencode(one.name).decode("utf-8", "replace")
-            yield prefix + shown, folder / one.name
+    return [one for one in folders(experiment) if one.name not in _BESIDE]
 
 
 def _told(words: Any) -> tuple[str | None, ...]:

@@ -12,7 +12,6 @@ from mlflow.entities.model_registry import (
     ModelVersion,
     ModelVersionTag,
     RegisteredModel,
-    RegisteredModelAlias,
     RegisteredModelTag,
 )
 from mlflow.exceptions import MlflowException
@@ -28,15 +27,13 @@ from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils,
 
 from mlops_cli.integrations.mlflow.book import now
 from mlops_cli.integrations.mlflow.entity import Entity
-from mlops_cli.integrations.mlflow.plugin import registering
+from mlops_cli.integrations.mlflow.plugin import models_shown, registering
 from mlops_cli.integrations.mlflow.plugin.experiments import check_count, missing
 from mlops_cli.integrations.mlflow.plugin.locked import locked
 from mlops_cli.integrations.mlflow.plugin.opened import artifacts_uri, opened
 from mlops_cli.integrations.mlflow.policy import slug
-from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.registry.holdings import Holdings
 from mlops_cli.registry.registry import Registry
-from mlops_cli.registry.version import Version
 
 
 class MlopsRegistry(AbstractStore):
@@ -78,7 +75,9 @@ class MlopsRegistry(AbstractStore):
     @locked
     def get_registered_model(self, name: str) -> RegisteredModel:
         """Return a model with its newest version and its aliases."""
-        return self._shown(self._model(name), Registry(self.opened.book.git).of(slug(name)))
+        return models_shown.model(
+            self.opened.book, self._model(name), Registry(self.opened.book.git).of(slug(name))
+        )
 
     @locked
     def update_registered_model(
@@ -112,7 +111,8 @@ class MlopsRegistry(AbstractStore):
         things = {slug(one.id): one for one in self.opened.book.all("model") if not one.deleted}
         names = sorted({*held, *things})
         found = [
-            self._shown(
+            models_shown.model(
+                self.opened.book,
                 things.get(name) or Entity("model", name),
                 held.get(name) or Holdings(name, (), {}),
             )
@@ -165,7 +165,7 @@ class MlopsRegistry(AbstractStore):
         found = next((one for one in held.versions if str(one.number) == str(version)), None)
         if found is None:
             raise missing(f"Model Version (name={name}, version={version}) not found")
-        return self._shown_version(name, found, held)
+        return models_shown.version(self.opened.book, name, found, held)
 
     @locked
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
@@ -214,7 +214,7 @@ class MlopsRegistry(AbstractStore):
         check_count(max_results)
         names = {slug(one.id): one.id for one in self.opened.book.all("model")}
         found = [
-            self._shown_version(names.get(here, here), version, held)
+            models_shown.version(self.opened.book, names.get(here, here), version, held)
             for here, held in Registry(self.opened.book.git).holdings().items()
             for version in held.versions
         ]
@@ -273,59 +273,10 @@ class MlopsRegistry(AbstractStore):
         parts["set"] = {**parts.get("set", {}), "updated": now()}
         self.opened.book.change("version", f"{name}/{version}", **parts)
 
-    def _shown(self, thing: Entity, held: Holdings) -> RegisteredModel:
-        latest = [self._shown_version(thing.id, one, held) for one in held.versions[-1:]]
-        aliases = [
-            RegisteredModelAlias(alias, str(event.version))
-            for alias, event in held.current().items()
-            if event.version is not None
-        ]
-        created = thing.facts.get("created") or (latest[0].creation_timestamp if latest else None)
-        return RegisteredModel(
-            thing.id,
-            created,
-            thing.facts.get("updated") or created,
-            thing.facts.get("description"),
-            latest,
-            [RegisteredModelTag(key, value) for key, value in thing.tags.items()],
-            aliases,
-        )
-
-    def _shown_version(self, name: str, version: Version, held: Holdings) -> ModelVersion:
-        said = version.payload.get("mlflow") or {}
-        thing = self.opened.book.get("version", f"{name}/{version.number}")
-        facts = thing.facts if thing else said
-        created = facts.get("created") or _milliseconds(version.payload["created"])
-        aliases = [
-            alias for alias, event in held.current().items() if event.version == version.number
-        ]
-        tags = thing.tags if thing else said.get("tags") or {}
-        return ModelVersion(
-            name,
-            str(version.number),
-            created,
-            facts.get("updated") or created,
-            facts.get("description"),
-            facts.get("user"),
-            "None",
-            facts.get("source") or "",
-            facts.get("run"),
-            tags=[ModelVersionTag(key, value) for key, value in tags.items()],
-            run_link=facts.get("run_link"),
-            aliases=aliases,
-            model_id=facts.get("logged_model"),
-        )
-
 
 def _page(found: list[Any], max_results: int | None, token: str | None) -> PagedList[Any]:
     page, after = SearchUtils.paginate(found, token, max_results)
     return PagedList(page, after)
-
-
-def _milliseconds(created: str) -> int:
-    from datetime import datetime
-
-    return int((datetime.fromisoformat(created) - moment(0)).total_seconds() * 1000)
 
 
 def _never(why: str) -> MlflowException:
