@@ -36,6 +36,25 @@ def test_runs_that_failed_and_steps_that_were_restored_are_recorded_too(bare: An
     assert told.count(("fit", "done")) == 2
 
 
+KILLER = """
+import os, pathlib, signal
+pid = os.getpid()
+while b"mlops\\0run" not in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+    pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+os.kill(pid, signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_run_left_is_recorded_by_hand(bare: Any) -> None:
+    (bare.root / "src/fit.py").write_text(KILLER)
+    bare.run("mlops", "run", code=-9)
+    assert [one["step"] for one in bare.mlops("runs", "recover", "--dry-run")["attempts"]]
+    bare.mlops("runs", "recover")
+    (killed,) = bare.mlops("runs", "search", "status = killed and step = fit")["records"]
+    assert killed["error"]["code"] == "interrupted" and killed["started"]
+    assert bare.mlops("runs", "recover")["records"] == []
+
+
 def test_lineage_goes_from_data_down_to_the_models(demo: Any) -> None:
     up = demo.mlops("lineage", "delay@v1", "--up")["nodes"]
     data = {node["label"]: node["digest"] for node in up if node["kind"] == "data"}
