@@ -5,12 +5,12 @@ Where a model has no such file, the gates in pipeline.yaml are its policy, read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.errors import ConfigError, MlopsError, StateRefused
+from mlops_cli.errors import ConfigError, StateRefused
 from mlops_cli.ledger.record import plain
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.reading import build
@@ -19,7 +19,7 @@ from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest
 from mlops_cli.training import policy_file
 from mlops_cli.training.policy_file import Aliases
-from mlops_cli.vcs import objects
+from mlops_cli.training.policy_said import of, read, work_tree
 
 if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
@@ -62,18 +62,6 @@ class Policy:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What one revision, or the work tree, says of a model."""
-
-    file: str
-    aliases: Aliases = field(default_factory=dict)
-
-    def asks(self, alias: str) -> dict[str, Any] | None:
-        """Return the policy of `alias` here, None where there is none."""
-        return of(self.aliases, alias) if alias in self.aliases else None
-
-
 def policy(
     git: Git,
     pipeline: Pipeline,
@@ -92,8 +80,8 @@ def policy(
     """
     at = git.rev_parse(protected.ref) if protected.ref else None
     own = candidate.commit if candidate else "HEAD"
-    now, there, before = _read(git, (at or "HEAD", own, f"{own}^"), pipeline, model)
-    here = _work_tree(git, pipeline, model)
+    now, there, before = read(git, (at or "HEAD", own, f"{own}^"), pipeline, model)
+    here = work_tree(git, pipeline, model)
     branch = protected.name
     if at is None or now is None or alias not in now.aliases:
         if alias not in here.aliases:
@@ -138,7 +126,7 @@ def claimed(
     commit = str(source["commit"])
     if not protected.holds(commit):
         return f"{protected.name or 'no protected branch'} does not hold {commit[:12]}"
-    (said,) = _read(git, (commit,), pipeline, model)
+    (said,) = read(git, (commit,), pipeline, model)
     if said is None or alias not in said.aliases:
         return f"{commit[:12]} has no policy of {alias}"
     if str(Policy(model, alias, said.aliases, said.file).digest) != event.get("policy"):
@@ -146,59 +134,11 @@ def claimed(
     return None
 
 
-def of(aliases: Aliases, alias: str) -> dict[str, Any]:
-    """Return {gates, approvals} of `alias`, with those of the aliases that it builds on."""
-    own = dict(aliases[alias])
-    below = {gate: of(aliases, gate) for gate in own["gates"] if _is_alias(gate, aliases)}
-    return own | ({"aliases": below} if below else {})
-
-
-def _read(git: Git, revisions: Sequence[str], pipeline: Pipeline, model: str) -> list[_Said | None]:
-    """Return what each revision says of `model`, by one process; the first must be sound."""
-    files = (policy_file.path(model), build.FILE)
-    found = objects.read(git, [f"{rev}:{path}" for rev in revisions for path in files])
-    texts = [each.data if each else None for each in found]
-    known: dict[tuple[bytes | None, bytes | None], _Said | None] = {}
-    pairs = list(zip(texts[::2], texts[1::2], strict=True))
-    for pair in pairs:
-        if pair not in known:
-            try:
-                known[pair] = _said(pair, pipeline, model)
-            except MlopsError:
-                if pair == pairs[0]:
-                    raise
-                known[pair] = None  # what the candidate says is only asked for to be ignored
-    return [known[pair] for pair in pairs]
-
-
-def _said(pair: tuple[bytes | None, bytes | None], pipeline: Pipeline, model: str) -> _Said | None:
-    own, general = pair
-    inline = policy_file.inline(general, model) if general is not None else {}
-    if own is None:
-        return _Said(build.FILE, inline) if inline else None
-    written = policy_file.parse(own, pipeline, model, others=inline)
-    return _Said(policy_file.path(model), {**inline, **written})
-
-
-def _work_tree(git: Git, pipeline: Pipeline, model: str) -> _Said:
-    inline = policy_file.filled(pipeline.models[model].aliases)
-    try:
-        own = (git.root / policy_file.path(model)).read_bytes()
-    except OSError:
-        return _Said(build.FILE, inline)
-    written = policy_file.parse(own, pipeline, model, others=inline)
-    return _Said(policy_file.path(model), {**inline, **written})
-
-
 def _mixed(git: Git, candidate: Version, model: str) -> bool:
     """Return whether the commit changed more than policies: then it is one of the candidate."""
     listed = git.run("diff-tree", "--no-commit-id", "--name-only", "-r", "-z", candidate.commit)
     words = {build.FILE, policy_file.path(model)}
     return any(path not in words for path in listed.split("\0") if path)
-
-
-def _is_alias(gate: Any, aliases: Aliases) -> bool:
-    return isinstance(gate, str) and gate in aliases
 
 
 def _by_candidate(candidate: Version, alias: str, branch: str) -> StateRefused:

@@ -150,8 +150,13 @@ def test_sources_are_those_whose_reports_the_provenance_names(world: World) -> N
 
 
 def test_trainers_are_who_registered_and_who_ran_it(world: World) -> None:
-    run = {"step": "train.storm", "step_kind": "train", "key": "k", "status": "done"}
-    took = {"started": NOW.isoformat(), "seconds": 1.0, "inputs": {}, "outputs": {}}
+    run: dict[str, Any] = {
+        "step": "train.storm",
+        "step_kind": "train",
+        "key": "k",
+        "status": "done",
+    }
+    took: dict[str, Any] = {"started": NOW.isoformat(), "seconds": 1.0, "inputs": {}, "outputs": {}}
     made = record("run", time=NOW, actor="Bob <bob@example.org>", **run, **took)
     world.work.ledger.append(made)
     case = world.case(run=str(made.digest))
