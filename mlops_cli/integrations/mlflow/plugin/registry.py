@@ -11,19 +11,14 @@ from urllib.parse import quote
 from mlflow.entities.model_registry import (
     ModelVersion,
     ModelVersionTag,
-    RegisteredModel,
-    RegisteredModelTag,
 )
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     INVALID_PARAMETER_VALUE,
-    NOT_IMPLEMENTED,
-    RESOURCE_ALREADY_EXISTS,
 )
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry.abstract_store import AbstractStore
-from mlflow.utils import validation
-from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils, SearchUtils
+from mlflow.utils.search_utils import SearchModelVersionUtils
 
 from mlops_cli.integrations.mlflow.book import now
 from mlops_cli.integrations.mlflow.entity import Entity
@@ -31,102 +26,17 @@ from mlops_cli.integrations.mlflow.plugin import models_shown, registering
 from mlops_cli.integrations.mlflow.plugin.experiments import check_count, missing
 from mlops_cli.integrations.mlflow.plugin.locked import locked
 from mlops_cli.integrations.mlflow.plugin.opened import artifacts_uri, opened
+from mlops_cli.integrations.mlflow.plugin.registered import Models, never, page
 from mlops_cli.integrations.mlflow.policy import slug
-from mlops_cli.registry.holdings import Holdings
 from mlops_cli.registry.registry import Registry
 
 
-class MlopsRegistry(AbstractStore):
+class MlopsRegistry(Models, AbstractStore):
     """Registered models, versions and aliases of one project."""
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
         self.opened = opened(store_uri)
         super().__init__(store_uri, tracking_uri)
-
-    @locked
-    def create_registered_model(
-        self,
-        name: str,
-        tags: list[RegisteredModelTag] | None = None,
-        description: str | None = None,
-        deployment_job_id: str | None = None,
-    ) -> RegisteredModel:
-        """Write down that there is a model of this name; its versions follow."""
-        validation._validate_model_name(name)
-        here = slug(name)
-        for one in self.opened.book.all("model"):
-            if not one.deleted and here in (slug(one.id), one.id):
-                raise MlflowException(
-                    f"Registered Model (name={one.id}) already exists.",
-                    error_code=RESOURCE_ALREADY_EXISTS,
-                )
-        at = now()
-        facts = {
-            "created": at,
-            "updated": at,
-            "description": description,
-            "here": here,
-            "lifecycle": "active",
-        }
-        held = {tag.key: str(tag.value) for tag in tags or []}
-        self.opened.book.change("model", name, set=facts, tags=held)
-        return self.get_registered_model(name)
-
-    @locked
-    def get_registered_model(self, name: str) -> RegisteredModel:
-        """Return a model with its newest version and its aliases."""
-        return models_shown.model(
-            self.opened.book, self._model(name), Registry(self.opened.book.git).of(slug(name))
-        )
-
-    @locked
-    def update_registered_model(
-        self, name: str, description: str | None, deployment_job_id: str | None = None
-    ) -> RegisteredModel:
-        """Describe a model."""
-        self._change(name, set={"description": description})
-        return self.get_registered_model(name)
-
-    @locked
-    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
-        """Set a tag."""
-        self._change(name, tags={tag.key: str(tag.value)})
-
-    @locked
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
-        """Take a tag away."""
-        self._change(name, untag=[key])
-
-    @locked
-    def search_registered_models(
-        self,
-        filter_string: str | None = None,
-        max_results: int | None = None,
-        order_by: list[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[RegisteredModel]:
-        """Return the models that fit, by MLflow's own grammar."""
-        check_count(max_results)
-        held = Registry(self.opened.book.git).holdings()
-        things = {slug(one.id): one for one in self.opened.book.all("model") if not one.deleted}
-        names = sorted({*held, *things})
-        found = [
-            models_shown.model(
-                self.opened.book,
-                things.get(name) or Entity("model", name),
-                held.get(name) or Holdings(name, (), {}),
-            )
-            for name in names
-        ]
-        fitting = SearchModelUtils.sort(SearchModelUtils.filter(found, filter_string), order_by)
-        return _page(fitting, max_results, page_token)
-
-    @locked
-    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
-        """Return the newest version; of stages there is only "None"."""
-        if stages and "none" not in [stage.lower() for stage in stages]:
-            return []
-        return list(self.get_registered_model(name).latest_versions)
 
     @locked
     def create_model_version(
@@ -219,7 +129,7 @@ class MlopsRegistry(AbstractStore):
             for version in held.versions
         ]
         fitting = SearchModelVersionUtils.filter(found, filter_string)
-        return _page(SearchModelVersionUtils.sort(fitting, order_by), max_results, page_token)
+        return page(SearchModelVersionUtils.sort(fitting, order_by), max_results, page_token)
 
     @locked
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
@@ -233,51 +143,21 @@ class MlopsRegistry(AbstractStore):
         if self._model(name) and Registry(self.opened.book.git).alias(slug(name), alias):
             registering.point(self.opened, name, alias, None)
 
-    @locked
-    def delete_registered_model(self, name: str) -> None:
-        """Forget a name that has no versions; versions are never deleted."""
-        self._model(name)
-        if Registry(self.opened.book.git).numbers(slug(name)):
-            raise _never("versions are never deleted; delete_registered_model_alias retires one")
-        self._change(name, set={"lifecycle": "deleted"})
-
     def delete_model_version(self, name: str, version: Any) -> NoReturn:
         """Refuse."""
-        raise _never("versions are never deleted; delete_registered_model_alias retires one")
+        raise never("versions are never deleted; delete_registered_model_alias retires one")
 
     def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
         """Refuse."""
-        raise _never("models are not renamed; register it under the other name too")
+        raise never("models are not renamed; register it under the other name too")
 
     def transition_model_version_stage(
         self, name: str, version: Any, stage: str, archive_existing_versions: bool
     ) -> NoReturn:
         """Refuse."""
-        raise _never("there are no stages; set_registered_model_alias makes an alias")
-
-    def _model(self, name: str) -> Entity:
-        found = self.opened.book.get("model", name)
-        if found is not None and not found.deleted:
-            return found
-        if Registry(self.opened.book.git).numbers(slug(name)):
-            return Entity("model", name)  # registered by mlops itself
-        raise missing(f"Registered Model with name={name} not found")
-
-    def _change(self, name: str, **parts: Any) -> None:
-        self._model(name)
-        parts["set"] = {**parts.get("set", {}), "updated": now()}
-        self.opened.book.change("model", name, **parts)
+        raise never("there are no stages; set_registered_model_alias makes an alias")
 
     def _change_version(self, name: str, version: Any, **parts: Any) -> None:
         self.get_model_version(name, version)
         parts["set"] = {**parts.get("set", {}), "updated": now()}
         self.opened.book.change("version", f"{name}/{version}", **parts)
-
-
-def _page(found: list[Any], max_results: int | None, token: str | None) -> PagedList[Any]:
-    page, after = SearchUtils.paginate(found, token, max_results)
-    return PagedList(page, after)
-
-
-def _never(why: str) -> MlflowException:
-    return MlflowException(f"mlops: {why}", error_code=NOT_IMPLEMENTED)
