@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -204,3 +205,22 @@ def test_a_remote_that_refuses_the_refs_says_what_to_do(clone: Callable[[int], G
     assert refused.value.code == "refs-refused"
     assert "ledger.branch" in str(refused.value.hint)
     assert exchange.waiting(one, "origin") == 1
+
+
+def test_a_result_of_elsewhere_is_confirmed_by_a_record_that_was_folded(git: Git) -> None:
+    from mlops_cli.pipeline.traces.admission import Admission
+    from mlops_cli.pipeline.traces.lock import Output
+    from mlops_cli.pipeline.traces.runcache import Seen
+
+    out = "sha256:" + "3" * 64
+    told = {"step": "s", "step_kind": "command", "key": "k", "status": "done", "started": WHEN,
+            "seconds": 1, "inputs": {}, "outputs": {"o": out}}  # fmt: skip
+    one = record("run", time=WHEN, actor="Ada", **told)
+    Ledger(git, "theirs", git.root / ".mlops/spool").append(one)
+    fold.fold(git, fold.Place(), before=LATER, now=LATER)
+    seen = Seen({"o": Output(out, "file", 1, 1)}, {}, {})
+    told_by = replace(seen, record=str(one.digest), writer="theirs")
+    assert Admission(git).admits("k", told_by)
+    assert not Admission(git).admits("other key", told_by)
+    assert not Admission(git).admits("k", replace(told_by, writer="somebody"))
+    assert not Admission(git, writers=("ci-*",)).admits("k", told_by)
