@@ -50,11 +50,8 @@ def command(
     """Follow a version, data, a run, a prediction or any digest to its origins and to its use.
 
     Links are records of the ledger and bytes in cache or git, named by what is in them; digests
-    are short on screen and whole under --json.
-
-      mlops lineage delay@production --at 2013-03-15
-      mlops lineage delay@production --diff @previous
-      mlops lineage data/flights@HEAD~3 --down
+    are short on screen and whole under --json. Among the questions are delay@production --at
+    2013-03-15, delay@production --diff @previous, and data/flights@HEAD~3 --down.
     """
     ctx = context.current()
     if up and down:
