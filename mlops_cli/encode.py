@@ -50,3 +50,22 @@ def stable_yaml(value: Any) -> str:
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
     return text
+
+
+def check_nesting(text: str, *, most: int = 500) -> str:
+    """Return a YAML text that does not nest too deeply. Raises RecursionError if it does.
+
+    The composer of libyaml recurses in C: a hundred thousand brackets end the process with a
+    signal, where the composer in Python would raise this. Few openers are not looked at again.
+    """
+    if sum(map(text.count, ("[", "{", "- ", "? "))) <= most:
+        return text
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > most:
+            raise RecursionError(f"more than {most} values within each other")
+    return text

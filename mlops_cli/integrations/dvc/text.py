@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mlops_cli.encode import check_nesting
 from mlops_cli.errors import ConfigError
 
 DEPTH = 60
@@ -39,7 +40,7 @@ def parse(data: bytes, *, name: str) -> Any:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        top = yaml.compose(data.decode("utf-8-sig"), Loader=loader)
+        top = yaml.compose(check_nesting(data.decode("utf-8-sig")), Loader=loader)
     except UnicodeDecodeError as exc:
         raise malformed(name, "it is not UTF-8") from exc
     except RecursionError as exc:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_cli.encode import check_nesting
 from mlops_cli.errors import ConfigError, NotFound
 
 _INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
@@ -108,7 +109,7 @@ def parse(data: bytes, *, name: str) -> Node:
     start = Place(name, 1, 1)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        top = yaml.compose(data.decode("utf-8-sig"), Loader=loader)
+        top = yaml.compose(check_nesting(data.decode("utf-8-sig")), Loader=loader)
     except UnicodeDecodeError as exc:
         raise refuse(start, "this is not UTF-8 text", code="malformed-yaml") from exc
     except RecursionError as exc:
