@@ -130,6 +130,10 @@ def test_commands_that_change_print_what_their_schema_says(project: Any, tmp_pat
         shutil.copy(TEMPLATE / month, tmp_path / "later" / month)
     (tmp_path / "answers.json").write_text("{}")
     mlflow_world.mlruns(tmp_path)
+    key = str(tmp_path / "key")  # for approve; git signs nothing unasked with it
+    project.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+    project.git("config", "gpg.format", "ssh")
+    project.git("config", "user.signingkey", key)
     for words in words_of(CHANGING):
         document = asked(project, words, tmp_path)
         assert document["ok"], (words, document)
