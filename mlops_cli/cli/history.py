@@ -38,6 +38,7 @@ def send_waiting(ctx: Context, git: Git, remote: str) -> None:
     branch = ctx.settings.get("ledger.branch")
     try:
         if remote in git.run("remote").split() and exchange.waiting(git, remote, branch):
+            exchange.tell_git(git, remote, branch)
             exchange.send_ledger(git, remote, branch)
     except MlopsError as exc:
         ctx.warn(f"records were not sent to {remote}: {exc.message}")
