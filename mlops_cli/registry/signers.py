@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
 from mlops_cli.registry.allowed import Signer, parse
-from mlops_cli.vcs.repo import Git
+from mlops_cli.registry.keys import literal
 
 _LONGEST = 32 * 1024  # an RSA key of 16384 bits makes about 6 KiB
 _HEAD, _FOOT = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
@@ -51,9 +51,9 @@ def sign_all(payloads: Sequence[bytes], namespace: str, key: str) -> list[str]:
     """Return the signature of each of `payloads`, all made by one process. Raises as `sign`."""
     with tempfile.TemporaryDirectory(prefix="mlops-sign-") as folder:
         place = Path(key).expanduser()
-        if literal := _literal(key):
+        if public := literal(key):
             place = Path(folder, "key.pub")
-            place.write_text(literal + "\n")
+            place.write_text(public + "\n")
         elif not place.is_file():
             raise NotFound(
                 f"there is no signing key {key}",
@@ -137,33 +137,6 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
-def key_of(git: Git, setting: str | None) -> str | None:
-    """Return the key that signs here: `setting` (signing.key), else git's user.signingkey where
-    git signs with ssh keys, else None. A path is absolute."""
-    key = setting
-    if key is None:
-        found = _config(git)
-        if found.get("gpg.format") == "ssh":
-            key = found.get("user.signingkey")
-    if not key or _literal(key):
-        return key or None
-    return str(git.root / Path(key).expanduser())
-
-
-def key_unasked(git: Git) -> str | None:
-    """Return the key by which things are signed that nobody asked to be signed: `git.key`, else
-    that of a git which signs its tags unasked."""
-    if git.key is None and _config(git).get("tag.gpgsign") != "true":
-        return None
-    return key_of(git, git.key)
-
-
-def _config(git: Git) -> dict[str, str]:
-    said = git.call("config", "--get-regexp", r"^(gpg\.format|user\.signingkey|tag\.gpgsign)$")
-    rows = said.out.decode("utf-8", "surrogateescape").splitlines()
-    return {name: value for name, _, value in (row.partition(" ") for row in rows)}
-
-
 def _signer(found: Seal, listed: Sequence[Signer], namespace: str, at: datetime) -> Signer:
     """Return the line of the file by which the key counts now and for this."""
     of_key = [signer for signer in listed if signer.key == found.key]
@@ -194,12 +167,6 @@ def _signer(found: Seal, listed: Sequence[Signer], namespace: str, at: datetime)
         hint="namespaces in .mlops/allowed_signers say what it may sign",
         details=details,
     )
-
-
-def _literal(key: str) -> str | None:
-    """Return the public key that `key` itself is, as git's user.signingkey may be one."""
-    text = key.removeprefix("key::")
-    return text if text != key or key.startswith(("ssh-", "ecdsa-", "sk-")) else None
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlops_cli.ledger.index import open_index
-from mlops_cli.registry import attestations, modelsign, signers, statement
+from mlops_cli.registry import attestations, keys, modelsign, statement
 from mlops_cli.registry.chain import origin
 from mlops_cli.store.digest import Digest
 from mlops_cli.training.bundle import Bundle
@@ -27,7 +27,7 @@ def vouched(
     `modelsign.sign`.
     """
     found: dict[str, bytes] = {}
-    key = signers.key_unasked(parts.git)
+    key = keys.key_unasked(parts.git)
     if key is not None:
         with open_index(parts.git) as index:
             behind = origin.runs(index, *runs)

@@ -11,7 +11,7 @@ from mlops_cli.cli.commands.promote import version_of
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
 from mlops_cli.pipeline.reading.load import load
-from mlops_cli.registry import approval, signers
+from mlops_cli.registry import approval, keys
 from mlops_cli.registry.protected import branch
 from mlops_cli.training import policy, register
 from mlops_cli.training.action import work
@@ -44,7 +44,7 @@ def command(
     version = registry.version(name, number) if number is not None else registry.newest(name)
     protected = branch(project.git, ctx.settings)
     policy.policy(project.git, pipeline, name, alias, protected=protected)  # there is such an alias
-    key = signers.key_of(project.git, ctx.settings.get("signing.key"))
+    key = keys.key_of(project.git, ctx.settings.get("signing.key"))
     if key is None:
         raise NotFound(
             "there is no key to sign with",

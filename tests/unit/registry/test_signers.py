@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
+from mlops_cli.registry import keys as own_keys
 from mlops_cli.registry import signers
 from mlops_cli.registry.allowed import parse
 from mlops_cli.vcs.repo import Git
@@ -109,10 +110,15 @@ def test_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_key_is_the_one_set_or_that_of_git(repo: Path) -> None:
     git = Git(repo)
-    assert signers.key_of(git, None) is None
+    assert own_keys.key_of(git, None) is None
     git.run("config", "user.signingkey", "ADA0")  # of gpg
-    assert signers.key_of(git, None) is None
+    assert own_keys.key_of(git, None) is None
     git.run("config", "gpg.format", "ssh")
     git.run("config", "user.signingkey", "keys/ada")
-    assert signers.key_of(git, None) == str(repo / "keys/ada")
-    assert signers.key_of(git, "key::ssh-ed25519 AAAA") == "key::ssh-ed25519 AAAA"
+    assert own_keys.key_of(git, None) == str(repo / "keys/ada")
+    assert own_keys.key_of(git, "key::ssh-ed25519 AAAA") == "key::ssh-ed25519 AAAA"
+    assert own_keys.key_of(git, "ssh-keys/ada") == str(repo / "ssh-keys/ada")
+    assert own_keys.key_unasked(git) is None
+    git.run("config", "tag.gpgsign", "true")
+    assert own_keys.key_unasked(git) == str(repo / "keys/ada")
+    assert own_keys.key_unasked(Git(repo, "/keys/bob")) == "/keys/bob"
