@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import NotFound
-from mlops_cli.pipeline.reading.load import load
 from mlops_cli.registry.protected import Protected
-from mlops_cli.training.policy import claimed
 
 if TYPE_CHECKING:
     from mlops_cli.pipeline.model.pipeline import Pipeline
@@ -25,12 +23,16 @@ def policies(protected: Protected) -> Callable[[Mapping[str, Any]], str | None]:
         pipeline = loaded[0]
         if pipeline is None:
             return None
+        from mlops_cli.training.policy import claimed  # who names a version asks for no policy
+
         return claimed(protected.git, pipeline, event, protected=protected)
 
     return said
 
 
 def _pipeline(protected: Protected) -> Pipeline | None:
+    from mlops_cli.pipeline.reading.load import load
+
     try:
         return load(protected.git.root)
     except NotFound as exc:

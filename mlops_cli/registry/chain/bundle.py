@@ -145,6 +145,9 @@ def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> 
         why = f"{version.name} names another signature than its bundle holds"
         yield link.found("mismatch", "other-signature", why)
         return
+    if ground.level == "refs":
+        yield link.absent("it is of all files, which this level does not read")
+        return
     listed = ground.allowed
     if listed is None:
         yield link.absent("nobody is listed whose signature counts")
