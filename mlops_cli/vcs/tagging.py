@@ -11,6 +11,7 @@ from typing import Any
 
 from mlops_cli.encode import canonical_json
 from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld, StateRefused
+from mlops_cli.vcs import objects
 from mlops_cli.vcs.answer import Answer, failed
 from mlops_cli.vcs.repo import Git, no_identity
 from mlops_cli.vcs.tags import HERE, LIMIT
@@ -58,11 +59,27 @@ def make(
                 "GIT_COMMITTER_DATE": f"{int(time.astimezone(UTC).timestamp())} +0000",
             },
         )
-        if answer.code == 0:
-            return (folder / HERE / name).read_text().strip()
+        made = (folder / HERE / name).read_text().strip() if answer.code == 0 else None
+    # git before 2.41 goes on without a signature when ssh-keygen fails
+    asked = git.key is not None or answer.err.startswith("error:")
+    if "unable to sign" in answer.err or (made is not None and asked and not _signed(git, made)):
+        why = answer.err.partition("\n")[0].removeprefix("error: ")
+        raise OutsideWorld(
+            f"{name} could not be signed: {why or 'git does not say why'}",
+            code="signing-failed",
+            hint="is it the key that you meant? mlops config get signing.key; ssh-add -l",
+            details={"stderr": answer.err[-2000:]},
+        )
+    if made is not None:
+        return made
     if "tell me who you are" in answer.err or "ident" in answer.err:
         raise no_identity()
     raise failed(("tag",), answer)
+
+
+def _signed(git: Git, oid: str) -> bool:
+    (held,) = objects.read(git, [oid])
+    return held is not None and b"\n-----BEGIN " in held.data
 
 
 def _signing(git: Git) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_cli.errors import IntegrityError, StateRefused
+from mlops_cli.errors import IntegrityError, OutsideWorld, StateRefused
 from mlops_cli.registry import sealed
+from mlops_cli.registry.registry import Registry
 from mlops_cli.vcs.repo import Git
 
 
@@ -43,6 +44,16 @@ def test_what_git_signed_has_its_signer(git: Git, key: Path) -> None:
     with pytest.raises(StateRefused) as caught:
         sealed.signer(git, tag(git, "v2"), f"ada@example.org {public}")
     assert caught.value.code == "unsigned"
+
+
+def test_a_key_that_cannot_sign_makes_no_version(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "identity").write_text("no key")
+    registry = Registry(Git(git.root, str(tmp_path / "identity")))
+    payload = {"digest": f"sha256:{1:064x}", "format": "onnx", "created": "2013-02-01T00:00:00Z"}
+    with pytest.raises(OutsideWorld) as caught:
+        registry.create("delay", payload)
+    assert caught.value.code == "signing-failed"
+    assert registry.numbers("delay") == []
 
 
 def test_another_object_under_its_name_is_named(git: Git) -> None:
