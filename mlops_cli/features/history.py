@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_cli.encode import check_nesting
 from mlops_cli.errors import IntegrityError
 from mlops_cli.features import version
 from mlops_cli.pipeline.model.data import FeatureView
@@ -82,9 +83,10 @@ def _definition(data: bytes, name: str) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        said = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = check_nesting(data.decode("utf-8-sig"))
+        said = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         found = said["features"][name]
-    except (yaml.YAMLError, KeyError, TypeError):
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_cli.encode import canonical_json
+from mlops_cli.encode import canonical_json, check_nesting
 from mlops_cli.errors import ConfigError
 
 Form = str  # "uv", "pylock", "conda", "requirements", "text"
@@ -123,8 +123,8 @@ def _conda(data: bytes) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        value = yaml.load(data.decode(), Loader=loader)
-    except yaml.YAMLError as exc:
+        value = yaml.load(check_nesting(data.decode()), Loader=loader)
+    except (yaml.YAMLError, RecursionError) as exc:
         raise ValueError(str(exc).splitlines()[0]) from exc
     words = ("name", "version", "manager", "platform", "hash", "category", "optional")
     packages = [

@@ -102,7 +102,12 @@ def test_what_decides_which_packages_are_installed_counts(
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("uv.lock", "<<<<<<< HEAD\n"), ("pylock.toml", "a = 1\n"), ("conda-lock.yml", "{")],
+    [
+        ("uv.lock", "<<<<<<< HEAD\n"),
+        ("pylock.toml", "a = 1\n"),
+        ("conda-lock.yml", "{"),
+        ("conda-lock.yml", "[" * 100_000),
+    ],
 )
 def test_a_lock_file_that_cannot_be_read_is_named(name: str, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
