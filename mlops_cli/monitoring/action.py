@@ -8,10 +8,9 @@ from typing import Any
 
 from mlops_cli.monitoring import monitor as monitors
 from mlops_cli.pipeline.model.amounts import duration
-from mlops_cli.pipeline.planning.parts import Opened
 from mlops_cli.pipeline.reading.load import load
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.serving.parts import open_parts
+from mlops_cli.serving.parts import Opened, open_parts
 
 
 def check(

@@ -15,13 +15,13 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import exchange, tagging, tagsync
 
 if TYPE_CHECKING:
-    from mlops_cli.registry.registry import Registry
+    from mlops_cli.registry.reader import Reader
 
 TRIES = 50
 
 
 def create(
-    registry: Registry,
+    registry: Reader,
     model: str,
     payload: Mapping[str, Any],
     *,
@@ -64,7 +64,7 @@ def create(
     raise contended(f"mlops/{model}")
 
 
-def refresh(registry: Registry, prefix: str) -> None:
+def refresh(registry: Reader, prefix: str) -> None:
     """Fetch the tags under `prefix` from the remote, where there is one.
 
     Raises IntegrityError ("tag-taken"), OutsideWorld ("registry-unreachable").
@@ -73,7 +73,7 @@ def refresh(registry: Registry, prefix: str) -> None:
         tagsync.fetch(registry.git, registry.remote, f"mlops/{prefix}")
 
 
-def send_ledger(registry: Registry) -> None:
+def send_ledger(registry: Reader) -> None:
     """Send the records that wait to the remote, where there is one.
 
     Raises OutsideWorld ("refs-refused", "git-failed").

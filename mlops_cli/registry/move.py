@@ -20,7 +20,7 @@ from mlops_cli.vcs import tagging
 from mlops_cli.vcs.tags import HERE
 
 if TYPE_CHECKING:
-    from mlops_cli.registry.registry import Registry
+    from mlops_cli.registry.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Wish:
 
 
 def move(
-    registry: Registry,
+    registry: Reader,
     wish: Wish,
     *,
     policy: Mapping[str, Any],

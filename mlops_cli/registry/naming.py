@@ -10,13 +10,13 @@ from mlops_cli.registry import missing
 from mlops_cli.registry.version import Version, check_name
 
 if TYPE_CHECKING:
-    from mlops_cli.registry.registry import Registry
+    from mlops_cli.registry.reader import Reader
 
 _NUMBER = re.compile(r"v?0*([0-9]{1,9})")
 _PREFIX = re.compile(r"sha256:[0-9a-f]{4,64}")
 
 
-def resolve(registry: Registry, text: str) -> Version:
+def resolve(registry: Reader, text: str) -> Version:
     """Return the version that `text` means: the newest of a model, one by its number, what an
     alias means now, or the one whose file has a digest that begins so.
 
@@ -42,7 +42,7 @@ def resolve(registry: Registry, text: str) -> Version:
     raise missing.alias(registry.git, model, which, known, retired=event is not None)
 
 
-def _of_digest(registry: Registry, model: str, prefix: str) -> Version:
+def _of_digest(registry: Reader, model: str, prefix: str) -> Version:
     if not _PREFIX.fullmatch(prefix):
         raise UsageError(
             f"{prefix!r} is not the beginning of a digest",

@@ -12,8 +12,8 @@ from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.integrations.mlflow import intake, models
 from mlops_cli.integrations.mlflow.artifacts import Shelves
+from mlops_cli.integrations.mlflow.opening import open_source
 from mlops_cli.integrations.mlflow.row import Row, counts
-from mlops_cli.integrations.mlflow.source import open_source
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.index import open_index
 from mlops_cli.registry.protected import branch
