@@ -73,7 +73,10 @@ class Reader:
         version = understood(found) if found is not None else None
         if isinstance(version, Version):
             return version
-        raise missing.version(self.git, model, number, self.numbers(model))
+        numbers = self.numbers(model)
+        if not numbers:
+            raise missing.model(self.git, model, self.models())
+        raise missing.version(self.git, model, number, numbers)
 
     def newest(self, model: str) -> Version:
         """Return the version of the highest number. Raises NotFound, IntegrityError."""
