@@ -71,6 +71,28 @@ def tracked_at(git: Git, revision: str) -> list[Tracked]:
     return sorted(found, key=lambda one: one.path)
 
 
+def ever_tracked(git: Git) -> list[Tracked]:
+    """Return all that any commit of any branch or tag has tracked, each version of a path once.
+
+    What cannot be read is left out. Raises OutsideWorld ("git-failed").
+    """
+    from mlops_cli.vcs import objects
+
+    words = ("log", "--exclude=refs/mlops/*", "--all", "--format=", "--raw", "-m", "--root")
+    rows = git.run(
+        *words, "--no-abbrev", "--no-renames", "-z", "--", "*.mlops", f"{LOCKS}/*.json",
+        env={"GIT_LITERAL_PATHSPECS": "0"},
+    ).split("\0")  # fmt: skip
+    # ":100644 100644 <old id> <new id> M", then the path
+    pairs = zip(rows[::2], rows[1::2], strict=False)
+    found = {(meta.split(" ")[3], file) for meta, file in pairs if not meta.endswith("D")}
+    blobs = sorted(found)
+    read = objects.read(git, [blob for blob, _ in blobs])
+    each = (entries(file, one.data) for one, (_, file) in zip(read, blobs, strict=True) if one)
+    unique = {(one.path, one.digest): one for some in each for one in some}
+    return [unique[key] for key in sorted(unique)]
+
+
 def entries(file: str, data: bytes) -> list[Tracked]:
     """Return what the pointer or lock `file` names, nothing where it is none or cannot be read."""
     try:

@@ -207,3 +207,39 @@ def test_two_pushes_at_once_leave_all_of_both(
         git("clone", "-q", str(origin), str(clone))
         mlops("pull", cwd=clone, env=s3.env, code=0)
         assert len(list((clone / "data").iterdir())) == len(list((origin / "data").iterdir()))
+
+
+def test_older_versions_go_along_when_asked(project: Path, mlops: Any, git: Any) -> None:
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    (project / "big.bin").write_bytes(b"two" * 100_000)
+    mlops("add", "big.bin", code=0)
+    git("commit", "-qam", "two")
+    (project / "big.bin").write_bytes(b"three" * 100_000)
+    mlops("add", "big.bin", code=0)
+    git("commit", "-qam", "three")
+    mlops("push", "--json", code=0)
+    planned = mlops("push", "--history", "--plan", "--json", code=0).data
+    sent = mlops("push", "--history", "--json", code=0).data
+    assert (sent["objects"], planned["objects"]) == (2, 2)
+    assert mlops("push", "--history", "--json", code=0).data["objects"] == 0
+
+    again = project.parent / "again"
+    git("clone", "-q", str(project), str(again), cwd=project.parent)
+    git("checkout", "-q", "HEAD~2", cwd=again)
+    mlops("pull", cwd=again, code=0)
+    assert (again / "big.bin").stat().st_size == 1 << 20
+
+
+def test_older_versions_that_nobody_has_any_more_are_told(
+    project: Path, mlops: Any, git: Any
+) -> None:
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    (project / "big.bin").write_bytes(b"two" * 100_000)
+    mlops("add", "big.bin", code=0)
+    git("commit", "-qam", "two")
+    shutil.rmtree(project / ".mlops/cache")
+    mlops("add", "big.bin", "data", "--force", code=0)
+    told = mlops("push", "--history", "--json", code=0)
+    assert "older version" in told.json["warnings"][0]

@@ -20,7 +20,9 @@ from mlops_cli.workspace.words import relative
 if TYPE_CHECKING:
     from mlops_cli.cli.eviction import Evicted
     from mlops_cli.project import Project
+    from mlops_cli.store.digest import Digest
     from mlops_cli.store.transfer.transfer import PushPlan
+    from mlops_cli.workspace.tracked import Tracked
 
 AROUND = 3  # to begin, and at the end to leave a listing and look whether it still holds
 
@@ -37,6 +39,9 @@ def command(
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Send again what is there: mends a damaged remote.")
+    ] = False,
+    older: Annotated[
+        bool, typer.Option("--history", help="Also what older commits, of any branch or tag, name.")
     ] = False,
 ) -> int:
     """Send what pointers, locks and registered models name and the remote lacks.
@@ -56,6 +61,8 @@ def command(
         named += tracked.select(tracked.tracked(project.root, project.git), words)
     if not paths:
         named += bundles.held(project.git, project.cache, ctx.warn)
+    if older:
+        named += _older(ctx, project, words, {one.digest for one in named})
     wanted = [one for one in named if one.push]
     kept = [one.path for one in named if not one.push]
     routes = remotes.routes(project.settings, wanted, remote)
@@ -75,7 +82,7 @@ def command(
         "remote": done[0][1].name,
         "url": done[0][1].url,
         "dry_run": dry_run,
-        "paths": [one.path for one in wanted],
+        "paths": list(dict.fromkeys(one.path for one in wanted)),
         "kept": kept,
         "held": sum(plan.held for plan, _ in done),
         "runs": sum(one.runs for _, one in done),
@@ -83,6 +90,22 @@ def command(
         **plain([one for _, one in done]),
     }
     return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, evicted, dry_run=dry_run))
+
+
+def _older(
+    ctx: context.Context, project: Project, words: list[str], known: set[Digest]
+) -> list[Tracked]:
+    """Return what older commits tracked, as far as it is in the cache."""
+    found = [
+        one
+        for one in tracked.ever_tracked(project.git)
+        if one.digest not in known
+        and (not words or any(tracked.related(one.path, word) for word in words))
+    ]
+    here = [one for one in found if project.cache.has(one.digest)]
+    if gone := len(found) - len(here):
+        ctx.warn(f"{text.count(gone, 'older version')} of tracked paths are not in this cache.")
+    return here
 
 
 def _evict(ctx: context.Context, project: Project) -> Evicted | None:

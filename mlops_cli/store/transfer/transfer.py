@@ -193,7 +193,7 @@ def absent_error(parts: Sequence[Reached], why: str) -> NotFound:
     return NotFound(
         f"the object of {first.path} {why}{others}",
         code="missing-object",
-        hint="mlops pull, or push from the clone that has it; `mlops push PATH` sends the rest",
+        hint="mlops pull; else in the clone that has it: mlops push, --history for older versions",
         details={"missing": _named(parts)},
     )
 
