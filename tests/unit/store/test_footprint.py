@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -37,14 +40,15 @@ def test_a_large_file_is_stored_and_comes_back_byte_for_byte(large: Path) -> Non
 
 
 def test_what_had_to_come_from_the_disk_goes_again(large: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:  # a disk, not memory
-        file.write(large.read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-        footprint.forget(file.fileno(), 0, LARGE * 2)
-        file.seek(0)
-        hashing.hash_handle(file.fileno())
-        assert footprint.absent(file.fileno())
+    def goes(*, read: bool) -> bool:
+        with on_disk(large.read_bytes()) as file:
+            if read:
+                hashing.hash_handle(file.fileno())
+            return footprint.absent(file.fileno())
+
+    if not any(goes(read=False) for _ in range(20)):
+        pytest.skip("this disk is memory, or cannot tell what is in memory")
+    assert any(goes(read=True) for _ in range(20)), "a disk may keep a page, but not each time"
 
 
 def test_what_was_in_memory_stays_there(large: Path) -> None:
@@ -74,3 +78,15 @@ def test_reads_that_fall_short_are_hashed_and_written_as_they_come(tmp_path: Pat
         os.close(source)
     assert (size, (tmp_path / "copy").read_bytes(), sum(ticks)) == (3, b"abc", 3)
     assert digest.hex == hashlib.sha256(b"abc").hexdigest()
+
+
+@contextlib.contextmanager
+def on_disk(data: bytes) -> Iterator[IO[bytes]]:
+    """Offer a file on a disk, of which hardly a page is in memory any more."""
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        footprint.forget(file.fileno(), 0, len(data))
+        file.seek(0)
+        yield file
