@@ -77,9 +77,9 @@ class Reporter:
         task = _Task(self, label, total, unit)
         with self.lock:
             self._tasks.append(task)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
-            self._thread.start()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, daemon=True, name="progress")
+                self._thread.start()
         return task
 
     def say(self, sentence: str) -> None:
@@ -105,6 +105,10 @@ class Reporter:
     def _watch(self) -> None:
         while True:
             time.sleep(0.1 if self._bars else 0.5)
+            with self.lock:
+                if not self._tasks:  # who calls many commands in one process keeps none of these
+                    self._thread = None
+                    return
             now = time.monotonic()
             try:
                 self._draw(now) if self._bars else self._beat(now)

@@ -33,7 +33,7 @@ def snapshot(git: Git) -> str:
     with _private(git) as env:
         index = git.git_dir / "index"
         if index.exists():
-            shutil.copyfile(index, env["GIT_INDEX_FILE"])
+            shutil.copy2(index, env["GIT_INDEX_FILE"])  # with its time, as vcs.difference does
         git.run("add", "--update", "--", ".", env=env)
         tree = git.run("write-tree", env=env)
     if tree == git.run("rev-parse", f"{head}^{{tree}}"):

@@ -24,7 +24,8 @@ def difference(git: Git, paths: Sequence[str]) -> bytes | None:
     env = {"GIT_INDEX_FILE": str(index)}
     try:
         if (git.git_dir / "index").exists():
-            shutil.copyfile(git.git_dir / "index", index)
+            # with its time: git looks again at what changed in the moment the index was written
+            shutil.copy2(git.git_dir / "index", index)
         names = "\0".join(paths)
         words = ("--pathspec-from-file=-", "--pathspec-file-nul")
         if git.call("add", "--all", *words, input=names, env=env).code != 0:
