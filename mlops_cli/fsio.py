@@ -162,3 +162,20 @@ def lock(path: Path, *, what: str, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def write_all(handle: int, data: memoryview | bytes) -> int:
+    """Write all of `data`, however little the disk takes at a time; return its length."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+    return len(data)
+
+
+def is_still(path: Path, handle: int) -> bool:
+    """Tell whether `path` is the file behind `handle`, not another one of that name by now."""
+    try:
+        named, held = path.stat(), os.fstat(handle)
+    except FileNotFoundError:
+        return False
+    return (named.st_ino, named.st_dev) == (held.st_ino, held.st_dev)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlops_cli.errors import StateRefused
-from mlops_cli.fsio import translated
+from mlops_cli.fsio import is_still, translated, write_all
 from mlops_cli.ledger.record import MOST, Record, parse
 
 TORN = "torn.txt"
@@ -41,13 +41,13 @@ def write(folder: Path, record: Record) -> None:
             handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                if not _is_still(path, handle):
+                if not is_still(path, handle):
                     continue  # a flush took the file away between open and lock
                 size = os.fstat(handle).st_size
                 if size and os.pread(handle, 1, size - 1) != b"\n":
                     line = b"\n" + line  # an earlier process of this number died mid-line
                 try:
-                    _write_all(handle, line)
+                    write_all(handle, line)
                 except OSError:
                     os.ftruncate(handle, size)  # no half line for the next to trip over
                     raise
@@ -101,7 +101,7 @@ def _hold(path: Path, taken: Taken) -> None:
     except BlockingIOError:
         os.close(handle)
         return
-    if not _is_still(path, handle):
+    if not is_still(path, handle):
         os.close(handle)
         return
     taken.files.append((path, handle))
@@ -122,17 +122,3 @@ def _read_line(line: bytes, taken: Taken) -> None:
         )
     except IntegrityError:
         taken.torn.append(line)
-
-
-def _is_still(path: Path, handle: int) -> bool:
-    try:
-        named, held = path.stat(), os.fstat(handle)
-    except FileNotFoundError:
-        return False
-    return (named.st_ino, named.st_dev) == (held.st_ino, held.st_dev)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

@@ -186,7 +186,7 @@ class Cache:
         """
         if self.packs.find(digest.raw):
             data = self.read(digest)
-            hashing.write_all(target, data)
+            fsio.write_all(target, data)
             tick(len(data))
             return len(data)
         try:
@@ -196,7 +196,7 @@ class Cache:
                 return _clone(self.objects, path, target, digest, tick)
             size = 0
             for piece in self.unfolded(digest):
-                size += hashing.write_all(target, piece)
+                size += fsio.write_all(target, piece)
                 tick(len(piece))
             return size
         try:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 from mlops_cli.errors import MlopsError, OutsideWorld, StateRefused
+from mlops_cli.fsio import write_all
 from mlops_cli.store import footprint
 from mlops_cli.store.digest import Digest
 
@@ -130,14 +131,6 @@ def _copy_overlapped(
         full.put(None)
         hasher.join()
     return Digest.from_raw(state.digest()), size
-
-
-def write_all(handle: int, data: memoryview | bytes) -> int:
-    """Write all of `data`, however little the disk takes at a time; return its length."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
-    return len(data)
 
 
 def check_size(path: str, length: int, expected: int) -> None:

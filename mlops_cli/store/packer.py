@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mlops_cli import fsio
-from mlops_cli.store import hashing, pack_index, packs
+from mlops_cli.store import pack_index, packs
 
 _FLUSH_BYTES = 1 << 20
 _FLUSH_PIECES = 1000  # what the kernel takes at a time is 1024
@@ -88,5 +88,5 @@ class Packer:
         with fsio.translated(self._path or self._root):
             written = os.writev(self._handle, self._pieces)
             if written < self._pending:
-                hashing.write_all(self._handle, b"".join(self._pieces)[written:])
+                fsio.write_all(self._handle, b"".join(self._pieces)[written:])
         self._pieces, self._pending = [], 0

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from mlops_cli.fsio import translated
+from mlops_cli.fsio import is_still, translated, write_all
 from mlops_cli.integrations.mlflow.entity import Kind, kind_of
 
 END = ".mlflow"
@@ -82,7 +82,7 @@ class Journals:
                 handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX)
-                    if not _is_still(path, handle):
+                    if not is_still(path, handle):
                         continue  # it became a record between open and lock
                     size = os.fstat(handle).st_size
                     if not size:
@@ -91,7 +91,7 @@ class Journals:
                         line = json.dumps(head, separators=(",", ":")).encode() + b"\n" + line
                     elif os.pread(handle, 1, size - 1) != b"\n":
                         line = b"\n" + line  # a writer died within its line
-                    _write_all(handle, line)
+                    write_all(handle, line)
                     return
                 finally:
                     os.close(handle)
@@ -117,7 +117,7 @@ class Journals:
             return
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            if not _is_still(path, handle):
+            if not is_still(path, handle):
                 yield None
                 return
             with open(handle, "rb", closefd=False) as file:
@@ -147,17 +147,3 @@ def _read(name: Name, file: BinaryIO, after: Journal | None) -> Journal:
         return Journal(name, after.head, tuple(lines), first, start + len(data))
     head = lines[0] if lines and "of" in lines[0] else {}
     return Journal(name, head, tuple(lines[1:] if head else lines), first, len(data))
-
-
-def _is_still(path: Path, handle: int) -> bool:
-    try:
-        named, held = path.stat(), os.fstat(handle)
-    except FileNotFoundError:
-        return False
-    return (named.st_ino, named.st_dev) == (held.st_ino, held.st_dev)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from mlops_cli import fsio
 from mlops_cli.store import footprint, hashing
 from mlops_cli.store.cache import open_cache
 
@@ -68,7 +69,7 @@ def test_reads_that_fall_short_are_hashed_and_written_as_they_come(tmp_path: Pat
     ticks: list[int] = []
 
     def write(view: memoryview) -> None:
-        hashing.write_all(target, view)
+        fsio.write_all(target, view)
 
     try:
         behind = footprint.Footprint(source, 3)
