@@ -18,18 +18,23 @@ def tell_git(ctx: Context, git: Git) -> bool:
     return remote is not None and exchange.tell_git(git, remote, ctx.settings.get("ledger.branch"))
 
 
-def send(ctx: Context, git: Git) -> dict[str, Any] | None:
-    """Push ledger and registry to the git remote; return its name, None where there is none."""
+def send(ctx: Context, git: Git, *, alone: bool = False) -> dict[str, Any] | None:
+    """Push ledger and registry to the git remote; return what went, None where there is none.
+
+    Beside data that went, records may wait for the next push: a warning. `alone`: an OutsideWorld.
+    """
     remote = exchange.remote_of(git)
     if remote is None:
         return None
     tell_git(ctx, git)
     try:
-        exchange.send(git, remote, ctx.settings.get("ledger.branch"))
-    except OutsideWorld as exc:  # the data went; records stay here until the next push
+        went = exchange.send(git, remote, ctx.settings.get("ledger.branch"))
+    except OutsideWorld as exc:
+        if alone:
+            raise
         ctx.warn(f"records and tags were not sent to {remote}: {exc.message}")
         return None
-    return {"remote": remote}
+    return {"remote": remote, "refs": went.refs, "tags": went.tags}
 
 
 def send_waiting(ctx: Context, git: Git, remote: str) -> None:

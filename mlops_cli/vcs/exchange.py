@@ -9,16 +9,17 @@ from mlops_cli.vcs.repo import Git
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What a fetch brought: how many refs of the ledger moved, how many tags are new."""
+class Moved:
+    """What went or came: how many refs of the ledger moved, how many tags are new."""
 
     refs: int
     tags: int
 
 
-def remote_of(git: Git) -> str | None:
-    """Return the git remote that the present branch follows, else origin, else the only one."""
-    branch = git.head().branch
+def remote_of(git: Git, branch: str | None = None) -> str | None:
+    """Return the git remote that `branch`, the present one, follows, else origin, else the only
+    one."""
+    branch = branch or git.head().branch
     if branch is not None:
         followed = git.run("config", "--get", f"branch.{branch}.remote", check=False)
         if followed and followed != ".":
@@ -29,25 +30,26 @@ def remote_of(git: Git) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
-def send(git: Git, remote: str, branch: str | None = None) -> None:
+def send(git: Git, remote: str, branch: str | None = None) -> Moved:
     """Push records and tags; starts no CI, moves no branch of a person, and never overwrites.
 
     `branch` is where the ledger goes on a forge that refuses other refs. Raises OutsideWorld
     ("refs-refused", "git-failed"), IntegrityError ("tag-taken").
     """
-    send_ledger(git, remote, branch)
-    tagsync.push(git, remote)
+    return Moved(send_ledger(git, remote, branch), tagsync.push(git, remote))
 
 
-def send_ledger(git: Git, remote: str, branch: str | None = None) -> None:
-    """Push the records that wait. Raises OutsideWorld ("refs-refused", "git-failed")."""
+def send_ledger(git: Git, remote: str, branch: str | None = None) -> int:
+    """Push the records that wait and return how many writers' that were.
+
+    Raises OutsideWorld ("refs-refused", "git-failed").
+    """
     if branch is None:
-        ledger_refs.push(git, remote)
-    else:
-        ledger_branch.push(git, remote, branch)
+        return ledger_refs.push(git, remote)
+    return ledger_branch.push(git, remote, branch)
 
 
-def receive(git: Git, remote: str, branch: str | None = None) -> Received:
+def receive(git: Git, remote: str, branch: str | None = None) -> Moved:
     """Fetch the records of all writers and the tags; nothing unsent is lost.
 
     Raises IntegrityError ("tag-taken"), OutsideWorld ("git-failed").
@@ -55,7 +57,7 @@ def receive(git: Git, remote: str, branch: str | None = None) -> Received:
     before = len(refs.tips(git, "refs/tags/mlops/"))
     moved = fetch_ledger(git, remote, branch)
     tagsync.fetch(git, remote)
-    return Received(len(moved), len(refs.tips(git, "refs/tags/mlops/")) - before)
+    return Moved(len(moved), len(refs.tips(git, "refs/tags/mlops/")) - before)
 
 
 def fetch_ledger(git: Git, remote: str, branch: str | None = None) -> dict[str, str]:

@@ -12,15 +12,16 @@ OURS = "mlops/"
 _AT_ONCE = 1000  # names on one command line
 
 
-def push(git: Git, remote: str) -> None:
-    """Send the tags that `remote` lacks, versions before the events that name them.
+def push(git: Git, remote: str) -> int:
+    """Send the tags that `remote` lacks, versions before the events that name them, and return
+    how many that were.
 
     Of a model with a tag that is another one there nothing is sent; the others go.
     Raises IntegrityError ("tag-taken") naming those, OutsideWorld ("git-failed").
     """
     mine = names(git, OURS)
     if not mine:
-        return
+        return 0
     theirs = _theirs(git, remote)
     taken = [name for name, oid in mine.items() if theirs.get(name, oid) != oid]
     blocked = {_model(name) for name in taken}
@@ -35,6 +36,7 @@ def push(git: Git, remote: str) -> None:
         error = other_there(remote, HERE + taken[0])
         error.details["tags"] = taken
         raise error
+    return len(lacked)
 
 
 def fetch(git: Git, remote: str, prefix: str = OURS) -> None:

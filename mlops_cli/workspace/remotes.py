@@ -55,19 +55,25 @@ def choose(settings: Settings, name: str | None) -> Named:
         if one.name == wanted or (wanted is None and one.default):
             return one
     if wanted is None:
-        raise NotFound(
-            "there is no default remote" if known else "there is no remote yet",
-            code="no-remote",
-            hint="mlops remote default NAME"
-            if known
-            else "mlops remote add origin s3://bucket/prefix (or a folder)",
-        )
+        raise none_yet(settings)
     raise NotFound(
         f"there is no remote {wanted!r}",
         code="unknown-remote",
         hint="known: " + ", ".join(one.name for one in known)
         if known
         else f"mlops remote add {wanted} URL",
+    )
+
+
+def none_yet(settings: Settings) -> NotFound:
+    """Return the error for data that has no remote to go to."""
+    known = remotes(settings)
+    return NotFound(
+        "there is no default remote" if known else "there is no data remote yet",
+        code="no-remote",
+        hint="mlops remote default NAME"
+        if known
+        else "mlops remote add origin s3://bucket/prefix (or a folder)",
     )
 
 
@@ -82,20 +88,27 @@ class Route:
 def routes(settings: Settings, tracked: Sequence[Tracked], name: str | None = None) -> list[Route]:
     """Return where each of `tracked` is kept: the remote it names, else `name` or the default.
 
-    A path that names its remote goes nowhere else. Raises NotFound ("unknown-remote",
-    "no-remote").
+    A path that names its remote goes nowhere else; nothing at all goes nowhere where there is no
+    default. Raises NotFound ("unknown-remote", "no-remote").
     """
     bound: dict[str, list[Tracked]] = {}
     free: list[Tracked] = []
     for one in tracked:
         (bound.setdefault(one.remote, []) if one.remote else free).append(one)
     found: dict[str, tuple[Named, list[Tracked]]] = {}
-    if free or not bound or name:
+    if free or name or (not bound and any(one.default for one in remotes(settings))):
         chosen = choose(settings, name)
         found[chosen.name] = (chosen, free)
     for own, members in bound.items():
         found.setdefault(own, (choose(settings, own), []))[1].extend(members)
     return [Route(remote, tuple(members)) for remote, members in found.values()]
+
+
+def astray(settings: Settings, tracked: Sequence[Tracked], name: str | None) -> list[Tracked]:
+    """Return those of `tracked` that no remote is for: they name none, and there is no default."""
+    if name or any(one.default for one in remotes(settings)):
+        return []
+    return [one for one in tracked if one.remote is None]
 
 
 def connect(named: Named, root: Path) -> Remote:

@@ -168,3 +168,22 @@ def test_a_part_of_a_folder_comes_without_the_rest(repo: Path, mlops: Any, git: 
 
     assert [one["path"] for one in result.data["paths"]] == ["data/deep/b.csv"]
     assert [path.name for path in (clone / "data").rglob("*.csv")] == ["b.csv"]
+
+
+def test_a_clone_that_lacks_nothing_needs_no_data_remote(
+    repo: Path, mlops: Any, git: Any, assert_valid: Any
+) -> None:
+    git("commit", "-qm", "nothing yet", "--allow-empty")
+    git("clone", "-q", "--no-tags", str(repo), "../clone")
+    git("tag", "-am", "{}", "mlops/m/v1")
+
+    came = mlops("pull", "--json", cwd=repo.parent / "clone", code=0)
+
+    assert_valid(came.json)
+    assert came.data["history"]["tags"] == 1
+    (repo / "big.bin").write_bytes(b"big")
+    mlops("add", "big.bin", code=0)
+    git("add", "big.bin.mlops", ".gitignore")
+    git("commit", "-qm", "data that nobody can have")
+    git("pull", "-q", cwd=repo.parent / "clone")
+    assert mlops("pull", "--json", cwd=repo.parent / "clone", code=20).error["code"] == "no-remote"

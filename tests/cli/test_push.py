@@ -55,6 +55,79 @@ def test_without_a_remote_it_says_how_to_add_one(repo: Path, mlops: Any) -> None
     assert "mlops remote add" in result.error["hint"]
 
 
+def test_records_and_tags_go_where_no_data_remote_is(
+    repo: Path, mlops: Any, git: Any, assert_valid: Any
+) -> None:
+    git("init", "-q", "--bare", "../hub.git")
+    git("remote", "add", "origin", "../hub.git")
+    (repo / "pipeline.yaml").write_text(
+        "version: 1\nproject: {name: p}\nsteps:\n  say:\n    cmd: echo hello\n"
+    )
+    git("add", "pipeline.yaml")
+    git("commit", "-qm", "a step that leaves nothing but its record")
+    mlops("run", code=0)
+
+    sent = mlops("push", "--json", code=0)
+    told = mlops("push", code=0).stdout
+
+    assert_valid(sent.json)
+    assert sent.data["history"] == {"remote": "origin", "refs": 1, "tags": 0}
+    assert (sent.data["remote"], sent.data["remotes"]) == (None, [])
+    assert "origin has all records and tags." in told
+    assert "there is no data remote yet: mlops remote add" in told
+    assert git("for-each-ref", "refs/mlops/ledger/", cwd=repo.parent / "hub.git")
+    # data that nobody gets is another matter: a script must see it, and the records go
+    (repo / "big.bin").write_bytes(b"big")
+    mlops("add", "big.bin", code=0)
+    git("tag", "-am", "{}", "mlops/m/v1")
+    lost = mlops("push", "--json", code=20)
+    assert lost.error["code"] == "no-remote"
+    assert lost.error["details"] == {
+        "paths": ["big.bin"],
+        "history": {"remote": "origin", "refs": 0, "tags": 1},
+    }
+    assert "1 path went nowhere; records and tags are at origin" in lost.error["message"]
+
+
+def test_what_has_a_remote_goes_there_though_the_rest_has_none(
+    project: Path, mlops: Any, git: Any
+) -> None:
+    mlops("remote", "remove", "origin", code=0)
+    mlops("remote", "add", "vault", "../vault", code=0)
+    mlops("remote", "add", "other", "../other", code=0)
+    mlops("config", "unset", "remote.default", code=0)
+    bind(project, "big.bin", remote="vault")
+
+    lost = mlops("push", "--json", code=20).error
+
+    assert (lost["code"], lost["details"]["paths"]) == ("no-remote", ["data"])
+    assert len(list((project.parent / "vault").rglob("*"))) > 1
+    assert not (project.parent / "other").exists()
+
+
+def test_records_that_are_all_there_is_to_send_must_arrive(
+    repo: Path, mlops: Any, git: Any
+) -> None:
+    git("remote", "add", "origin", str(repo.parent / "nowhere"))
+    git("commit", "-qm", "nothing yet", "--allow-empty")
+    git("tag", "-am", "{}", "mlops/m/v1")
+
+    assert mlops("push", "--json", code=50).error["code"] == "git-failed"
+
+
+def test_a_remote_that_fails_keeps_no_record_from_going(
+    project: Path, mlops: Any, git: Any
+) -> None:
+    git("init", "-q", "--bare", "../hub.git")
+    git("remote", "add", "origin", "../hub.git")
+    git("commit", "-qm", "nothing yet", "--allow-empty")
+    git("tag", "-am", "{}", "mlops/m/v1")
+    (project.parent / "remote").write_text("a file where a folder should be")
+
+    assert mlops("push", "--json").code != 0
+    assert "mlops/m/v1" in git("ls-remote", "origin")
+
+
 def test_an_unknown_remote_is_told_with_the_known_ones(project: Path, mlops: Any) -> None:
     result = mlops("push", "--remote", "orign", "--json")
     assert result.error["code"] == "unknown-remote"

@@ -113,7 +113,7 @@ def test_without_network_steps_run_and_one_warning_is_given(
     (ben / "days.csv").write_text("3\n")
     done = mlops("run", "--pull", "--json", cwd=ben, code=0)
     assert set(did(done).values()) == {"ran"}
-    assert "there is no remote yet" in done.json["warnings"][0]
+    assert "there is no data remote yet" in done.json["warnings"][0]
 
 
 def forge(store: Path, change: Any) -> None:

@@ -74,9 +74,7 @@ def command(
         [one for one in others if one.push],
         [one.path for one in others if not one.push],
     )
-    # a project of imports alone needs no remote
-    alone = remote is None and not lacking and any(one.pin for one in wanted)
-    routes = [] if alone else remotes.routes(project.settings, lacking, remote)
+    routes = remotes.routes(project.settings, lacking, remote)
     done, steps, failures = list[Done](), list[checkout.Step](), list[MlopsError]()
     lost = list[MlopsError]()
     if imported and not dry_run:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlops_cli.cli import bundles, context, history, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
-from mlops_cli.errors import MlopsError
+from mlops_cli.errors import MlopsError, NotFound
 from mlops_cli.pipeline.traces.published import publish, unsent
 from mlops_cli.store.remotes.remote import Requests
+from mlops_cli.vcs import exchange
 from mlops_cli.workspace import remotes, sync, tracked
 from mlops_cli.workspace.price import cost_of_push, price_of
 from mlops_cli.workspace.remotes import Route
 from mlops_cli.workspace.words import relative
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mlops_cli.cli.eviction import Evicted
+    from mlops_cli.config import Settings
     from mlops_cli.project import Project
     from mlops_cli.store.digest import Digest
     from mlops_cli.store.transfer.transfer import PushPlan
@@ -49,7 +53,7 @@ def command(
     A path whose pointer names a remote goes there and nowhere else; one that is not to be pushed
     stays here. Every byte is hashed on its way: a damaged object is refused by name. A push that
     was cut short goes on where it ended, and several may run at once. Records and tags go to the
-    git remote, if there is one.
+    git remote, if there is one, whatever becomes of the data.
     """
     ctx = context.current()
     project = ctx.project()
@@ -65,22 +69,28 @@ def command(
         named += _older(ctx, project, words, {one.digest for one in named})
     wanted = [one for one in named if one.push]
     kept = [one.path for one in named if not one.push]
-    routes = remotes.routes(project.settings, wanted, remote)
+    astray = remotes.astray(project.settings, wanted, remote)
+    routed = [one for one in wanted if one not in astray]
     done: list[tuple[PushPlan, Done]] = []
     failure: MlopsError | None = None
-    for route in routes:
+    for route in remotes.routes(project.settings, routed, remote):
         try:
             done.append(_send(route, dry_run=dry_run, force=force, runs=not paths))
         except MlopsError as exc:
             failure = failure or exc  # told at the end: the other remotes get theirs
+    sent = None
+    if not (dry_run or paths):
+        sent = history.send(ctx, project.git, alone=not (done or failure or astray))
     if failure is not None:
         raise failure
+    if astray or not (done or exchange.remote_of(project.git)):
+        raise _nowhere(project.settings, astray, sent)
     evicted = None if dry_run else _evict(ctx, project)
     data = {
-        "history": None if dry_run or paths else history.send(ctx, project.git),
+        "history": sent,
         "evicted": evicted and {"objects": evicted.objects, "bytes": evicted.bytes},
-        "remote": done[0][1].name,
-        "url": done[0][1].url,
+        "remote": done[0][1].name if done else None,
+        "url": done[0][1].url if done else None,
         "dry_run": dry_run,
         "paths": list(dict.fromkeys(one.path for one in wanted)),
         "kept": kept,
@@ -89,7 +99,20 @@ def command(
         "missing": [part.path for plan, _ in done for part in plan.absent],
         **plain([one for _, one in done]),
     }
-    return ctx.show(data, "mlops.push/1", lambda: _page(done, kept, evicted, dry_run=dry_run))
+    return ctx.show(data, "mlops.push/1", lambda: _page(done, data, project.settings))
+
+
+def _nowhere(
+    settings: Settings, astray: Sequence[Tracked], sent: Mapping[str, Any] | None
+) -> NotFound:
+    """Return the error for data that no remote is for, or for a project without any remote."""
+    paths = list(dict.fromkeys(one.path for one in astray))
+    error = remotes.none_yet(settings)
+    lost = [f"{text.count(len(paths), 'path')} went nowhere"] if paths else []
+    went = [f"records and tags are at {sent['remote']}"] if sent else []
+    error.message = "; ".join([error.message, *lost, *went])
+    error.details |= {"paths": paths, "history": sent}
+    return error
 
 
 def _older(
@@ -139,11 +162,11 @@ def _send(route: Route, *, dry_run: bool, force: bool, runs: bool) -> tuple[Push
 
 
 def _page(
-    done: list[tuple[PushPlan, Done]], kept: list[str], evicted: Evicted | None, *, dry_run: bool
+    done: Sequence[tuple[PushPlan, Done]], data: Mapping[str, Any], settings: Settings
 ) -> str:
     lines = []
     for plan, one in done:
-        if dry_run:
+        if data["dry_run"]:
             lines.append(f"Would send {one.amount}, in about {one.asked} to {one.name}")
             lines += [f"  {text.style('missing', 'red')}  {part.path}" for part in plan.absent[:20]]
         elif one.objects:
@@ -157,9 +180,18 @@ def _page(
         if one.runs:
             lines.append(f"Shared {text.count(one.runs, 'result')} with runs elsewhere.")
         lines += one.costs()
-    if evicted is not None and evicted.objects:
-        amount = f"{text.count(evicted.objects, 'object')}, {text.size(evicted.bytes)}"
+    evicted, sent = data["evicted"], data["history"]
+    if evicted and evicted["objects"]:
+        amount = f"{text.count(evicted['objects'], 'object')}, {text.size(evicted['bytes'])}"
         lines.append(f"Evicted {amount}: the cache keeps to its budget")
-    if kept:
-        lines.append(f"Kept here, as their pointers say: {', '.join(kept)}")
+    if data["kept"]:
+        lines.append(f"Kept here, as their pointers say: {', '.join(data['kept'])}")
+    if sent and (sent["refs"] or sent["tags"]):
+        went = f"records of {text.count(sent['refs'], 'writer')}, {text.count(sent['tags'], 'tag')}"
+        lines.append(f"Sent {went} to {sent['remote']}.")
+    elif sent and not done:
+        lines.append(f"{sent['remote']} has all records and tags.")
+    if not done:
+        none = remotes.none_yet(settings)
+        lines.append(f"No data went: {none.message}: {none.hint}")
     return "\n".join(lines) or "Nothing is tracked yet: mlops add data"

@@ -41,7 +41,7 @@ def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> Non
     two = record("feedback", time=WHEN, actor="b", n=2)
     open_ledger(other).append(two)
     exchange.send(other, "origin")
-    assert exchange.receive(git, "origin") == exchange.Received(refs=1, tags=0)
+    assert exchange.receive(git, "origin") == exchange.Moved(refs=1, tags=0)
     with open_index(git) as index:
         assert {r.digest for r in index.newest()} == {one.digest, two.digest}
 
