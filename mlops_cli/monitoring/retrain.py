@@ -10,6 +10,7 @@ from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.pipeline.running import execute
 from mlops_cli.pipeline.running.execute import RunResult
+from mlops_cli.registry.protected import branch
 from mlops_cli.registry.version import Version
 from mlops_cli.serving import deploy
 from mlops_cli.serving.parts import Parts
@@ -74,7 +75,7 @@ def retrain(
             version.number,
             now=parts.now(),
             reason=reason,
-            protected=parts.protected,
+            protected=branch(parts.git, parts.settings, fresh=True),
         )
         for alias in section.aliases
     )

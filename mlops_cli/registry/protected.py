@@ -1,6 +1,7 @@
 """What the protected branch says, whatever branch is checked out: policies, and who may sign.
 
-A candidate that brings its own policy, or its own list of signers, would approve itself.
+A candidate that brings its own policy, or its own list of signers, would approve itself. A forge
+protects its own branch and no local one: where the remote has the branch, that is what counts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from mlops_cli import config
 from mlops_cli.config import Settings
 from mlops_cli.errors import StateRefused
 from mlops_cli.registry.allowed import FILE
+from mlops_cli.vcs import branches, exchange
 from mlops_cli.vcs.repo import Git
 
 _SETTING, _CONFIG = "trust.branches", ".mlops/config.yaml"
@@ -29,6 +31,11 @@ class Protected:
     def name(self) -> str | None:
         """What people call it: main, origin/main."""
         return self.ref.split("/", 2)[2] if self.ref else None
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is the branch of a remote: what is committed here counts once pushed."""
+        return self.ref is not None and self.ref.startswith("refs/remotes/")
 
     def holds(self, commit: str) -> bool:
         """Return whether `commit` is reachable from it; one that is not here is not."""
@@ -50,18 +57,24 @@ class Protected:
             raise StateRefused(
                 f"{FILE} cannot be trusted: no branch here is a protected one",
                 code="no-protected-branch",
-                hint="git fetch origin main:main, or name the branch: mlops config set"
-                " --user trust.branches trunk",
+                hint="git fetch origin main:refs/remotes/origin/main, or name the branch: mlops"
+                " config set --user trust.branches trunk",
             )
         return found
 
 
-def branch(git: Git, settings: Settings) -> Protected:
-    """Return the first branch that trust.branches names: a local one, else that of a remote.
+def branch(git: Git, settings: Settings | None, *, fresh: bool = False) -> Protected:
+    """Return the first branch that trust.branches names, as the remote has it, else the local one.
 
     Where only the project's own settings name them, these are taken as main or master has them.
+    `fresh` asks the remote first, as those do who decide, unless the registry is not shared.
+    Raises OutsideWorld ("registry-unreachable").
     """
+    if settings is None:
+        return _find(git, _USUAL)
     said = settings.origin(_SETTING)
+    if fresh and settings.get("registry.share"):
+        _fetch(git, (*_words(said.value), *_USUAL))
     if said.layer == "project":
         usual = _find(git, _USUAL)
         text = usual.read(_CONFIG)
@@ -73,23 +86,19 @@ def branch(git: Git, settings: Settings) -> Protected:
     return _find(git, _words(said.value))
 
 
-def usual(git: Git) -> Protected:
-    """Return main or master, for those who know no settings."""
-    return _find(git, _USUAL)
-
-
 def _find(git: Git, patterns: tuple[str, ...]) -> Protected:
-    rows = git.run("for-each-ref", "--format=%(refname)", "refs/heads/", "refs/remotes/")
-    named: dict[str, str] = {}
-    for ref in rows.splitlines():
-        _, kind, rest = ref.split("/", 2)
-        name = rest if kind == "heads" else rest.partition("/")[2]
-        named.setdefault(name, ref)  # refs/heads/ come first
+    named = branches.standing(git)
     for pattern in patterns:
         for name in sorted(named):
             if fnmatchcase(name, pattern):
                 return Protected(git, named[name])
     return Protected(git, None)
+
+
+def _fetch(git: Git, patterns: tuple[str, ...]) -> None:
+    remote = exchange.remote_of(git, patterns[0])
+    if remote is not None:
+        branches.fetch(git, remote, patterns)
 
 
 def _words(value: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from mlops_cli import plugins
 from mlops_cli.config import Settings
 from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.registry.protected import Protected, branch, usual
+from mlops_cli.registry.protected import Protected, branch
 from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.serving.target import Target
 from mlops_cli.store.cache import Cache
@@ -45,7 +45,7 @@ class Parts:
     @property
     def protected(self) -> Protected:
         """The branch whose policies count."""
-        return usual(self.git) if self.settings is None else branch(self.git, self.settings)
+        return branch(self.git, self.settings)
 
 
 class Opened(Protocol):

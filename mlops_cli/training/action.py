@@ -14,6 +14,7 @@ from mlops_cli.ledger.append import Ledger, open_ledger
 from mlops_cli.pipeline.planning.parts import Opened, RunParts
 from mlops_cli.pipeline.reading.load import load
 from mlops_cli.progress import SILENT, Progress
+from mlops_cli.registry.protected import Protected, branch
 from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.store.cache import Cache
 from mlops_cli.training import register as registration
@@ -29,7 +30,17 @@ class Work:
     cache: Cache
     ledger: Ledger
     registry: Registry
-    model_key: str | None = None
+    settings: Settings | None = None
+
+    @property
+    def model_key(self) -> str | None:
+        """The setting signing.model_key."""
+        return None if self.settings is None else self.settings.get("signing.model_key")
+
+    @property
+    def protected(self) -> Protected:
+        """The branch whose policies count."""
+        return branch(self.git, self.settings)
 
 
 class Settled(Opened, Protocol):
@@ -44,7 +55,7 @@ def work(project: Settled) -> Work:
     registry = shared(project.git, project.settings)
     return Work(
         *(project.root, project.git, project.cache, open_ledger(project.git), registry),
-        model_key=project.settings.get("signing.model_key"),
+        settings=project.settings,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mlops_cli.ledger.append import Ledger
+    from mlops_cli.registry.protected import Protected
     from mlops_cli.registry.registry import Registry
     from mlops_cli.store.cache import Cache
     from mlops_cli.vcs.repo import Git
@@ -28,3 +29,7 @@ class Parts(Protocol):
     @property
     def model_key(self) -> str | None:
         """The setting signing.model_key."""
+
+    @property
+    def protected(self) -> Protected:
+        """The branch whose policies count."""

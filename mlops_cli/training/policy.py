@@ -95,12 +95,12 @@ def policy(
         former = before.asks(alias) if before else None
         if former not in (None, asked) and _mixed(git, candidate, model):
             raise _by_candidate(candidate, alias, str(branch))
-    others = {f"{here.file} here": here}
+    others = [(f"{here.file} here", here, ", so push it there first" if protected.remote else "")]
     if candidate is not None and there is not None:
-        others[f"{there.file} in the commit of {candidate.name}"] = there
+        others.append((f"{there.file} in the commit of {candidate.name}", there, ""))
     notes = tuple(
-        f"policy-ignored: {where} asks something else of {alias}; what {branch} says counts"
-        for where, said in others.items()
+        f"policy-ignored: {where} asks something else of {alias}; what {branch} says counts{advice}"
+        for where, said, advice in others
         if said.asks(alias) not in (None, asked)
     )
     return Policy(model, alias, now.aliases, now.file, branch, at, notes)

@@ -11,12 +11,11 @@ from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.registry import approval, gate, records
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.gate import Verdict
-from mlops_cli.registry.protected import Protected, usual
-from mlops_cli.registry.rules.finding import Finding
+from mlops_cli.registry.protected import Protected
 from mlops_cli.registry.rules.people import Approvals
 from mlops_cli.registry.rules.reuse import Reuse
 from mlops_cli.registry.version import Version
-from mlops_cli.training import evidence, policy, register
+from mlops_cli.training import evidence, policy, register, rejudge
 from mlops_cli.training.case import Case
 from mlops_cli.training.evidence import Gathered
 from mlops_cli.training.parts import Parts
@@ -67,9 +66,9 @@ def promote(
     version: int | None = None,
     *,
     now: datetime,
+    protected: Protected,
     reason: str = "",
     dry_run: bool = False,
-    protected: Protected | None = None,
 ) -> Promotion:
     """Move `alias` of `model` to `version` (the newest when None) if every gate is open.
 
@@ -80,19 +79,19 @@ def promote(
     """
     register.declared(pipeline, model)
     registry = parts.registry
-    protected = protected or usual(parts.git)
     chosen = registry.version(model, version) if version is not None else registry.newest(model)
     former = registry.alias(model, alias)
     asked = policy.policy(parts.git, pipeline, model, alias, protected=protected, candidate=chosen)
     before = former.version if former else None
-    if former is not None and before == chosen.number:
-        if not dry_run:  # a process that died may owe the record of the event
-            records.settle(registry, parts.ledger, model)
-        rules = tuple(Finding(**rule) for rule in former.payload.get("rules", ()))
-        return Promotion(model, alias, chosen, before, Verdict(True, rules), asked, former)
     asks = _all_rules(asked, alias)
     if registry.remote is not None and any(isinstance(rule, Approvals) for rule in asks):
         approval.fetch(parts.git, chosen, alias, registry.remote)
+    if former is not None and before == chosen.number:
+        if not dry_run:  # a process that died may owe the record of the event
+            records.settle(registry, parts.ledger, model)
+        since = rejudge.decided(registry, model, alias, chosen.number)
+        found = rejudge.again(parts, pipeline, chosen, since, asked, protected=protected)
+        return Promotion(model, alias, chosen, before, found, asked, former)
     case = Case(parts, pipeline, chosen, alias, protected, now)
     shown = evidence.gather(case, asked)
     verdict = gate.judge(asked.plain, shown.shown)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.reading.load import load
 from mlops_cli.registry import gate
 from mlops_cli.registry.alias import AliasEvent
 from mlops_cli.registry.gate import Verdict
 from mlops_cli.registry.protected import Protected
 from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
 from mlops_cli.training import evidence, policy
 from mlops_cli.training.case import Case
 from mlops_cli.training.parts import Parts
+from mlops_cli.training.policy import Policy
 
 
 def rejudge(
@@ -35,15 +38,12 @@ def rejudge(
         return None
     if model not in pipeline.models:
         return None
-    registry = parts.registry
-    event = _decided(registry, model, alias, version)
-    candidate = registry.version(model, version)
+    event = decided(parts.registry, model, alias, version)
+    candidate = parts.registry.version(model, version)
     asked = policy.policy(
         parts.git, pipeline, model, alias, protected=protected, candidate=candidate
     )
-    at = datetime.fromisoformat(event.payload["time"])
-    case = Case(parts, pipeline, candidate, alias, protected, at, event.number)
-    verdict = gate.judge(asked.plain, evidence.gather(case, asked).shown)
+    verdict = again(parts, pipeline, candidate, event, asked, protected=protected)
     if not verdict.passed:
         raise StateRefused(
             f"{candidate.name} may not serve as {alias}, whatever {event.tag} says: "
@@ -55,7 +55,22 @@ def rejudge(
     return verdict
 
 
-def _decided(registry: Registry, model: str, alias: str, version: int) -> AliasEvent:
+def again(
+    parts: Parts,
+    pipeline: Pipeline,
+    candidate: Version,
+    event: AliasEvent,
+    asked: Policy,
+    *,
+    protected: Protected,
+) -> Verdict:
+    """Return the verdict on `candidate` as of `event`, by what is asked today."""
+    at = datetime.fromisoformat(event.payload["time"])
+    case = Case(parts, pipeline, candidate, event.alias, protected, at, event.number)
+    return gate.judge(asked.plain, evidence.gather(case, asked).shown)
+
+
+def decided(registry: Registry, model: str, alias: str, version: int) -> AliasEvent:
     """Return the event that made `alias` mean `version`: of a way back, the one that first did."""
     events = registry.events(model, alias)
     last = events[-1] if events else None
@@ -73,6 +88,6 @@ def _decided(registry: Registry, model: str, alias: str, version: int) -> AliasE
     raise StateRefused(
         f"{last.tag} goes back to v{version}, which {alias} never meant",
         code="never-promoted",
-        hint=f"mlops promote {model}@v{version} {alias}",
+        hint=f"mlops models retire {model}@{alias} --reason WHY; mlops promote {model} {alias}",
         details={"event": last.tag},
     )

@@ -222,14 +222,33 @@ def test_deploy_judges_again_whatever_the_event_says(mlops, git, trained):
     assert error["code"] == "gate-refused"
     assert "metrics.roc_auc >= 0.7 (metrics.roc_auc is 0.5" in error["message"]
     assert error["details"]["event"] == "mlops/storm/@production/1"
-    refused = mlops("promote", "storm@v1", "production", "--json", cwd=trained, code=0)
-    assert not refused.data["moved"]
+    for words in ((), ("--dry-run",)):  # it is so already, and no reason to call its gates open
+        already = mlops("promote", "storm@v1", "production", *words, "--json", cwd=trained)
+        assert already.code == (1 if words else 30)
+
+
+def test_a_policy_on_a_local_main_counts_once_it_is_pushed(mlops, git, trained, tmp_path):
+    git("branch", "-M", "main", cwd=trained)
+    commit_policy(git, trained, "aliases: {trial: {gates: [metrics.roc_auc >= 0.7]}}\n")
+    git("init", "-q", "--bare", str(tmp_path / "forge.git"))
+    git("remote", "add", "origin", str(tmp_path / "forge.git"), cwd=trained)
+    git("push", "-qu", "origin", "main", cwd=trained)
+    commit_policy(git, trained, "aliases: {trial: {gates: [metrics.roc_auc >= 0.5]}}\n")
+    refused = mlops("promote", "storm@v1", "trial", "--json", cwd=trained, code=30)
+    assert refused.error["code"] == "gate-refused"
+    note = refused.json["warnings"][0]
+    assert note.startswith("policy-ignored: models/storm.yaml here asks something else of trial")
+    assert note.endswith("what origin/main says counts, so push it there first")
+    git("push", "-q", cwd=trained)
+    git("update-ref", "refs/remotes/origin/main", "HEAD~1", cwd=trained)  # pushed from elsewhere
+    data = mlops("promote", "storm@v1", "trial", "--json", cwd=trained, code=0).data
+    assert data["moved"] and data["policy"]["branch"] == "origin/main"
 
 
 def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
     from mlops_cli.errors import StateRefused
     from mlops_cli.ledger.append import open_ledger
-    from mlops_cli.registry.protected import usual
+    from mlops_cli.registry.protected import branch
     from mlops_cli.registry.registry import Registry
     from mlops_cli.store.cache import open_cache
     from mlops_cli.training.action import Work
@@ -242,14 +261,14 @@ def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
     mine = Git(trained)
     cache, ledger = open_cache(trained / ".mlops/cache"), open_ledger(mine)
     parts = Work(trained, mine, cache, ledger, Registry(mine))
-    again = rejudge(parts, "storm", "trial", 2, protected=usual(mine))
+    again = rejudge(parts, "storm", "trial", 2, protected=branch(mine, None))
     assert again is not None and again.plain()["rules"] == first["rules"]
-    assert rejudge(parts, "rain", "trial", 2, protected=usual(mine)) is None
+    assert rejudge(parts, "rain", "trial", 2, protected=branch(mine, None)) is None
 
     mlops("models", "rollback", "storm@trial", "--reason", "too eager", cwd=trained, code=0)
-    back = rejudge(parts, "storm", "trial", 1, protected=usual(mine))
+    back = rejudge(parts, "storm", "trial", 1, protected=branch(mine, None))
     assert back is not None and back.rules[1].why == "there is no trial yet", "as when it first was"
     forge(trained, 2, "production")
     forge(trained, 1, "production", action="rollback")
     with pytest.raises(StateRefused, match="which production never meant"):
-        rejudge(parts, "storm", "production", 1, protected=usual(mine))
+        rejudge(parts, "storm", "production", 1, protected=branch(mine, None))

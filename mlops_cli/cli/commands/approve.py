@@ -42,7 +42,7 @@ def command(
     parts = work(project)
     registry = parts.registry
     version = registry.version(name, number) if number is not None else registry.newest(name)
-    protected = branch(project.git, ctx.settings)
+    protected = branch(project.git, ctx.settings, fresh=True)
     policy.policy(project.git, pipeline, name, alias, protected=protected)  # there is such an alias
     key = keys.key_of(project.git, ctx.settings.get("signing.key"))
     if key is None:

@@ -125,7 +125,8 @@ def _judged(ctx: context.Context, model: str, alias: str) -> bool:
     if model not in pipeline.models:
         return False
     try:
-        policy(project.git, pipeline, model, alias, protected=branch(project.git, ctx.settings))
+        protected = branch(project.git, ctx.settings, fresh=True)
+        policy(project.git, pipeline, model, alias, protected=protected)
     except ConfigError as exc:
         if exc.code == "unknown-alias":
             return False

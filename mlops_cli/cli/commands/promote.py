@@ -45,10 +45,12 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
         now=ctx.now(),
         reason=reason,
         dry_run=dry_run,
-        protected=branch(project.git, ctx.settings),
+        protected=branch(project.git, ctx.settings, fresh=True),
     )
     data = answer.to_plain() | {"dry_run": dry_run}
     if not answer.verdict.passed and not dry_run:
+        for note in answer.policy.notes:
+            ctx.warn(note)
         raise _refused(answer, data)
     return ctx.show(
         data,

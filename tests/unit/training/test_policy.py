@@ -14,7 +14,7 @@ from mlops_cli.errors import ConfigError, StateRefused
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.reading.load import load
 from mlops_cli.pipeline.words.document import parse, plain
-from mlops_cli.registry.protected import usual
+from mlops_cli.registry.protected import branch
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.rules.schema import json_schema
 from mlops_cli.registry.version import Version
@@ -89,7 +89,7 @@ def register(root: Path) -> Version:
 
 def of(root: Path, candidate: Version | None = None, alias: str = "production") -> Policy:
     git = Git(root)
-    return policy.policy(git, load(root), "storm", alias, protected=usual(git), candidate=candidate)
+    return policy.policy(git, load(root), "storm", alias, protected=branch(git, None), candidate=candidate)
 
 
 def move(root: Path, asked: Policy, version: Version) -> Any:
@@ -167,7 +167,7 @@ def test_the_policy_that_an_event_names_is_held_against_the_branch(world: Path, 
 
     def wrong(**lies: Any) -> str | None:
         mine = Git(world)
-        return policy.claimed(mine, pipeline, payload | lies, protected=usual(mine))
+        return policy.claimed(mine, pipeline, payload | lies, protected=branch(mine, None))
 
     assert wrong() is None
     commit(git, world, LAX, "later it asks for less")

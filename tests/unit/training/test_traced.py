@@ -15,7 +15,7 @@ import pytest
 
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.record import record
-from mlops_cli.registry.protected import usual
+from mlops_cli.registry.protected import branch
 from mlops_cli.registry.registry import Registry
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.tree import Entry, write_tree
@@ -65,7 +65,7 @@ class World:
         }
         version = self.work.registry.create("storm", payload)
         pipeline = cast(Any, SimpleNamespace(models={}))
-        return Case(self.work, pipeline, version, "production", usual(self.work.git), at)
+        return Case(self.work, pipeline, version, "production", branch(self.work.git, None), at)
 
     def told(self, kind: str, time: datetime, **fields: Any) -> None:
         self.work.ledger.append(record(kind, time=time, actor="Ada", **fields))
