@@ -89,7 +89,9 @@ def register(root: Path) -> Version:
 
 def of(root: Path, candidate: Version | None = None, alias: str = "production") -> Policy:
     git = Git(root)
-    return policy.policy(git, load(root), "storm", alias, protected=branch(git, None), candidate=candidate)
+    return policy.policy(
+        git, load(root), "storm", alias, protected=branch(git, None), candidate=candidate
+    )
 
 
 def move(root: Path, asked: Policy, version: Version) -> Any:
