@@ -64,6 +64,8 @@ COMMANDS: dict[str, Command] = {
     "deploy": _at("deploy", "production", "Plan, apply and roll back deployments"),
     "predict": _at("predict", "production", "Predict the rows of a file with a model"),
     "monitor": _at("monitor", "production", "Hold what is served against its training"),
+    "events": _at("events", "production", "What somebody is to look at, and for whom"),
+    "feedback": _at("feedback", "production", "Tell another role what you saw"),
     "lineage": _at("lineage", "lineage", "Follow a thing up to its data, down to its use"),
     "audit": _at("audit", "lineage", "Who did what with a model, when, on what evidence"),
     "report": _at("report", "lineage", "One page for the business, or for an audit"),

@@ -28,7 +28,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "predictions": ("deployment", "segment", "rows", "start", "end", "models"),
     "check": ("monitor", "environment", "window", "models", "predictions", "verdict"),
     "decision": ("monitor", "check", "action", "because"),
-    "feedback": (),
+    "feedback": ("to", "about", "text"),
+    "closed": ("event", "about", "reason"),
     "claim": ("trigger", "window", "outcome", "claimed", "machine", "because"),
     "mlflow": ("of", "model"),
 }

@@ -1,8 +1,5 @@
-"""R4, data engineer: rules and expectations in pipeline.yaml; what breaks them stops the ingestion.
-
-Missing: the ticket. No `mlops events` holds what a data engineer is to look at; the refusal, its
-exit code and the record of the failed step are what there is.
-"""
+"""R4, data engineer: rules and expectations in pipeline.yaml; what breaks them stops the ingestion
+and is an event for who owns the source."""
 
 from __future__ import annotations
 
@@ -26,3 +23,9 @@ def test_rules_are_applied_and_a_broken_expectation_stops_what_follows(project: 
     assert project.lock("feature.weather_at_origin") == before, "nothing was ingested"
     found = project.here("runs", "search", "step = data.weather and status = failed")["records"]
     assert found, "the ledger keeps that it failed"
+    (event,) = project.here("events", "list", "--for", "data.weather")["events"]
+    assert (event["to"], event["owner"]) == ("data", "data-engineering")
+    assert "temp" in event["what"] and event["record"] == found[0]["record"]
+    project.edit("pipeline.yaml", "temp: {max: 50, nulls: 5%}", "temp: {max: 200, nulls: 5%}")
+    project.mlops("run", "data.weather")
+    assert not project.here("events", "list", "--for", "data")["events"]

@@ -35,7 +35,7 @@ models list · models show delay@production
 models history delay · models card delay · models diff v1 production
 deploy plan · deploy status · deploy logs
 models inspect delay@v1 · export bom delay@v1 · audit delay@v1 · report · report -a audit
-deploy history · monitor report · lineage delay@production · run --dry-run · tick --dry-run
+deploy history · monitor report · events list --all · lineage delay@production · run --dry-run · tick --dry-run
 lineage delay --diff v1 · export openlineage --since 2013-03-01
 export prov delay@v1 --up
 schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
@@ -58,6 +58,7 @@ models alias delay@v1 night · models retire delay@night --reason done
 models rollback delay@production --reason slow --dry-run
 promote delay@v1 staging · deploy apply
 predict prod --row-json ROW · monitor check --dry-run · monitor replay --from TMP/later
+feedback late --to data · events show EVENT · events close EVENT --reason told
 deploy rollback · deploy stop · get . data/weather -o TMP/got --rev HEAD
 export dvc data/weather · import dvc --dry-run · import lfs · export dvc --dry-run
 import gto --dry-run
@@ -100,9 +101,15 @@ def row(project: Any) -> str:
     return json.dumps(table.slice(0, 1).to_pylist()[0])
 
 
+def newest_event(project: Any) -> str:
+    """Return the id of the event that was opened last."""
+    return str(project.here("events", "list")["events"][-1]["id"])
+
+
 def asked(project: Any, words: list[str], tmp_path: Path) -> Any:
     given = [word.replace("TMP", str(tmp_path)) for word in words]
     given = [row(project) if word == "ROW" else word for word in given]
+    given = [newest_event(project) if word == "EVENT" else word for word in given]
     done = project.run("mlops", *given, "--json", code=None)
     assert done.stdout.count("\n{") == 0, "one document"
     document = json.loads(done.stdout)

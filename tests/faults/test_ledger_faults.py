@@ -42,9 +42,11 @@ later = datetime(2030, 1, 1, tzinfo=UTC)
 fold.fold(Git(Path(sys.argv[1])), fold.Place(sys.argv[3] or None), before=later, now=later)
 """
 
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
+
 
 def said(n: object, **more: Any) -> Record:
-    return record("feedback", time=WHEN, actor="Ada", n=n, **more)
+    return record("feedback", time=WHEN, actor="Ada", **NOTE, n=n, **more)
 
 
 def known(git: Git) -> set[Any]:
@@ -154,7 +156,7 @@ def test_hostile_refs_and_paths_of_others_stop_nothing(git: Git) -> None:
 def test_a_clock_that_runs_backwards_loses_nothing(git: Git) -> None:
     ledger = open_ledger(git)
     for year in (2013, 1971, 2200, 2012):
-        ledger.append(record("feedback", time=WHEN.replace(year=year), actor="Ada", n=year))
+        ledger.append(record("feedback", time=WHEN.replace(year=year), actor="Ada", **NOTE, n=year))
     with open_index(git) as index:
         assert [one["n"] for one in index.newest()] == [2200, 2013, 2012, 1971]
     assert fold.fold(git, fold.Place(), before=WHEN, now=WHEN.replace(year=1970)).empty

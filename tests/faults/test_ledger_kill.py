@@ -31,7 +31,10 @@ from mlops_cli.ledger.record import record
 from mlops_cli.vcs.repo import Git
 ledger = open_ledger(Git(Path(sys.argv[1])))
 for n in range(100000):
-    made = record("feedback", time=datetime(2013, 2, 1, tzinfo=UTC), actor=sys.argv[3], n=n)
+    made = record(
+        "feedback", time=datetime(2013, 2, 1, tzinfo=UTC), actor=sys.argv[3],
+        to="data", about="", text=str(n),
+    )
     ledger.spool(made)
     sys.stdout.write(str(made.digest) + "\\n")
     sys.stdout.flush()
@@ -110,12 +113,13 @@ def test_a_killed_commit_never_leaves_a_staged_undo(git: Git) -> None:
 def test_a_line_cut_anywhere_costs_only_itself(git: Git, cut: int) -> None:
     ledger = open_ledger(git)
     when = datetime(2013, 2, 1, tzinfo=UTC)
-    first, second = (record("feedback", time=when, actor="a", n=n) for n in (1, 2))
+    note = {"time": when, "actor": "a", "to": "data", "about": ""}
+    first, second = (record("feedback", **note, text=text) for text in ("one", "two"))
     ledger.spool(first)
     ledger.spool(second)
     (spooled,) = ledger.folder.glob("*.jsonl")
     spooled.write_bytes(spooled.read_bytes()[:-cut])
-    third = record("feedback", time=when, actor="a", n=3)
+    third = record("feedback", **note, text="three")
     # a cut of the newline alone leaves the record whole
     kept = [first, second, third] if cut == 1 else [first, third]
     ledger.spool(third)
