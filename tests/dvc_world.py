@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from shared import once
+from peers import peer
 
 ARCHIVES = Path(__file__).parent / "formats/dvc"
 DVC = "dvc==3.67.*"
@@ -82,11 +80,4 @@ def dvc2(tmp_path: Path, environment: dict[str, str]) -> DvcWorld:
 @pytest.fixture(scope="session")
 def real_dvc(request: pytest.FixtureRequest) -> Path:
     """The command `dvc`: MLOPS_TEST_DVC, or one in an environment of its own, made once."""
-    if given := os.environ.get("MLOPS_TEST_DVC"):
-        return Path(given)
-    return once(Path(request.config.cache.mkdir("dvc")), _install) / "bin/dvc"
-
-
-def _install(folder: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    subprocess.run([folder / "bin/pip", "install", "-q", DVC], check=True)
+    return peer(request, "dvc", DVC, given="MLOPS_TEST_DVC")

@@ -1,14 +1,12 @@
-"""What orchestrators say of files that are made for them: their own types, in a folder apart."""
+"""What orchestrators say of files that are made for them: their own types, read apart."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from shared import once
+from peers import peer
 
 # kfp-pipeline-spec wants an older protobuf than onnx has, and hera brings pydantic
 TYPES = ("kfp-pipeline-spec==2.17.*", "googleapis-common-protos==1.*", "hera==7.1.*", "pyyaml")
@@ -42,23 +40,15 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="session")
 def orchestrator_types(request: pytest.FixtureRequest) -> Path:
-    """A folder with the types of Kubeflow Pipelines and Argo: MLOPS_TEST_ORCHESTRATORS, or one
-    that is installed once."""
-    if given := os.environ.get("MLOPS_TEST_ORCHESTRATORS"):
-        return Path(given)
-    return once(Path(request.config.cache.mkdir("orchestrators")) / "types", _install)
+    """A Python that has the types of Kubeflow Pipelines and Argo: MLOPS_TEST_ORCHESTRATORS, or
+    one in an environment of its own, made once."""
+    return peer(request, "python", *TYPES, given="MLOPS_TEST_ORCHESTRATORS")
 
 
-def _install(folder: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), *TYPES)
-    subprocess.run(pip, check=True)
-
-
-def read_by(types: Path, program: str, *paths: Path) -> str:
+def read_by(python: Path, program: str, *paths: Path) -> str:
     """Return what `program` printed of the files, with the types at hand."""
     done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, paths)],
-        env={**os.environ, "PYTHONPATH": str(types)},
+        [python, "-c", program, *map(str, paths)],
         capture_output=True,
         text=True,
         check=False,
