@@ -86,7 +86,7 @@ class Index:
         joined: list[tuple[str, ...]] = []
         for record in records:
             digest = str(record.digest)
-            if self._holds(digest):
+            if self.holds(digest):
                 continue
             here = last + len(rows) + 1
             columns = (_text(record[name]) for name in ("run", "step", "status", "model"))
@@ -111,7 +111,8 @@ class Index:
         add("insert into edges values (?, ?, ?, ?, ?)", joined)
         return len(rows)
 
-    def _holds(self, digest: str) -> bool:
+    def holds(self, digest: str) -> bool:
+        """Return whether the record is here and sound."""
         return bool(self._all("select 1 from records where digest = ?", digest))
 
     def damaged(self) -> dict[str, str]:

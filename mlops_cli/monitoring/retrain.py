@@ -65,7 +65,7 @@ def retrain(
         parents=parents,
         progress=parts.progress,
     )
-    version = register(parts, run, pipeline, model, now=parts.now())
+    version, _ = register(parts, run, pipeline, model, now=parts.now())
     promotions = tuple(
         promote(
             parts,

@@ -11,7 +11,6 @@ from mlops_cli.errors import IntegrityError
 from mlops_cli.registry import envelope, signers
 from mlops_cli.registry.envelope import INTOTO, Envelope
 
-PROVENANCE = "provenance.json"
 FILE = "attestations.intoto.jsonl"
 MOST = 10_000  # lines; a graph has some hundred steps
 LONGEST = 64 * 1024 * 1024

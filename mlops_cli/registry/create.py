@@ -27,8 +27,9 @@ def create(
     *,
     allowed: Collection[str] = ALLOWED,
     at: str = "HEAD",
-) -> Version:
-    """Register `payload` as the next version of `model`, or return the one of the same digest.
+) -> tuple[Version, bool]:
+    """Register `payload` as the next version of `model`, or find the one of the same digest;
+    return it, and whether it is new.
 
     Model, number and schema are filled in; `payload` must hold digest, format and created (an
     ISO time). git gives the number: of many at once each gets its own, or all get the one
@@ -39,6 +40,7 @@ def create(
     """
     git = registry.git
     check_name(model)
+    commit = git.head().commit if at == "HEAD" else at
     digest = Digest.parse(payload["digest"])
     if payload["format"] not in allowed:
         raise StateRefused(
@@ -50,17 +52,17 @@ def create(
         refresh(registry, f"{model}/")
         same, numbers = registry.given(model, digest)
         if same:
-            return same[0]
+            return same[0], False
         number = max(numbers, default=0) + 1
         named = {"schema": version_tags.SCHEMA, "model": model, "version": number}
         filled = plain({**payload, **named})
         name = f"mlops/{model}/v{number}"
         when = datetime.fromisoformat(filled["created"])
         subject = f"{model} v{number}"
-        made = tagging.make(git, name, filled, subject=subject, time=when, target=at)
+        made = tagging.make(git, name, filled, subject=subject, time=when, target=commit or "HEAD")
         send_ledger(registry)
         if tagging.place(git, name, made, remote=registry.remote):
-            return registry.version(model, number)
+            return Version(model, number, filled, name, made, str(commit)), True
     raise contended(f"mlops/{model}")
 
 

@@ -30,7 +30,7 @@ class Registry(Reader):
         """Register `payload` as the next version; see `registry.create`."""
         from mlops_cli.registry.create import create
 
-        return create(self, model, payload)
+        return create(self, model, payload)[0]
 
     def move(
         self,

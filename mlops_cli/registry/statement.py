@@ -15,6 +15,7 @@ from mlops_cli.ledger.record import Record
 from mlops_cli.registry.version import is_digest
 from mlops_cli.store.digest import Digest
 
+FILE = "provenance.json"
 TYPE = "https://in-toto.io/Statement/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 STEP = "urn:mlops:step:1"

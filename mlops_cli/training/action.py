@@ -64,7 +64,7 @@ def register(
 ) -> Mapping[str, Any]:
     """Register the model `name` of pipeline.yaml and return the facts of its version."""
     run = RunParts.of(project, os.environ)  # variables that steps declare are part of their keys
-    version = registration.register(work(project), run, load(project.root), name, now=now())
+    version, _ = registration.register(work(project), run, load(project.root), name, now=now())
     progress.say(f"{version.name} is registered.")
     return {
         "model": version.model,

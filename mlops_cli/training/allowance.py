@@ -10,9 +10,13 @@ from mlops_cli.pipeline.words.document import Node, meant, refuse
 from mlops_cli.pipeline.words.document import parse as parsed
 from mlops_cli.registry import formats
 from mlops_cli.registry.protected import Protected
-from mlops_cli.training import policy_file
 
 KEY = "formats"
+
+
+def path(model: str) -> str:
+    """Return where the policy of `model` stands."""
+    return f"models/{model}.yaml"
 
 
 def allowed(model: str, protected: Protected) -> tuple[str, ...]:
@@ -21,15 +25,15 @@ def allowed(model: str, protected: Protected) -> tuple[str, ...]:
 
     Raises ConfigError ("wrong-type", "wrong-value", "malformed-yaml") with file, line and column.
     """
-    path = policy_file.path(model)
+    file = path(model)
     if protected.ref is not None:
-        data = protected.read(path)
+        data = protected.read(file)
     else:
-        file = protected.git.root / path
-        data = file.read_bytes() if file.is_file() else None
+        here = protected.git.root / file
+        data = here.read_bytes() if here.is_file() else None
     if data is None:
         return formats.ALLOWED
-    top = parsed(data, name=path)
+    top = parsed(data, name=file)
     node = top.value.get(KEY) if isinstance(top.value, dict) else None
     return formats.ALLOWED if node is None else _named(node)
 

@@ -11,7 +11,7 @@ from mlops_cli import encode, fsio
 from mlops_cli.errors import StepFailed
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
-from mlops_cli.training import dataset
+from mlops_cli.training import dataset, golden
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,8 @@ class EvaluateStep:
     revision = 1
 
     def run(self, step: Step, context: RunContext) -> Outcome:
-        """Write metrics.json, slices.json, scores.json and predictions.parquet.
+        """Write metrics.json, slices.json, scores.json and predictions.parquet; tell how far the
+        model is from its golden answers, which is judged by `register`.
 
         Raises StepFailed ("no-test-rows"), ConfigError ("unknown-metric").
         """
@@ -69,8 +70,18 @@ class EvaluateStep:
         _predictions(out / "predictions.parquet", test, facts, label, answer)
         return Outcome(
             metrics={name: value for name, value in values.items() if value is not None},
-            facts={"rows": test.num_rows},
+            facts={"rows": test.num_rows, **_golden(model, session)},
         )
+
+
+def _golden(folder: Path, session: Any) -> dict[str, Any]:
+    """Return how far the open model of `folder` is from the golden answers beside it, as a fact:
+    the key of this step names the folder by its digest, so `register` need not ask again."""
+    papers, rows = folder / "training.json", folder / "golden.arrow"
+    if not (papers.is_file() and rows.is_file()):
+        return {}  # others made the model
+    allowed = golden.bound(encode.parse_json(papers.read_bytes(), source=papers.name))
+    return {"golden": golden.check(session, rows.read_bytes(), allowed=allowed).to_plain()}
 
 
 def measure(label: Array, answer: Array, names: Sequence[str]) -> dict[str, float | None]:

@@ -75,8 +75,21 @@ def decode(data: bytes, *, source: str = "golden.arrow") -> pa.Table:
         ) from exc
 
 
-def check(model: bytes, golden: bytes, *, allowed: float) -> Agreement:
-    """Return how far `model` under onnxruntime is from the answers stored in `golden`."""
+def bound(training: Any) -> float:
+    """Return how far off answers may be, as training.json says."""
+    return float(training["parity"]["allowed"])
+
+
+def told(value: Any, *, allowed: float) -> Agreement | None:
+    """Return the agreement that `value` tells of, judged by `allowed`; None where it tells none."""
+    match value:
+        case {"rows": int(rows), "max_abs": int() | float() as gap}:
+            return Agreement(rows, float(gap), allowed)
+    return None
+
+
+def check(model: bytes | Any, golden: bytes, *, allowed: float) -> Agreement:
+    """Return how far `model` (bytes, or opened) is from the answers stored in `golden`."""
     import numpy as np
 
     table = decode(golden)

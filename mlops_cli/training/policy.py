@@ -17,7 +17,7 @@ from mlops_cli.pipeline.reading import build
 from mlops_cli.registry.protected import Protected
 from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest
-from mlops_cli.training import policy_file
+from mlops_cli.training import allowance
 from mlops_cli.training.policy_file import Aliases
 from mlops_cli.training.policy_said import of, read, work_tree
 
@@ -137,7 +137,7 @@ def claimed(
 def _mixed(git: Git, candidate: Version, model: str) -> bool:
     """Return whether the commit changed more than policies: then it is one of the candidate."""
     listed = git.run("diff-tree", "--no-commit-id", "--name-only", "-r", "-z", candidate.commit)
-    words = {build.FILE, policy_file.path(model)}
+    words = {build.FILE, allowance.path(model)}
     return any(path not in words for path in listed.split("\0") if path)
 
 
@@ -152,7 +152,7 @@ def _by_candidate(candidate: Version, alias: str, branch: str) -> StateRefused:
 
 def _unknown(model: str, alias: str, known: Aliases) -> ConfigError:
     return ConfigError(
-        f"neither pipeline.yaml nor {policy_file.path(model)} has an alias {alias!r} of {model}",
+        f"neither pipeline.yaml nor {allowance.path(model)} has an alias {alias!r} of {model}",
         code="unknown-alias",
         hint=f"aliases of {model}: {', '.join(sorted(known)) or 'none'}",
     )

@@ -19,15 +19,11 @@ from mlops_cli.registry.rules.champion import BetterThan, NotWorseThan
 from mlops_cli.registry.rules.data import DataValid, DriftQuiet
 from mlops_cli.registry.rules.finding import Rule
 from mlops_cli.registry.rules.slices import Slices
+from mlops_cli.training import allowance
 
 Aliases = Mapping[str, Mapping[str, Any]]  # name → {gates, approvals}
 KEYS = ("version", "owner", "formats", "aliases")  # formats: see allowance.py
 ALIAS_KEYS = ("gates", "approvals")
-
-
-def path(model: str) -> str:
-    """Return where the policy of `model` stands."""
-    return f"models/{model}.yaml"
 
 
 def parse(data: bytes, pipeline: Pipeline, model: str, *, others: Aliases) -> Aliases:
@@ -37,7 +33,7 @@ def parse(data: bytes, pipeline: Pipeline, model: str, *, others: Aliases) -> Al
     unknown-key, missing-key, wrong-type, wrong-value, unknown-rule, unknown-reference,
     metric-does-not-fit-task, alias-cycle.
     """
-    top = parsed(data, name=path(model))
+    top = parsed(data, name=allowance.path(model))
     section = _keys(top, KEYS, "the policy")
     version = section.get("version")
     if version is not None and version.value != 1:

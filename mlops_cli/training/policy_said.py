@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.reading import build
-from mlops_cli.training import policy_file
+from mlops_cli.training import allowance, policy_file
 from mlops_cli.training.policy_file import Aliases
 from mlops_cli.vcs import objects
 
@@ -38,7 +38,7 @@ def of(aliases: Aliases, alias: str) -> dict[str, Any]:
 
 def read(git: Git, revisions: Sequence[str], pipeline: Pipeline, model: str) -> list[Said | None]:
     """Return what each revision says of `model`, by one process; the first must be sound."""
-    files = (policy_file.path(model), build.FILE)
+    files = (allowance.path(model), build.FILE)
     found = objects.read(git, [f"{rev}:{path}" for rev in revisions for path in files])
     texts = [each.data if each else None for each in found]
     known: dict[tuple[bytes | None, bytes | None], Said | None] = {}
@@ -60,18 +60,18 @@ def _said(pair: tuple[bytes | None, bytes | None], pipeline: Pipeline, model: st
     if own is None:
         return Said(build.FILE, inline) if inline else None
     written = policy_file.parse(own, pipeline, model, others=inline)
-    return Said(policy_file.path(model), {**inline, **written})
+    return Said(allowance.path(model), {**inline, **written})
 
 
 def work_tree(git: Git, pipeline: Pipeline, model: str) -> Said:
     """Return what the work tree says of `model`. Raises as `policy_file.parse`."""
     inline = policy_file.filled(pipeline.models[model].aliases)
     try:
-        own = (git.root / policy_file.path(model)).read_bytes()
+        own = (git.root / allowance.path(model)).read_bytes()
     except OSError:
         return Said(build.FILE, inline)
     written = policy_file.parse(own, pipeline, model, others=inline)
-    return Said(policy_file.path(model), {**inline, **written})
+    return Said(allowance.path(model), {**inline, **written})
 
 
 def _is_alias(gate: Any, aliases: Aliases) -> bool:

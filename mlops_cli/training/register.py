@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_cli import encode
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
 from mlops_cli.fsio import inside
-from mlops_cli.ledger.index import open_index
+from mlops_cli.ledger.index import Index, open_index
 from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline.graph.reading import of_pipeline
 from mlops_cli.pipeline.model.pipeline import Pipeline
@@ -17,9 +17,8 @@ from mlops_cli.pipeline.model.training import Model
 from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.pipeline.planning.prospect import prospect
 from mlops_cli.pipeline.traces.lock import Lock, path_of, read_locks
-from mlops_cli.registry import modelsign, records
+from mlops_cli.registry import modelsign, records, statement
 from mlops_cli.registry.attestations import FILE as ATTESTATIONS
-from mlops_cli.registry.attestations import PROVENANCE
 from mlops_cli.registry.create import create
 from mlops_cli.registry.modelfile import inspection
 from mlops_cli.registry.version import Version
@@ -35,8 +34,9 @@ if TYPE_CHECKING:
 
 def register(
     parts: Parts, run: RunParts, pipeline: Pipeline, name: str, *, now: datetime
-) -> Version:
-    """Make the model that `train.T` made last the next version of `name`, and return it.
+) -> tuple[Version, bool]:
+    """Make the model that `train.T` made last the next version of `name`; return it and whether
+    it is new.
 
     The same model.onnx again is the version it is already. Order of writes: objects, tree, tag,
     record; a crash in between is mended by calling again.
@@ -53,11 +53,12 @@ def register(
     inspection.admit(found, allowed, name=bundles.MODEL)
     # what is no ONNX was allowed by name; it is kept as it is, for nothing here runs it
     checked = _golden(made, locks, train).to_plain() if found.format == "onnx" else None
-    trained_by = _run_record(parts.git, locks, f"train.{train}", f"out/{train}/model")
-    judged_by = _run_record(parts.git, locks, f"evaluate.{train}", f"out/{train}/evaluation")
     more = {"card.md": _card(parts, model.card)} if model.card else {}
-    more |= {PROVENANCE: _provenance(parts.git, made, more, locks, train, trained_by)}
-    more |= vouching.vouched(parts, made, more, name=name, runs=(trained_by, judged_by))
+    with open_index(parts.git) as index:
+        trained_by = _run_record(index, locks, f"train.{train}", f"out/{train}/model")
+        judged_by = _run_record(index, locks, f"evaluate.{train}", f"out/{train}/evaluation")
+        more |= {statement.FILE: _provenance(parts.git, made, more, locks, train, trained_by)}
+        more |= vouching.vouched(parts, index, made, more, name=name, runs=(trained_by, judged_by))
     tree = bundles.stored(made, more)
     schema = made.json("schema.json")
     actor = str(parts.git.identity())
@@ -87,9 +88,9 @@ def register(
         "created": timestamp(now),
         "actor": actor,
     }
-    version = create(parts.registry, name, payload, allowed=allowed)
+    version, new = create(parts.registry, name, payload, allowed=allowed)
     records.settle(parts.registry, parts.ledger, name)
-    return version
+    return version, new
 
 
 def declared(pipeline: Pipeline, name: str) -> Model:
@@ -158,17 +159,16 @@ def _golden(made: Bundle, locks: Mapping[str, Lock], train: str) -> golden.Agree
     return checked
 
 
-def _run_record(git: Git, locks: Mapping[str, Lock], step: str, out: str) -> str | None:
+def _run_record(index: Index, locks: Mapping[str, Lock], step: str, out: str) -> str | None:
     """Return the digest of the record of the run that made `out`, the one that did the work."""
     wanted = locks[step].outputs[out].digest
     cached = None
-    with open_index(git) as index:
-        for each in index.newest("run", step=step):
-            if (each["outputs"] or {}).get(out) != wanted:
-                continue
-            if each["status"] == "done":
-                return str(each.digest)
-            cached = cached or str(each.digest)
+    for each in index.newest("run", step=step):
+        if (each["outputs"] or {}).get(out) != wanted:
+            continue
+        if each["status"] == "done":
+            return str(each.digest)
+        cached = cached or str(each.digest)
     return cached
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlops_cli.ledger.index import open_index
-from mlops_cli.registry import attestations, keys, modelsign, statement
-from mlops_cli.registry.chain import origin
+from mlops_cli.ledger.index import Index
+from mlops_cli.registry import attestations, behind, keys, modelsign, statement
 from mlops_cli.store.digest import Digest
 from mlops_cli.training.bundle import Bundle
 from mlops_cli.training.parts import Parts
@@ -14,6 +13,7 @@ from mlops_cli.training.parts import Parts
 
 def vouched(
     parts: Parts,
+    index: Index,
     made: Bundle,
     more: Mapping[str, bytes],
     *,
@@ -29,12 +29,10 @@ def vouched(
     found: dict[str, bytes] = {}
     key = keys.key_unasked(parts.git)
     if key is not None:
-        with open_index(parts.git) as index:
-            behind = origin.runs(index, *runs)
-        payloads = [more[attestations.PROVENANCE], *(statement.of_run(each) for each in behind)]
-        found[attestations.FILE] = attestations.signed(payloads, key)
+        said = (statement.of_run(each) for each in behind.runs(index, *runs))
+        found[attestations.FILE] = attestations.signed([more[statement.FILE], *said], key)
     if parts.model_key is not None:
-        files = {name: entry.digest for name, entry in made.files.items()}
-        files |= {name: Digest.of(data) for name, data in {**more, **found}.items()}
+        files = {file: entry.digest for file, entry in made.files.items()}
+        files |= {file: Digest.of(data) for file, data in {**more, **found}.items()}
         found[modelsign.FILE] = modelsign.sign(name, files, parts.model_key)
     return found

@@ -113,6 +113,30 @@ def test_a_damaged_model_is_refused(mlops, git, trained):
     assert git("tag", cwd=trained).split() == ["mlops/storm/v1"]
 
 
+def lock_says(root, golden):
+    """Let the lock of evaluate tell of the golden answers what `golden` says, or nothing."""
+    path = root / ".mlops/lock/evaluate.storm.json"
+    lock = json.loads(path.read_text())
+    found = lock["facts"].pop("golden")
+    if golden is not None:
+        lock["facts"]["golden"] = found | golden
+    path.write_text(json.dumps(lock))
+    return found
+
+
+def test_golden_answers_that_evaluate_did_not_try_are_tried_here(mlops, trained):
+    found = lock_says(trained, None)
+    assert found["rows"] > 0
+    assert mlops("register", "--json", cwd=trained, code=0).data["golden"] == found
+
+
+def test_other_answers_than_the_golden_ones_are_refused(mlops, git, trained):
+    lock_says(trained, {"max_abs": 0.5, "allowed": 1.0, "passed": True})
+    error = mlops("register", "--json", cwd=trained, code=40).error
+    assert error["code"] == "golden-mismatch" and "off by 0.5" in error["message"]
+    assert git("tag", cwd=trained).split() == ["mlops/storm/v1"]
+
+
 def test_unknown_models_and_missing_cards_are_named(mlops, trained):
     assert (
         mlops("register", "rain", "--json", cwd=trained, code=20).error["code"] == "unknown-model"

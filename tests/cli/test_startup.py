@@ -129,3 +129,9 @@ def test_what_finds_nothing_changed_imports_no_parser_and_no_transfer(
     modules = imported(*words, cwd=repo, environment=environment)
     assert modules & UNASKED == set()
     assert not {name for name in modules if name.startswith(OPTIONAL)}
+
+
+def test_registering_reads_evidence_and_runs_no_model(trained, environment):
+    modules = imported("register", cwd=trained, environment=environment)
+    assert not tops(modules) & HEAVY
+    assert not {name for name in modules if name.startswith("mlops_cli.registry.chain.")}

@@ -9,11 +9,9 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
-from mlops_cli.ledger.record import timestamp
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.planning.parts import RunParts
 from mlops_cli.pipeline.reading.load import load
-from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version
 from mlops_cli.training.action import work
 from mlops_cli.training.register import register
@@ -30,12 +28,8 @@ def command(name: Name = None) -> int:
     project = ctx.project()
     pipeline = load(project.root)
     model = name or _only(pipeline)
-    before = Registry(project.git).numbers(model)
     run = RunParts.of(project, ctx.environment)
-    now = ctx.now()
-    version = register(work(project), run, pipeline, model, now=now)
-    # one that is new here may have come from another clone, which had the same model
-    created = version.number not in before and version.payload["created"] == timestamp(now)
+    version, created = register(work(project), run, pipeline, model, now=ctx.now())
     data = as_json(version, created=created)
     return ctx.show(data, "mlops.register/1", lambda: screen(data))
 

@@ -78,7 +78,7 @@ class Taker:
         if self.dry_run:
             self.stood[model, said.commit] = 0
             return Row(said.tag, "new", f"{path} would be a version of {model}")
-        version = create(self.registry, model, self._payload(said, data, found), at=said.commit)
+        version, _ = create(self.registry, model, self._payload(said, data, found), at=said.commit)
         self._record(version)
         self.stood[model, said.commit] = version.number
         return Row(said.tag, "imported", f"{version.name} is {path}")

@@ -86,7 +86,7 @@ def _version(
     run = known.records.get(str(version.facts.get("run")))
     created = moment(version.facts.get("created"))
     payload = payload_of(model, version, created=timestamp(created), actor=parts.actor, run=run)
-    made = create(registry, name, payload, allowed=rules.formats)
+    made, _ = create(registry, name, payload, allowed=rules.formats)
     parts.ledger.spool(records.of(made))
     known.rows.append(Row("version", _shown(version), "imported", f"it is {made.name}"))
     return made

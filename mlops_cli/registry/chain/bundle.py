@@ -72,7 +72,7 @@ def _model(ground: Ground, version: Version, files: Mapping[str, Entry]) -> Link
 def _provenance(
     ground: Ground, version: Version, files: Mapping[str, Entry], brought: Brought
 ) -> Iterator[Link]:
-    entry = files.get(attestations.PROVENANCE)
+    entry = files.get(statement.FILE)
     if entry is None:
         link = Link("provenance", version.name, None, "cache")
         yield link.absent("the bundle says nothing of where it comes from")

@@ -11,7 +11,7 @@ from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger import layout
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record, parse
-from mlops_cli.registry import statement
+from mlops_cli.registry import behind, statement
 from mlops_cli.registry.chain.bundle import Brought
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, judged
@@ -41,7 +41,7 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
             link, record = _run(digest, bodies, brought)
             yield link
             for path, used in digests(record["inputs"]).items() if record else ():
-                maker = _maker(index, used)
+                maker = behind.maker(index, used)
                 if maker is None:
                     raw.setdefault(used, path)
                 elif maker not in seen:
@@ -51,20 +51,6 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
                 if ground.level == "bytes":
                     yield _data(ground, Link("data", path, made, "cache"))
     yield from _sources(ground, version, raw)
-
-
-def runs(index: Index, *starts: str | None) -> list[Record]:
-    """Return the records `starts` and those of the runs behind them, as the index has them;
-    those that are not here are left out."""
-    found: dict[str, Record | None] = {}
-    queue = [digest for digest in starts if digest]
-    while queue:
-        digest = queue.pop(0)
-        if digest not in found:
-            record = found[digest] = index.get(digest)
-            inputs = digests(record["inputs"]).values() if record else ()
-            queue += [maker for used in inputs if (maker := _maker(index, used))]
-    return [record for record in found.values() if record]
 
 
 def _locks(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]:
@@ -133,19 +119,6 @@ def _run(
         return link, record
     assert wrong is not None
     return link.found("mismatch", wrong.code, wrong.message), None
-
-
-def _maker(index: Index, digest: str) -> str | None:
-    """Return the record of the run that first made these bytes, None where none did."""
-    makers = []
-    for edge in index.edges_to(digest):
-        record = index.get(edge.source) if edge.relation == "output" else None
-        if record is None or record["status"] in ("failed", "killed"):
-            continue
-        if digest in digests(record["inputs"]).values():
-            continue  # a step that changed nothing
-        makers.append((record["status"] != "done", str(record["time"]), edge.source))
-    return min(makers)[2] if makers else None
 
 
 def _sources(ground: Ground, version: Version, raw: Mapping[str, str]) -> Iterator[Link]:

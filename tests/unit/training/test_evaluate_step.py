@@ -22,6 +22,7 @@ def test_metrics_slices_scores_and_predictions_agree_with_each_other(
     assert report["rows"] == 300 and report["split"] == "test"
     assert report["metrics"]["roc_auc"] == pytest.approx(metrics.roc_auc.measure(label, score))
     assert outcome.metrics == report["metrics"]
+    assert outcome.facts["golden"]["passed"] and outcome.facts["golden"]["rows"] == 65
     slices = json.loads((out / "slices.json").read_text())["slices"]["origin"]
     assert [item["value"] for item in slices] == ["EWR", "JFK", "LGA"]
     assert sum(item["rows"] for item in slices) == 300

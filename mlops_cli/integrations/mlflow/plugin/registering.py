@@ -56,7 +56,7 @@ def register(opened: Opened, version: Entity) -> Version:
         actor=book.actor,
         run=str(run.digest) if run else None,
     )
-    made = create(Registry(book.git), name, payload, allowed=rules.formats)
+    made, _ = create(Registry(book.git), name, payload, allowed=rules.formats)
     book.ledger.append(records.of(made))
     return made
 
