@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_cli.cli import sharing
+from mlops_cli.cli import history, sharing
 from mlops_cli.cli.ran import Ran
 from mlops_cli.cli.windows import Windows
 from mlops_cli.errors import OutsideWorld, StateRefused
@@ -47,7 +47,8 @@ class Ticker:
         parts = sharing.parts(ctx, project)
         loaded = load_with_places(project.root)
         graph = open_graph(project.root, cache=parts.parsed, now=ctx.now())
-        board = Board(project.git, exchange.remote_of(project.git))
+        remote = exchange.remote_of(project.git)
+        board = Board(project.git, remote, ctx.settings.get("ledger.branch"))
         windows = Windows(ctx, project, board, loaded.pipeline, graph, parts)
         return cls(project, board, loaded, graph, parts, windows)
 
@@ -99,6 +100,8 @@ class Ticker:
             if any(not one.cron for one in state.triggers.values()):
                 self.refresh()  # what was run may be what another trigger waits for
                 state = self.state(at, write=True)
+        if self.ran and self.board.remote is not None:  # what could not go along with its claim
+            history.send_waiting(self.windows.ctx, self.project.git, self.board.remote)
         return state
 
 

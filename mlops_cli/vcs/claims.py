@@ -2,7 +2,8 @@
 
 With a git remote the board is there, so that of many machines exactly one makes a note where
 there was none; without one it is in this repository, for its work trees and processes. A note is
-a commit of no files whose message holds the text: every forge keeps such refs.
+a commit of no files whose message holds the text. Where a forge refuses such refs, notes are files
+of a branch.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlops_cli.errors import OutsideWorld
-from mlops_cli.vcs import ledger_refs, refs
+from mlops_cli.vcs import claims_branch, ledger_branch, ledger_refs, refs
 from mlops_cli.vcs.answer import Answer, failed
+from mlops_cli.vcs.note import Change, Changed, Note
 from mlops_cli.vcs.repo import Git
 
 CLAIMS = "refs/mlops/claims/"
@@ -28,37 +30,15 @@ _OTHERWISE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What stands under a name: the id of the git object, and the text."""
-
-    id: str
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """From `old` (an id; None: nothing stands there) to `new` (a text; None: nothing)."""
-
-    old: str | None
-    new: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """How a change of several notes went: all of them or none. `in_the_way`: names that were
-    not as expected, where git told which."""
-
-    done: bool
-    ids: Mapping[str, str]
-    in_the_way: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
-    """The notes of a project: on the git remote, or here where there is none."""
+    """The notes of a project: on the git remote, or here where there is none.
+
+    `branch` is where the ledger goes on a forge that refuses other refs.
+    """
 
     git: Git
     remote: str | None
+    branch: str | None = None
 
     @property
     def here(self) -> str:
@@ -72,27 +52,26 @@ class Board:
         """
         if self.remote is None:
             return
-        aside = f"refs/mlops/remotes/{self.remote}/"
-        specs = [f"+{CLAIMS}*:{self.here}*"]
+        aside = f"{refs.REMOTES}{self.remote}/"
+        if self.branch:
+            notes = claims_branch.refspec(self.remote, self.branch)
+            ledger = ledger_branch.refspec(self.remote, self.branch)
+        else:
+            notes = f"+{CLAIMS}*:{self.here}*"
+            ledger = ledger_refs.refspec(self.remote)
+        specs = [notes]
         if not claims_only:
-            specs.append(f"+{refs.LEDGER}*:{aside}ledger/*")
             # the star: a branch that is gone, or not there yet, is no error
-            specs += [f"+refs/heads/{name}*:{aside}heads/{name}*" for name in branches]
-        quietly = (
-            "-c",
-            "maintenance.auto=false",
-            "fetch",
-            "--no-tags",
-            "--prune",
-            "--quiet",
-            "--no-write-fetch-head",
-        )
-        self.git.run(*quietly, self.remote, *specs)
+            specs += [ledger, *(f"+refs/heads/{name}*:{aside}heads/{name}*" for name in branches)]
+        quietly = ("-c", "maintenance.auto=false", "fetch", "--no-tags", "--prune", "--quiet")
+        self.git.run(*quietly, "--no-write-fetch-head", self.remote, *specs)
         if not claims_only:
             ledger_refs.advance(self.git, self.remote)
 
     def read(self) -> dict[str, Note]:
-        """Return the notes as this clone last saw them, by name; one process."""
+        """Return the notes as this clone last saw them, by name."""
+        if self.remote and self.branch:
+            return claims_branch.read(self.git, self.remote)
         raw = self.git.run("for-each-ref", f"--format={_FORMAT}", self.here)
         found = {}
         for row in raw.split("\0\0"):
@@ -101,6 +80,14 @@ class Board:
                 text = words[2].strip("\n").encode("utf-8", "surrogateescape")
                 found[words[0].removeprefix(self.here)] = Note(words[1], text)
         return found
+
+    def remedy(self, name: str) -> str:
+        """Return how a person takes away a note that nobody can read."""
+        if self.remote and self.branch:
+            where = f"{self.branch}{claims_branch.BESIDE}"
+            return f"git fetch {self.remote} {where}, and push it without the file {name}"
+        there = f"git push {self.remote} :" if self.remote else "git update-ref -d "
+        return f"{there}{CLAIMS}{name} takes it away"
 
     def head(self, branch: str) -> str | None:
         """Return the commit of `branch` on the remote as last fetched, or here without one."""
@@ -114,6 +101,10 @@ class Board:
 
         Raises OutsideWorld ("git-failed", "claims-refused") where the answer is neither.
         """
+        if self.remote and self.branch:
+            return claims_branch.change(
+                self.git, self.remote, self.branch, changes, time=time, along=along
+            )
         ids = self._write([one.new for one in changes.values() if one.new is not None], time)
         fresh = iter(ids)
         moved = {
@@ -176,7 +167,7 @@ class Board:
             return OutsideWorld(
                 f"{self.remote} does not take refs under {CLAIMS}: {reasons[0]}",
                 code="claims-refused",
-                hint="let those who tick push refs/mlops/*",
+                hint=ledger_refs.ON_A_BRANCH,
             )
         return failed(("push" if self.remote else "update-ref",), answer)
 

@@ -72,16 +72,20 @@ def push(git: Git, remote: str, branch: str) -> int:
         if replace(git, remote, branch, former, made):
             return len(due)
         fetch(git, remote, branch)
-        import random
-
-        clock.sleep(random.uniform(0, 0.02 * min(attempt, 10)))
+        pause(attempt)
     raise StateRefused(
         f"other clones kept moving {branch} on {remote}", code="git-busy", hint="mlops push again"
     )
 
 
-def replace(git: Git, remote: str, branch: str, old: str | None, new: str) -> bool:
-    """Let the branch there be `new` if it is `old` now; False where it is not."""
+def replace(
+    git: Git, remote: str, branch: str, old: str | None, new: str, *, seen: str | None = None
+) -> bool:
+    """Let the branch there be `new` if it is `old` now; False where it is not.
+
+    `seen` is the ref that remembers it; that of the ledger. Raises OutsideWorld ("refs-refused",
+    "git-failed").
+    """
     ref = f"refs/heads/{branch}"
     lease = f"--force-with-lease={ref}:{old or ''}"
     answer = git.call(
@@ -90,9 +94,21 @@ def replace(git: Git, remote: str, branch: str, old: str | None, new: str) -> bo
     if answer.code != 0:
         if is_behind(answer):
             return False
-        raise refused(remote, answer)
-    git.run("update-ref", aside(remote), new)
+        raise refused(
+            remote,
+            answer,
+            f"the branch {branch}",
+            "let those who run push it, or name another: mlops config set ledger.branch NAME",
+        )
+    git.run("update-ref", seen or aside(remote), new)
     return True
+
+
+def pause(attempt: int) -> None:
+    """Wait a moment, not the same one as others who were turned away."""
+    import random
+
+    clock.sleep(random.uniform(0, 0.02 * min(attempt, 10)))
 
 
 def folders(git: Git, commit: str | None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from mlops_cli.vcs import objects, refs
 from mlops_cli.vcs.answer import Answer
 from mlops_cli.vcs.repo import Git
 
+ON_A_BRANCH = "mlops config set ledger.branch mlops-ledger keeps them on a branch there"
 FOLDED = "folded"  # beside the segments: which trees of which writers stand in them
 _QUIETLY = ("-c", "maintenance.auto=false", "-c", "gc.auto=0", "fetch", "--no-tags", "--quiet")
 _BEHIND = (
@@ -137,14 +138,14 @@ def swap(git: Git, remote: str, moves: Mapping[str, tuple[str | None, str | None
     return whole
 
 
-def refused(remote: str, answer: Answer) -> OutsideWorld:
-    """Return the error for a push that did not go through."""
+def refused(
+    remote: str, answer: Answer, what: str = f"refs under {refs.LEDGER}", hint: str = ON_A_BRANCH
+) -> OutsideWorld:
+    """Return the error for a push of `what` that did not go through."""
     reasons = [words[-1] for words in _rejected(answer)]
     if any("remote rejected" in reason or "declined" in reason for reason in reasons):
         return OutsideWorld(
-            f"{remote} does not take refs under {refs.LEDGER}: {reasons[0]}",
-            code="refs-refused",
-            hint="mlops config set ledger.branch mlops-ledger keeps the records on a branch there",
+            f"{remote} does not take {what}: {reasons[0]}", code="refs-refused", hint=hint
         )
     said = answer.err.splitlines()[-1] if answer.err else answer.out.decode("utf-8", "replace")
     return OutsideWorld(

@@ -14,7 +14,8 @@ import pytest
 from mlops_cli.errors import IntegrityError
 from mlops_cli.pipeline.triggers.claim import Claim, from_text, to_text
 from mlops_cli.store.digest import Digest
-from mlops_cli.vcs.claims import Board, Change
+from mlops_cli.vcs.claims import Board
+from mlops_cli.vcs.note import Change
 from mlops_cli.vcs.repo import Git
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/claims.md").read_text()

@@ -68,10 +68,10 @@ def to_text(claim: Claim) -> bytes:
     )
 
 
-def from_text(data: bytes, *, name: str, id: str) -> Claim:
+def from_text(data: bytes, *, name: str, id: str, remedy: str | None = None) -> Claim:
     """Return the claim in `data`; fields of later versions are passed over.
 
-    Raises IntegrityError ("damaged-claim") naming where it stands.
+    Raises IntegrityError ("damaged-claim") with `remedy`, how to take it away.
     """
     try:
         body = parse_json(data, source=f"claim {name}")
@@ -87,6 +87,6 @@ def from_text(data: bytes, *, name: str, id: str) -> Claim:
         raise IntegrityError(
             f"the claim {name} cannot be read: {exc}",
             code="damaged-claim",
-            hint=f"git push REMOTE :refs/mlops/claims/{name} takes it away",
+            hint=remedy,
         ) from exc
     return claim

@@ -16,7 +16,8 @@ from mlops_cli.pipeline.triggers.outlook import Due, State
 from mlops_cli.pipeline.triggers.restraint import slots
 from mlops_cli.pipeline.triggers.settled import settled
 from mlops_cli.pipeline.triggers.situation import RENEWALS
-from mlops_cli.vcs.claims import Board, Change, Changed, Note
+from mlops_cli.vcs.claims import Board
+from mlops_cli.vcs.note import Change, Changed, Note
 
 
 def claim_of(due: Due, state: State, *, machine: str, now: datetime, record: str) -> Claim:

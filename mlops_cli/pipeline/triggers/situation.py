@@ -56,7 +56,7 @@ def read_claims(board: Board) -> dict[str, tuple[Claim, ...]]:
     found: dict[str, list[Claim]] = {}
     for name, note in board.read().items():
         if not name.startswith("_/"):  # where those that run hold their slots
-            claim = from_text(note.text, name=name, id=note.id)
+            claim = from_text(note.text, name=name, id=note.id, remedy=board.remedy(name))
             found.setdefault(claim.trigger, []).append(claim)
     return {
         name: tuple(sorted(claims, key=lambda one: (one.claimed, one.moment)))

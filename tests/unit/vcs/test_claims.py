@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import OutsideWorld
-from mlops_cli.vcs.claims import Board, Change
+from mlops_cli.vcs.claims import Board
+from mlops_cli.vcs.note import Change
 from mlops_cli.vcs.repo import Git
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=["here", "remote"])
+@pytest.fixture(params=["here", "remote", "branch"])
 def boards(
     request: Any, repo: Path, git: Any, tmp_path: Path, monkeypatch: Any, environment: Any
 ) -> list[Board]:
-    """Two boards on which the same notes stand: of one repository, or of two clones."""
+    """Two boards on which the same notes stand: of one repository, of two clones, of two clones
+    of a forge that takes branches only."""
     git("commit", "-q", "--allow-empty", "-m", "begin")
     if request.param == "here":
         return [Board(Git(repo), None), Board(Git(repo), None)]
@@ -29,7 +31,20 @@ def boards(
     git("clone", "-q", "--bare", str(repo), str(bare))
     git("remote", "add", "origin", str(bare))
     other = Path(shutil.copytree(repo, tmp_path / "other"))
-    return [Board(Git(repo), "origin"), Board(Git(other), "origin")]
+    branch = None
+    if request.param == "branch":
+        branch = "mlops-ledger"
+        refuse(bare)
+    return [Board(Git(repo), "origin", branch), Board(Git(other), "origin", branch)]
+
+
+def refuse(bare: Path, refs: str = "refs/mlops/*") -> None:
+    """Let the repository refuse pushes to `refs`, as some forges do."""
+    hook = bare / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    words = f"case $ref in {refs}) echo no $ref >&2; exit 1;; esac"
+    hook.write_text(f"#!/bin/sh\nwhile read old new ref; do {words}; done\n")
+    hook.chmod(0o755)
 
 
 def test_a_note_is_made_where_none_is_and_read_by_others(boards: list[Board]) -> None:
@@ -84,14 +99,23 @@ def test_a_remote_that_takes_no_such_refs_is_named(repo: Path, git: Any, tmp_pat
     git("commit", "-q", "--allow-empty", "-m", "begin")
     bare = tmp_path / "bare"
     git("clone", "-q", "--bare", str(repo), str(bare))
-    hook = bare / "hooks/pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\necho no such refs >&2\nexit 1\n")
-    hook.chmod(0o755)
+    refuse(bare)
     git("remote", "add", "origin", str(bare))
     with pytest.raises(OutsideWorld, match="does not take refs") as refused:
         Board(Git(repo), "origin").change({"t/w": Change(None, b"1")}, time=NOW)
     assert refused.value.code == "claims-refused"
+    assert "ledger.branch" in str(refused.value.hint)
+
+
+def test_a_branch_that_is_protected_is_named(repo: Path, git: Any, tmp_path: Path) -> None:
+    git("commit", "-q", "--allow-empty", "-m", "begin")
+    bare = tmp_path / "bare"
+    git("clone", "-q", "--bare", str(repo), str(bare))
+    refuse(bare, "refs/*")
+    git("remote", "add", "origin", str(bare))
+    with pytest.raises(OutsideWorld, match="the branch ours-claims") as refused:
+        Board(Git(repo), "origin", "ours").change({"t/w": Change(None, b"1")}, time=NOW)
+    assert refused.value.code == "refs-refused"
 
 
 def test_a_remote_that_is_gone_is_an_error_and_no_lost_race(
