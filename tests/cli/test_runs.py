@@ -15,6 +15,7 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 
 
 def ran(n: int, **more: Any) -> Record:
@@ -78,7 +79,7 @@ def test_show_takes_the_digest_of_any_record(mlops: Any, assert_valid: Any, ledg
     assert_valid(result.json)
     assert result.data["record"] == {"record": one.digest, **one.body}
     assert [step["record"] for step in result.data["steps"]] == [one.digest]
-    claim = record("feedback", time=WHEN, actor="Ada", words="sound")
+    claim = record("feedback", time=WHEN, actor="Ada", **NOTE, words="sound")
     ledger.append(claim)
     result = mlops("runs", "show", claim.digest, "--json", code=0)
     assert_valid(result.json)

@@ -17,11 +17,12 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 1, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 BRANCH = "mlops-ledger"
 
 
 def said(n: int) -> Record:
-    return record("feedback", time=WHEN + timedelta(days=n), actor="Ada", n=n)
+    return record("feedback", time=WHEN + timedelta(days=n), actor="Ada", **NOTE, n=n)
 
 
 def written(root: Path) -> set[int]:

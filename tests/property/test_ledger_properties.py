@@ -18,6 +18,7 @@ from mlops_cli.ledger.record import KINDS, plain, record, timestamp
 from mlops_cli.ledger.record import parse as parse_record
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 
 text = some.text(some.characters(exclude_categories=["Cs"]), max_size=20)
 leaves = some.none() | some.booleans() | some.integers() | some.floats() | text
@@ -31,7 +32,7 @@ values = some.recursive(
 @given(values)
 @settings(deadline=None)
 def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
-    made = record("feedback", time=WHEN, actor="Ada", value=value)
+    made = record("feedback", time=WHEN, actor="Ada", **NOTE, value=value)
     read = parse_record(made.data, name=made.digest, source="here")
     assert read.body == made.body
     assert read.digest == made.digest
@@ -44,8 +45,10 @@ def test_a_record_of_anything_is_read_back_under_its_name(value: Any) -> None:
 def test_the_order_of_fields_does_not_matter(fields: dict[str, Any], chance: Any) -> None:
     names = list(fields)
     chance.shuffle(names)
-    one = record("feedback", time=WHEN, actor="a", value=fields)
-    two = record("feedback", time=WHEN, actor="a", value={name: fields[name] for name in names})
+    one = record("feedback", time=WHEN, actor="a", **NOTE, value=fields)
+    two = record(
+        "feedback", time=WHEN, actor="a", **NOTE, value={name: fields[name] for name in names}
+    )
     assert one.digest == two.digest
 
 
@@ -78,7 +81,7 @@ def test_a_spool_gives_back_all_whole_lines_whatever_follows(
     tmp_path_factory: Any, items: list[Any], torn: bytes
 ) -> None:
     folder = Path(tmp_path_factory.mktemp("spool"))
-    made = [record("feedback", time=WHEN, actor="a", value=item) for item in items]
+    made = [record("feedback", time=WHEN, actor="a", **NOTE, value=item) for item in items]
     for each in made:
         spool.write(folder, each)
     files = list(folder.glob("*.jsonl"))

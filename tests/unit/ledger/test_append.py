@@ -17,10 +17,11 @@ from mlops_cli.vcs import refs
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 
 
 def said(n: object) -> Record:
-    return record("feedback", time=WHEN, actor="Ada <ada@example.com>", n=n)
+    return record("feedback", time=WHEN, actor="Ada <ada@example.com>", **NOTE, n=n)
 
 
 def held(git: Git, ledger: Ledger) -> set[bytes]:
@@ -100,7 +101,9 @@ def test_five_hundred_records_in_one_flush_take_well_under_half_a_second(git: Gi
     ledger = open_ledger(git)
     ledger.append(*[said(["before", n]) for n in range(3000)])
     for n in range(500):
-        ledger.spool(record("feedback", time=WHEN, actor="a", n=n, text="x" * 900))
+        ledger.spool(
+            record("feedback", time=WHEN, actor="a", to="owner", about="", n=n, text="x" * 900)
+        )
     begun = time.perf_counter()
     ledger.flush()
     # measured 0.1 s; the bound leaves room for a busy machine

@@ -13,6 +13,7 @@ from mlops_cli.vcs import exchange
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 
 
 def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> Non
     git.run("clone", "-q", "--bare", str(git.root), str(tmp_path / "bare"))
     git.run("remote", "add", "origin", str(tmp_path / "bare"))
     assert exchange.remote_of(git) == "origin"
-    one = record("feedback", time=WHEN, actor="a", n=1)
+    one = record("feedback", time=WHEN, actor="a", **NOTE, n=1)
     open_ledger(git).append(one)
     payload = {"digest": "sha256:" + "1" * 64, "format": "onnx", "created": WHEN.isoformat()}
     Registry(git).create("delay", payload)
@@ -38,7 +39,7 @@ def test_a_fresh_clone_sees_all_runs_and_models(git: Git, tmp_path: Path) -> Non
         assert index.get(one.digest) == one
     assert Registry(other).resolve("delay").number == 1
 
-    two = record("feedback", time=WHEN, actor="b", n=2)
+    two = record("feedback", time=WHEN, actor="b", **NOTE, n=2)
     open_ledger(other).append(two)
     exchange.send(other, "origin")
     assert exchange.receive(git, "origin") == exchange.Moved(refs=1, tags=0)

@@ -22,12 +22,13 @@ from mlops_cli.vcs import exchange, ledger_branch, refs
 from mlops_cli.vcs.repo import Git
 
 WHEN = datetime(2013, 1, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 LATER = WHEN + timedelta(days=4000)
 ROUNDS = int(os.environ.get("MLOPS_ROUNDS", "1"))
 
 
 def said(n: object, *, day: int = 0) -> Record:
-    return record("feedback", time=WHEN + timedelta(days=day), actor="Ada", n=n)
+    return record("feedback", time=WHEN + timedelta(days=day), actor="Ada", **NOTE, n=n)
 
 
 def known(git: Git) -> set[str]:

@@ -11,6 +11,7 @@ from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Code, parse, record, timestamp
 
 WHEN = datetime(2013, 2, 1, 12, 0, 0, 123456, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 
 
 def decision(**more: object):
@@ -54,7 +55,7 @@ def test_a_record_that_lacks_what_its_kind_needs_is_our_bug() -> None:
 
 
 def test_code_is_recorded_with_what_differed() -> None:
-    made = record("feedback", time=WHEN, actor="a", code=Code("abc", ("x.py",)))
+    made = record("feedback", time=WHEN, actor="a", **NOTE, code=Code("abc", ("x.py",)))
     assert made["code"] == {"commit": "abc", "dirty": ["x.py"], "patch": None}
 
 

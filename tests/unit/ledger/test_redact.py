@@ -10,6 +10,7 @@ from mlops_cli.ledger import redact
 from mlops_cli.ledger.record import record
 
 WHEN = datetime(2013, 2, 1, tzinfo=UTC)
+NOTE = {"to": "data", "about": "", "text": "the station moved"}
 DRAWN = "aB3dE6fG7hJ8kL9mN0pQ1rS2tU3vW4xY5zA6"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----"
 
@@ -76,6 +77,7 @@ def test_a_record_says_what_was_taken_out_of_which_field() -> None:
         "feedback",
         time=WHEN,
         actor="Ada",
+        **NOTE,
         params={"db.password": "hunter2", "token": "[CLS]", "url": "http://a:b@c/", "lr": 0.1},
         inputs={"https://me:pw12@host/x.csv": "sha256:" + "1" * 64},
         words=["fine", f"ghp_{DRAWN}"],
@@ -90,5 +92,5 @@ def test_a_record_says_what_was_taken_out_of_which_field() -> None:
         "inputs.https://me:[redacted: url-password]@host/x.csv": ["url-password"],
         "words.1": ["github-token"],
     }
-    clean = record("feedback", time=WHEN, actor="Ada", n=1)
+    clean = record("feedback", time=WHEN, actor="Ada", **NOTE, n=1)
     assert "redacted" not in clean.body
