@@ -60,7 +60,9 @@ def ranks(values: Array) -> Array:
 
 def _roc_auc(label: Array, score: Array) -> float:
     """The Mann-Whitney statistic over the pairs: P(score of a positive > that of a negative),
-    ties half (Hanley and McNeil 1982, Radiology 143)."""
+    ties half (Hanley and McNeil 1982, Radiology 143). No answer, NaN, has no rank."""
+    if np.isnan(score).any():
+        return float("nan")
     positive = label > 0.5
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:
@@ -88,16 +90,19 @@ def _accuracy(label: Array, score: Array) -> float:
 
 
 def right(label: Array, score: Array) -> Array:
-    """Return which rows are on the right side of one half; whose likeliest class came."""
+    """Return which rows are on the right side of one half; whose likeliest class came. No answer,
+    NaN, is never right."""
     if score.ndim > 1:
-        hits: Array = score.argmax(1) == label
+        hits: Array = (score.argmax(1) == label) & ~np.isnan(score).any(1)
         return hits
-    agreed: Array = (score >= 0.5) == (label > 0.5)
+    agreed: Array = ((score >= 0.5) == (label > 0.5)) & ~np.isnan(score)
     return agreed
 
 
 def _macro_f1(label: Array, score: Array) -> float:
     """The mean over the classes that occur of 2 TP / (2 TP + FP + FN)."""
+    if np.isnan(score).any():
+        return float("nan")
     said = score.argmax(1) if score.ndim > 1 else score >= 0.5
     found = []
     for each in np.union1d(label, said):

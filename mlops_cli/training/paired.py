@@ -74,7 +74,7 @@ def compare(
         raise ConfigError(
             f"{metric} is undefined on these {len(label)} rows",
             code="metric-undefined",
-            hint="compare on rows that hold both classes",
+            hint="compare on rows that hold both classes, of models that answer each row",
         )
     gain = ours - theirs if measured.greater_is_better else theirs - ours
     if metric == "roc_auc":

@@ -40,6 +40,16 @@ def test_auc_of_one_class_is_undefined_and_a_certain_error_costs_a_finite_loss()
     assert 10 < metrics.log_loss.measure(np.array([1.0]), np.array([0.0])) < 20
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "accuracy", "macro_f1", "log_loss", "brier"])
+def test_a_model_that_does_not_answer_is_not_better_for_it(name):
+    measured = metrics.find(name)
+    gaps = np.where(np.arange(4) == 3, math.nan, SCORE)  # the surest positive, last in order
+    assert not measured.better(measured.measure(LABEL, gaps), measured.measure(LABEL, SCORE))
+    many = np.stack([1 - gaps, gaps], 1)
+    if name in ("accuracy", "macro_f1"):
+        assert not measured.measure(LABEL, many) >= measured.measure(LABEL, SCORE)
+
+
 def test_each_metric_knows_its_direction():
     assert metrics.roc_auc.better(0.7, 0.6) and not metrics.roc_auc.better(0.6, 0.6)
     assert metrics.log_loss.better(0.3, 0.4) and metrics.rmse.better(1.0, 2.0)
