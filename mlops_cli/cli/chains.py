@@ -37,15 +37,16 @@ def chain(ctx: Context, project: Project, names: Sequence[str], level: str) -> l
         "refs" if level == "refs" else "bytes",
         branch.allowed(),
         policies(branch),
+        branch.keyless(),
     )
-    from mlops_cli.cli import confirm
-
     found: list[Link] = []
     for name in names:
         links = walk(ground, name)
         found += links
         if level == "refs" or any(link.bad for link in links):
             continue
+        from mlops_cli.cli import confirm  # brings all that finds and reads data
+
         known = {link.digest for link in links if link.digest}
         found += confirm.confirm(project, [name], ctx.cwd, known=known)
         if level == "reproduce":

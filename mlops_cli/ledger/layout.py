@@ -91,7 +91,7 @@ def look_up(git: Git, digests: Iterable[str]) -> Mapping[str, list[tuple[str, by
 
     wanted = list(dict.fromkeys(digests))
     found: dict[str, list[tuple[str, bytes]]] = {name: [] for name in wanted}
-    places = list(_places(git))
+    places = list(_places(git)) if wanted else []
     asked = [
         (name, writer, f"{place}{record_path(name)}") for name in wanted for writer, place in places
     ]

@@ -17,7 +17,7 @@ from mlops_cli.vcs.repo import Git
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What the tags of a repository say of models. What is asked costs three git processes, and of
+    """What the tags of a repository say of models. What is asked costs two git processes, and of
     the tags only those that the answer needs.
 
     With `remote`, numbers and events are taken there, after the ledger went (as `branch` where
@@ -95,8 +95,8 @@ class Reader:
 
     def given(self, model: str, prefix: str) -> tuple[list[Version], list[int]]:
         """Return `find_all` and `numbers`, both as of one moment."""
-        found = tags.names(self.git, f"mlops/{check_name(model)}/v*")
-        held = gathered(tags.read(self.git, found, holding=prefix.encode())).get(model)
+        found = tags.heads(self.git, f"mlops/{check_name(model)}/v*")
+        held = gathered(tags.bodies(self.git, found, holding=prefix.encode())).get(model)
         every = held.versions if held else ()
         return [version for version in every if version.digest.startswith(prefix)], _numbers(found)
 
@@ -125,12 +125,13 @@ class Reader:
 
         What cannot be read is left out; `alias` refuses it.
         """
-        last: dict[str, tuple[int, str, str]] = {}
-        for name, oid in tags.names(self.git, f"mlops/{check_name(model)}/@*/*").items():
+        found = tags.heads(self.git, f"mlops/{check_name(model)}/@*/*")
+        last: dict[str, tuple[int, str]] = {}
+        for name in found:
             if match := alias_tags.TAG.fullmatch(name):
-                row = (int(match["event"]), name, oid)
+                row = (int(match["event"]), name)
                 last[match["alias"]] = max(last.get(match["alias"], row), row)
-        held = gathered(tags.read(self.git, {name: oid for _, name, oid in last.values()}))
+        held = gathered(tags.bodies(self.git, {name: found[name] for _, name in last.values()}))
         return held[model].current() if model in held else {}
 
     def meant(self, event: AliasEvent) -> Version | None:

@@ -35,7 +35,7 @@ def check(git: Git, names: Sequence[str]) -> list[GitObject | None]:
     """Return id, kind and size behind each name without its bytes, None where there is none."""
     if not names:
         return []
-    lines = git.run("cat-file", "--batch-check", input=_asked(names)).splitlines()
+    lines = git.run("cat-file", "--buffer", "--batch-check", input=_asked(names)).splitlines()
     found: list[GitObject | None] = []
     for line in lines:
         words = line.split(" ")
@@ -48,12 +48,12 @@ def hold(git: Git, names: Sequence[str], words: bytes) -> bool:
     """Tell whether any of the objects may hold `words`: quick where none does."""
     if not names:
         return False
-    answer = git.call("cat-file", "--batch", input=_asked(names))
+    answer = git.call("cat-file", "--buffer", "--batch", input=_asked(names))
     return answer.code != 0 or words in answer.out
 
 
 def _read(git: Git, names: Sequence[str]) -> Iterable[GitObject | None]:
-    answer = git.call("cat-file", "--batch", input=_asked(names))
+    answer = git.call("cat-file", "--buffer", "--batch", input=_asked(names))
     if answer.code != 0:
         raise failed(("cat-file", "--batch"), answer)
     data, at = answer.out, 0

@@ -18,6 +18,7 @@ HERE = "refs/tags/"
 LIMIT = 1 << 20  # bytes of a tag that is read: ours have a few thousand
 _BROKEN = re.compile(r"ignoring broken ref refs/tags/(\S+)")
 _SIGNATURE = re.compile(rb"^-----BEGIN [A-Z ]+-----$", re.M)
+Head = tuple[str, GitObject | None]  # id, "" of a damaged ref; kind and size, None of lost bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +60,40 @@ def names(git: Git, prefix: str) -> dict[str, str]:
     return dict(sorted({**found, **dict.fromkeys(broken, "")}.items()))
 
 
-def read(git: Git, found: Mapping[str, str], *, holding: bytes = b"") -> list[Tag | Unreadable]:
-    """Return the tags of name → id in that order, or only those whose bytes hold `holding`, which
-    is quick where none does.
+def heads(git: Git, prefix: str) -> dict[str, Head]:
+    """Return name → head of the tags under `prefix`, by one process."""
+    words = "%(objectname) %(objecttype) %(objectsize) %(refname)"
+    answer = git.call("for-each-ref", f"--format={words}", HERE + prefix)
+    if answer.code != 0 or answer.err:  # something is damaged: told of each
+        return _heads(git, names(git, prefix))
+    rows = (row.split(" ", 3) for row in answer.out.decode("utf-8", "surrogateescape").splitlines())
+    return {
+        name.removeprefix(HERE): (oid, GitObject(oid, kind, size=int(size)))
+        for oid, kind, size, name in rows
+    }
+
+
+def read(git: Git, found: Mapping[str, str]) -> list[Tag | Unreadable]:
+    """Return the tags of name → id in that order."""
+    return bodies(git, _heads(git, found))
+
+
+def bodies(git: Git, wanted: Mapping[str, Head], *, holding: bytes = b"") -> list[Tag | Unreadable]:
+    """Return the tags of name → head in that order, or only those whose bytes hold `holding`,
+    which is quick where none does.
 
     Nothing is read that is larger than LIMIT, and what is damaged costs nothing but itself.
     """
-    wanted = list(found.items())
-    heads = objects.check(git, [oid for _, oid in wanted])
-    why = [_unfit(oid, head) for (_, oid), head in zip(wanted, heads, strict=True)]
-    fit = [oid for (_, oid), wrong in zip(wanted, why, strict=True) if wrong is None]
+    why = {name: _unfit(*head) for name, head in wanted.items()}
+    fit = [wanted[name][0] for name, wrong in why.items() if wrong is None]
     if holding and not objects.hold(git, fit, holding):
         return []
-    bodies = iter(_read(git, fit))
+    held = iter(_read(git, fit))
     tags: list[Tag | Unreadable] = []
-    for (name, oid), wrong in zip(wanted, why, strict=True):
-        body = next(bodies) if wrong is None else None
+    for name, wrong in why.items():
+        body = next(held) if wrong is None else None
         if body is None:
-            tags.append(Unreadable(name, oid, wrong or "git has lost its bytes"))
+            tags.append(Unreadable(name, wanted[name][0], wrong or "git has lost its bytes"))
         elif holding in body.data:
             tags.append(_parsed(name, body))
     return tags
@@ -84,13 +101,18 @@ def read(git: Git, found: Mapping[str, str], *, holding: bytes = b"") -> list[Ta
 
 def listing(git: Git, prefix: str) -> list[Tag | Unreadable]:
     """Return all tags under `prefix`, by name."""
-    return read(git, names(git, prefix))
+    return bodies(git, heads(git, prefix))
 
 
 def one(git: Git, name: str) -> Tag | Unreadable | None:
     """Return the tag of this name, None where there is none; no other is looked at."""
-    found = names(git, name)
-    return read(git, {name: found[name]})[0] if name in found else None
+    found = heads(git, name)
+    return bodies(git, {name: found[name]})[0] if name in found else None
+
+
+def _heads(git: Git, found: Mapping[str, str]) -> dict[str, Head]:
+    known = objects.check(git, list(found.values()))
+    return {name: (oid, head) for (name, oid), head in zip(found.items(), known, strict=True)}
 
 
 def _under(name: str, prefix: str) -> bool:

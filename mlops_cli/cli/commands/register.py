@@ -16,10 +16,12 @@ from mlops_cli.registry.version import Version
 from mlops_cli.training.action import work
 from mlops_cli.training.register import register
 
-Name = Annotated[str | None, typer.Argument(help="The model; may be left out where there is one.")]
 
-
-def command(name: Name = None) -> int:
+def command(
+    name: Annotated[
+        str | None, typer.Argument(help="The model; may be left out where there is one.")
+    ] = None,
+) -> int:
     """Register what `train` and `evaluate` made last: a bundle in the cache, a tag in git.
 
     Refused while a step is stale. The same model again is the version it already is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -35,10 +36,12 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
     named = (version.run, version.payload.get("evaluated"))
     queue = list(dict.fromkeys(str(digest) for digest in named if is_digest(digest)))
     seen = set(queue)
+    held = _read_ahead(ground, index, queue)
     while queue:
         asked, queue = queue, []
-        for digest, bodies in layout.look_up(ground.git, asked).items():
-            link, record = _run(digest, bodies, brought)
+        held |= layout.look_up(ground.git, [digest for digest in asked if digest not in held])
+        for digest in asked:
+            link, record = _run(digest, held[digest], brought)
             yield link
             for path, used in digests(record["inputs"]).items() if record else ():
                 maker = behind.maker(index, used)
@@ -51,6 +54,17 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
                 if ground.level == "bytes":
                     yield _data(ground, Link("data", path, made, "cache"))
     yield from _sources(ground, version, raw)
+
+
+def _read_ahead(
+    ground: Ground, index: Index, starts: list[str]
+) -> dict[str, list[tuple[str, bytes]]]:
+    """Return the bytes of all records that the index expects, read at once; they themselves say
+    which of them are asked for."""
+    expected = list(starts)
+    with contextlib.suppress(IntegrityError):  # a damaged one is a link of its own
+        expected += [str(record.digest) for record in behind.runs(index, *starts)]
+    return dict(layout.look_up(ground.git, expected))
 
 
 def _locks(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]:
