@@ -32,7 +32,7 @@ def send(ctx: Context, git: Git, *, alone: bool = False) -> dict[str, Any] | Non
     except OutsideWorld as exc:
         if alone:
             raise
-        ctx.warn(f"records and tags were not sent to {remote}: {exc.message}")
+        ctx.warn(f"records and tags were not sent to {remote}: {_said(exc)}")
         return None
     return {"remote": remote, "refs": went.refs, "tags": went.tags}
 
@@ -46,7 +46,7 @@ def send_waiting(ctx: Context, git: Git, remote: str) -> None:
             exchange.tell_git(git, remote, branch)
             exchange.send_ledger(git, remote, branch)
     except MlopsError as exc:
-        ctx.warn(f"records were not sent to {remote}: {exc.message}")
+        ctx.warn(f"records were not sent to {remote}: {_said(exc)}")
 
 
 def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
@@ -64,3 +64,7 @@ def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
         ctx.warn(f"{exc.message}, which does not replace what is here ({exc.hint})")
         return None
     return {"remote": remote, "refs": came.refs, "tags": came.tags}
+
+
+def _said(error: MlopsError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -187,8 +187,9 @@ def _page(
     if data["kept"]:
         lines.append(f"Kept here, as their pointers say: {', '.join(data['kept'])}")
     if sent and (sent["refs"] or sent["tags"]):
-        went = f"records of {text.count(sent['refs'], 'writer')}, {text.count(sent['tags'], 'tag')}"
-        lines.append(f"Sent {went} to {sent['remote']}.")
+        went = [f"records of {text.count(sent['refs'], 'writer')}"] if sent["refs"] else []
+        went += [text.count(sent["tags"], "tag")] if sent["tags"] else []
+        lines.append(f"Sent {' and '.join(went)} to {sent['remote']}.")
     elif sent and not done:
         lines.append(f"{sent['remote']} has all records and tags.")
     if not done:
