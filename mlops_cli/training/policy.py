@@ -5,21 +5,17 @@ Where a model has no such file, the gates in pipeline.yaml are its policy, read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli.encode import canonical_json
 from mlops_cli.errors import ConfigError, StateRefused
-from mlops_cli.ledger.record import plain
 from mlops_cli.pipeline.model.pipeline import Pipeline
-from mlops_cli.pipeline.reading import build
 from mlops_cli.registry.protected import Protected
 from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest
 from mlops_cli.training import allowance
-from mlops_cli.training.policy_file import Aliases
-from mlops_cli.training.policy_said import of, read, work_tree
+from mlops_cli.training.policy_said import read, work_tree
+from mlops_cli.training.policy_text import Aliases, digest, files, of
 
 if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
@@ -45,7 +41,7 @@ class Policy:
     @property
     def digest(self) -> Digest:
         """The identity of the policy: the SHA-256 of its canonical JSON."""
-        return Digest.of(canonical_json(plain(self.plain)))
+        return digest(self.plain)
 
     def of(self, alias: str) -> dict[str, Any]:
         """Return what `registry.gate` judges by for one of the aliases."""
@@ -106,38 +102,10 @@ def policy(
     return Policy(model, alias, now.aliases, now.file, branch, at, notes)
 
 
-def claimed(
-    git: Git, pipeline: Pipeline, event: Mapping[str, Any], *, protected: Protected
-) -> str | None:
-    """Return what is wrong with the policy that the payload of an event of an alias names, None
-    where the protected branch holds that very policy.
-
-    An event that retires an alias was judged by none.
-    """
-    model, alias, source = (
-        str(event.get("model")),
-        str(event.get("alias")),
-        event.get("policy_from"),
-    )
-    if event.get("version") is None or model not in pipeline.models:
-        return None
-    if not isinstance(source, Mapping) or not source.get("commit"):
-        return f"it does not say where the policy of {alias} stands"
-    commit = str(source["commit"])
-    if not protected.holds(commit):
-        return f"{protected.name or 'no protected branch'} does not hold {commit[:12]}"
-    (said,) = read(git, (commit,), pipeline, model)
-    if said is None or alias not in said.aliases:
-        return f"{commit[:12]} has no policy of {alias}"
-    if str(Policy(model, alias, said.aliases, said.file).digest) != event.get("policy"):
-        return f"what {said.file} asked of {alias} at {commit[:12]} is something else"
-    return None
-
-
 def _mixed(git: Git, candidate: Version, model: str) -> bool:
     """Return whether the commit changed more than policies: then it is one of the candidate."""
     listed = git.run("diff-tree", "--no-commit-id", "--name-only", "-r", "-z", candidate.commit)
-    words = {build.FILE, allowance.path(model)}
+    words = files(model)
     return any(path not in words for path in listed.split("\0") if path)
 
 

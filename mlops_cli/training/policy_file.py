@@ -9,7 +9,6 @@ from mlops_cli.errors import ConfigError
 from mlops_cli.pipeline.model.pipeline import Pipeline
 from mlops_cli.pipeline.model.plain import to_plain
 from mlops_cli.pipeline.model.training import Alias
-from mlops_cli.pipeline.reading import build
 from mlops_cli.pipeline.words.document import Node, Place, meant, plain, refuse
 from mlops_cli.pipeline.words.document import parse as parsed
 from mlops_cli.pipeline.words.names import fitting_metric
@@ -20,8 +19,8 @@ from mlops_cli.registry.rules.data import DataValid, DriftQuiet
 from mlops_cli.registry.rules.finding import Rule
 from mlops_cli.registry.rules.slices import Slices
 from mlops_cli.training import allowance
+from mlops_cli.training.policy_text import Aliases
 
-Aliases = Mapping[str, Mapping[str, Any]]  # name → {gates, approvals}
 KEYS = ("version", "owner", "formats", "aliases")  # formats: see allowance.py
 ALIAS_KEYS = ("gates", "approvals")
 
@@ -54,25 +53,6 @@ def parse(data: bytes, pipeline: Pipeline, model: str, *, others: Aliases) -> Al
     for name in found:
         _refuse_cycle(name, {**others, **found}, aliases.keys[name])
     return found
-
-
-def inline(data: bytes, model: str) -> Aliases:
-    """Return the aliases of `model` in the text of a pipeline.yaml; {} where it has none.
-
-    Only their shape is looked at: `load` says what is wrong with the file of the work tree.
-    """
-    try:
-        said = plain(parsed(data, name=build.FILE))
-        aliases = said["models"][model]["aliases"] or {}
-        return {
-            str(name): {
-                "gates": _listed((each or {}).get("gates")),
-                "approvals": int((each or {}).get("approvals") or 0),
-            }
-            for name, each in aliases.items()
-        }
-    except (ConfigError, KeyError, TypeError, AttributeError, ValueError):
-        return {}
 
 
 def filled(aliases: Mapping[str, Alias]) -> Aliases:
@@ -194,7 +174,3 @@ def _mapping(node: Node, what: str) -> Mapping[str, Node]:
         message = f"{what} must be a mapping, and is {node.shape}"
         raise refuse(node.place, message, code="wrong-type")
     return node.value
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list) else [] if value is None else [value]

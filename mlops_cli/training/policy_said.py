@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MlopsError
 from mlops_cli.pipeline.model.pipeline import Pipeline
-from mlops_cli.pipeline.reading import build
-from mlops_cli.training import allowance, policy_file
-from mlops_cli.training.policy_file import Aliases
+from mlops_cli.training import allowance, policy_file, policy_text
+from mlops_cli.training.policy_text import Aliases
 from mlops_cli.vcs import objects
 
 if TYPE_CHECKING:
@@ -26,19 +25,12 @@ class Said:
 
     def asks(self, alias: str) -> dict[str, Any] | None:
         """Return the policy of `alias` here, None where there is none."""
-        return of(self.aliases, alias) if alias in self.aliases else None
-
-
-def of(aliases: Aliases, alias: str) -> dict[str, Any]:
-    """Return {gates, approvals} of `alias`, with those of the aliases that it builds on."""
-    own = dict(aliases[alias])
-    below = {gate: of(aliases, gate) for gate in own["gates"] if _is_alias(gate, aliases)}
-    return own | ({"aliases": below} if below else {})
+        return policy_text.of(self.aliases, alias) if alias in self.aliases else None
 
 
 def read(git: Git, revisions: Sequence[str], pipeline: Pipeline, model: str) -> list[Said | None]:
     """Return what each revision says of `model`, by one process; the first must be sound."""
-    files = (allowance.path(model), build.FILE)
+    files = policy_text.files(model)
     found = objects.read(git, [f"{rev}:{path}" for rev in revisions for path in files])
     texts = [each.data if each else None for each in found]
     known: dict[tuple[bytes | None, bytes | None], Said | None] = {}
@@ -56,9 +48,9 @@ def read(git: Git, revisions: Sequence[str], pipeline: Pipeline, model: str) -> 
 
 def _said(pair: tuple[bytes | None, bytes | None], pipeline: Pipeline, model: str) -> Said | None:
     own, general = pair
-    inline = policy_file.inline(general, model) if general is not None else {}
+    inline = policy_text.inline(general, model) if general is not None else {}
     if own is None:
-        return Said(build.FILE, inline) if inline else None
+        return Said(policy_text.GENERAL, inline) if inline else None
     written = policy_file.parse(own, pipeline, model, others=inline)
     return Said(allowance.path(model), {**inline, **written})
 
@@ -69,10 +61,6 @@ def work_tree(git: Git, pipeline: Pipeline, model: str) -> Said:
     try:
         own = (git.root / allowance.path(model)).read_bytes()
     except OSError:
-        return Said(build.FILE, inline)
+        return Said(policy_text.GENERAL, inline)
     written = policy_file.parse(own, pipeline, model, others=inline)
     return Said(allowance.path(model), {**inline, **written})
-
-
-def _is_alias(gate: Any, aliases: Aliases) -> bool:
-    return isinstance(gate, str) and gate in aliases

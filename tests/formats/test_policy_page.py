@@ -12,7 +12,7 @@ from mlops_cli.registry.approval import TAG
 from mlops_cli.registry.rules.table import RULES
 from mlops_cli.store.digest import Digest
 from mlops_cli.training.policy import Policy
-from mlops_cli.training.policy_file import Aliases
+from mlops_cli.training.policy_text import Aliases
 
 PAGE = (Path(__file__).parents[2] / "docs/formats/policy.md").read_text()
 

@@ -18,7 +18,7 @@ from mlops_cli.registry.protected import branch
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.rules.schema import json_schema
 from mlops_cli.registry.version import Version
-from mlops_cli.training import policy, policy_file
+from mlops_cli.training import pledged, policy, policy_file
 from mlops_cli.training.policy import Policy
 from mlops_cli.vcs.repo import Git
 
@@ -165,11 +165,9 @@ def test_the_policy_that_an_event_names_is_held_against_the_branch(world: Path, 
     candidate = register(world)
     strict = of(world, candidate)
     payload = move(world, strict, candidate)
-    pipeline = load(world)
 
     def wrong(**lies: Any) -> str | None:
-        mine = Git(world)
-        return policy.claimed(mine, pipeline, payload | lies, protected=branch(mine, None))
+        return pledged.policies(branch(Git(world), None))(payload | lies)
 
     assert wrong() is None
     commit(git, world, LAX, "later it asks for less")
