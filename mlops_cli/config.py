@@ -146,6 +146,13 @@ SETTINGS: tuple[Setting, ...] = (
         "the ECDSA key, of ssh or in PEM, that makes model.sig for OpenSSF model signing",
     ),
     Setting(
+        "signing.sigstore",
+        "string",
+        None,
+        "who confirms the identity that makes model.sig without a key: public, or the path of the "
+        "client trust config of a Sigstore of your own",
+    ),
+    Setting(
         "registry.share",
         "bool",
         True,

@@ -6,10 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from sigstore_world import Sigstore
 
 pytest_plugins = [
     "command",
@@ -109,6 +113,15 @@ def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repo(tmp_path: Path, empty_repository: Path) -> Path:
     """A real git repository on branch main with an identity and no commit."""
     return Path(shutil.copytree(empty_repository, tmp_path / "repo"))
+
+
+@pytest.fixture
+def sigstore() -> Iterator[Sigstore]:
+    """An authority, a log and timestamps on loopback, with keys of this test alone."""
+    from sigstore_world import running
+
+    with running() as state:
+        yield state
 
 
 @pytest.fixture

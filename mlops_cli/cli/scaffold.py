@@ -25,6 +25,8 @@ IGNORED = (
     "!/.mlops/lock/",
     "!/.mlops/pins",
     "!/.mlops/allowed_signers",
+    "!/.mlops/allowed_identities",
+    "!/.mlops/trusted_root.json",
     "__pycache__/",
     f"{TEMPORARY_PREFIX}*",  # what a killed process leaves
 )

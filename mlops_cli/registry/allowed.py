@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from mlops_cli.errors import ConfigError
+from mlops_cli.errors import ConfigError, StateRefused
 
 FILE = ".mlops/allowed_signers"
 
@@ -20,7 +20,20 @@ _LINE = re.compile(
     r"(?P<type>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+)\s+(?P<key>[A-Za-z0-9+/=]+)(?:\s.*)?",
     re.IGNORECASE,
 )
-_OPTION = re.compile(r"([a-z-]+)(?:=\"([^\"]*)\")?", re.IGNORECASE)
+_OPTION = re.compile(r"([a-z-]+)(?:=\"([^\"]*)\")?(?:,(?=.)|$)", re.IGNORECASE)
+TERM = ("valid-after", "valid-before")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """From when to when a line counts; for ever where nothing is said."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Return whether the line counts at that time."""
+        return not (self.after and at < self.after) and not (self.before and at > self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +43,7 @@ class Signer:
     principal: str
     key: bytes
     namespaces: tuple[str, ...] = ()
-    after: datetime | None = None
-    before: datetime | None = None
-
-    def valid(self, at: datetime) -> bool:
-        """Return whether the key counts at that time."""
-        return not (self.after and at < self.after) and not (self.before and at > self.before)
+    term: Term = Term()
 
     def signs(self, namespace: str) -> bool:
         """Return whether the key may sign for `namespace`; without a list it may for any."""
@@ -52,35 +60,93 @@ def parse(text: str) -> tuple[Signer, ...]:
     return tuple(_signers(text))
 
 
+def counting(key: bytes, listed: Sequence[Signer], namespace: str, at: datetime) -> Signer:
+    """Return the line of the file by which the key counts then and for this.
+
+    Raises StateRefused ("unknown-signer", "signer-expired", "wrong-namespace").
+    """
+    of_key = [signer for signer in listed if signer.key == key]
+    details = {"fingerprint": fingerprint(key), "namespace": namespace}
+    if not of_key:
+        raise StateRefused(
+            f"the key {details['fingerprint']} is not among the allowed signers",
+            code="unknown-signer",
+            hint="if it should be, add a line for it to .mlops/allowed_signers"
+            " on the protected branch",
+            details=details,
+        )
+    who = of_key[0].principal
+    in_time = [signer for signer in of_key if signer.term.holds(at)]
+    if not in_time:
+        raise StateRefused(
+            f"the key of {who} did not count at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+            code="signer-expired",
+            hint="valid-after and valid-before in .mlops/allowed_signers say when it does",
+            details=details,
+        )
+    for signer in in_time:
+        if signer.signs(namespace):
+            return signer
+    raise StateRefused(
+        f"the key of {who} may not sign for {namespace!r}",
+        code="wrong-namespace",
+        hint="namespaces in .mlops/allowed_signers say what it may sign",
+        details=details,
+    )
+
+
+def fingerprint(key: bytes) -> str:
+    """Return SHA256:…, as `ssh-keygen -l` names the public key with these bytes."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
 def _signers(text: str) -> Iterator[Signer]:
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in lines(text):
         match = _LINE.fullmatch(line)
         if match is None:
             raise _bad(number, "it is not: principal [options] key-type key")
-        found = dict(_OPTION.findall(match["options"] or ""))
-        options = {name.lower(): value for name, value in found.items()}
-        if unknown := set(options) - {
-            "namespaces",
-            "valid-after",
-            "valid-before",
-            "cert-authority",
-        }:
+        try:
+            found = options(match["options"] or "")
+            key = base64.b64decode(match["key"], validate=True)
+            counts = term(found)
+        except ValueError as exc:
+            raise _bad(number, "its key or an option cannot be read") from exc
+        if unknown := set(found) - {*TERM, "namespaces", "cert-authority"}:
             raise _bad(number, f"there is no option {min(unknown)!r}")
-        if "cert-authority" in options:
+        if "cert-authority" in found:
             continue
         names = [name for name in match["principals"].strip('"').split(",") if name[:1] != "!"]
         if not names or not names[0]:
             raise _bad(number, "nobody is named")
-        try:
-            key = base64.b64decode(match["key"], validate=True)
-            after, before = (_moment(options.get(f"valid-{what}")) for what in ("after", "before"))
-        except (binascii.Error, ValueError) as exc:
-            raise _bad(number, "its key or a date cannot be read") from exc
-        spaces = tuple(filter(None, options.get("namespaces", "").split(",")))
-        yield Signer(names[0], key, spaces, after, before)
+        spaces = tuple(filter(None, found.get("namespaces", "").split(",")))
+        yield Signer(names[0], key, spaces, counts)
+
+
+def lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines that say something, with their numbers: those that ssh-keygen sees, for
+    whom only a line feed ends one."""
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.strip(" \t\r")
+        if line and not line.startswith("#"):
+            yield number, line
+
+
+def options(text: str) -> dict[str, str]:
+    """Return option → value of `name="value",name`. Raises ValueError, also for one said twice."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        match = _OPTION.match(text, at)
+        if match is None or match[1].lower() in found:
+            raise ValueError(text)
+        found[match[1].lower()] = match[2] or ""
+        at = match.end()
+    return found
+
+
+def term(found: Mapping[str, str]) -> Term:
+    """Return from when to when options let a line count. Raises ValueError."""
+    return Term(*(_moment(found.get(name)) for name in TERM))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -19,7 +19,7 @@ def private(key: str) -> Any:
     """
     ec, loading = _door()
     try:
-        data = Path(key).expanduser().read_bytes()
+        data = Path(key).read_bytes()
     except OSError as exc:
         raise NotFound(
             f"there is no key {key} to sign models with",

@@ -13,6 +13,8 @@ from mlops_cli import config
 from mlops_cli.config import Settings
 from mlops_cli.errors import StateRefused
 from mlops_cli.registry.allowed import FILE
+from mlops_cli.registry.keyless import identities
+from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.vcs import branches, exchange
 from mlops_cli.vcs.repo import Git
 
@@ -52,10 +54,19 @@ class Protected:
 
         Raises StateRefused ("no-protected-branch") where a list is at hand that nobody protects.
         """
-        found = self.read(FILE)
-        if found is None and self.ref is None and (self.git.root / FILE).is_file():
+        return self._list(FILE)
+
+    def keyless(self) -> Keyless | None:
+        """Return who may sign without a key, None where the project lists nobody. Raises as
+        `allowed`."""
+        found = self._list(identities.FILE)
+        return None if found is None else Keyless(found, self.read(identities.ROOT))
+
+    def _list(self, file: str) -> bytes | None:
+        found = self.read(file)
+        if found is None and self.ref is None and (self.git.root / file).is_file():
             raise StateRefused(
-                f"{FILE} cannot be trusted: no branch here is a protected one",
+                f"{file} cannot be trusted: no branch here is a protected one",
                 code="no-protected-branch",
                 hint="git fetch origin main:refs/remotes/origin/main, or name the branch: mlops"
                 " config set --user trust.branches trunk",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, StateRefused
-from mlops_cli.registry.allowed import Signer, parse
+from mlops_cli.registry.allowed import counting, fingerprint, parse
 from mlops_cli.registry.keys import literal
 
 _LONGEST = 32 * 1024  # an RSA key of 16384 bits makes about 6 KiB
@@ -92,7 +91,7 @@ def check(
             details={"fingerprint": found.fingerprint, "namespace": found.namespace},
         )
     text = allowed if isinstance(allowed, str) else allowed.decode("utf-8", "replace")
-    signer = _signer(found, parse(text), namespace, at)
+    signer = counting(found.key, parse(text), namespace, at)
     with tempfile.TemporaryDirectory(prefix="mlops-check-") as folder:
         shown, listed = Path(folder, "signature"), Path(folder, "allowed")
         shown.write_text(signature)
@@ -130,43 +129,6 @@ def seal(signature: str) -> Seal:
         return Seal(key, namespace.decode("utf-8"))
     except (binascii.Error, UnicodeDecodeError) as exc:
         raise _malformed("its base64 or a name in it cannot be read") from exc
-
-
-def fingerprint(key: bytes) -> str:
-    """Return SHA256:…, as `ssh-keygen -l` names the public key with these bytes."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
-
-
-def _signer(found: Seal, listed: Sequence[Signer], namespace: str, at: datetime) -> Signer:
-    """Return the line of the file by which the key counts now and for this."""
-    of_key = [signer for signer in listed if signer.key == found.key]
-    details = {"fingerprint": found.fingerprint, "namespace": namespace}
-    if not of_key:
-        raise StateRefused(
-            f"the key {found.fingerprint} is not among the allowed signers",
-            code="unknown-signer",
-            hint="if it should be, add a line for it to .mlops/allowed_signers"
-            " on the protected branch",
-            details=details,
-        )
-    who = of_key[0].principal
-    in_time = [signer for signer in of_key if signer.valid(at)]
-    if not in_time:
-        raise StateRefused(
-            f"the key of {who} did not count at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-            code="signer-expired",
-            hint="valid-after and valid-before in .mlops/allowed_signers say when it does",
-            details=details,
-        )
-    for signer in in_time:
-        if signer.signs(namespace):
-            return signer
-    raise StateRefused(
-        f"the key of {who} may not sign for {namespace!r}",
-        code="wrong-namespace",
-        hint="namespaces in .mlops/allowed_signers say what it may sign",
-        details=details,
-    )
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:

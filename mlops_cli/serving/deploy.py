@@ -164,7 +164,9 @@ def _confirm(parts: Parts, wanted: Environment, *, back: bool = False) -> None:
     StateRefused. What is served again was found by its version, not by its alias."""
     protected = parts.protected
     policies = plugins.load("mlops.judges", "claims")(protected)
-    ground = Ground(parts.git, parts.cache, "bundle", protected.allowed(), policies)
+    ground = Ground(
+        *(parts.git, parts.cache, "bundle", protected.allowed(), policies), protected.keyless()
+    )
     for pinned in (wanted.champion, *(item.pinned for item in wanted.challengers)):
         name = f"{pinned.model}@v{pinned.version}" if back else pinned.name
         if error := refusal(name, walk(ground, name)):

@@ -33,11 +33,6 @@ class Work:
     settings: Settings | None = None
 
     @property
-    def model_key(self) -> str | None:
-        """The setting signing.model_key."""
-        return None if self.settings is None else self.settings.get("signing.model_key")
-
-    @property
     def protected(self) -> Protected:
         """The branch whose policies count."""
         return branch(self.git, self.settings)

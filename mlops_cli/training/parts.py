@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mlops_cli.config import Settings
     from mlops_cli.ledger.append import Ledger
     from mlops_cli.registry.protected import Protected
     from mlops_cli.registry.registry import Registry
@@ -27,8 +28,7 @@ class Parts(Protocol):
     @property
     def registry(self) -> Registry: ...
     @property
-    def model_key(self) -> str | None:
-        """The setting signing.model_key."""
+    def settings(self) -> Settings | None: ...
 
     @property
     def protected(self) -> Protected:

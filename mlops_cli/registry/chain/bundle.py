@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ def bundle(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
     if version.payload.get("bundle") is None:
         link = Link("bundle", version.name, version.digest, "tags")
         yield link.absent("the version names no bundle")
+        yield from _signature(ground, version, {})
         return
     hashed = ground.level != "refs"
     link = Link("bundle", version.name, str(version.bundle), "cache")
@@ -138,7 +139,11 @@ def _attested(
 def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> Iterator[Link]:
     entry = files.get(modelsign.FILE)
     named = version.payload.get("signature")
+    alone = ground.allowed is None and ground.keyless is not None
     if entry is None and named is None:
+        if alone:
+            link = Link("signature", version.name, None, "cache")
+            yield link.found("untrusted", "unsigned", f"it has no {modelsign.FILE}")
         return
     link = Link("signature", version.name, entry.digest if entry else named, "cache")
     if entry is None or (named is not None and entry.digest != named):
@@ -148,18 +153,21 @@ def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> 
     if ground.level == "refs":
         yield link.absent("it is of all files, which this level does not read")
         return
-    listed = ground.allowed
-    if listed is None:
+    if ground.allowed is None and ground.keyless is None:
         yield link.absent("nobody is listed whose signature counts")
         return
+    listed = ground.allowed or b""
     digests: dict[str, Digest] = {name: each.digest for name, each in files.items()}
 
     def check() -> str:
-        text = listed.decode("utf-8", "replace")
+        signers = allowed.parse(listed.decode("utf-8", "replace"))
         data = _bytes(ground, entry, envelope.LONGEST)
-        return modelsign.check(data, digests, allowed.parse(text))
+        return modelsign.check(data, digests, signers, ground.keyless, at=_made(version))
 
-    yield judged(link, check)
+    link = judged(link, check)
+    if alone and link.wrong and not link.bad:  # nobody else stands for it
+        link = link.found("untrusted", link.code or "", link.wrong)
+    yield link
 
 
 def _step(each: Envelope) -> str:
@@ -182,8 +190,13 @@ def _bytes(ground: Ground, entry: Entry, most: int) -> bytes:
 def _signer(ground: Ground, version: Version, each: Envelope) -> str | None:
     if ground.allowed is None:
         return None
-    at = datetime.fromisoformat(version.payload["created"])
-    return ", ".join(envelope.check(each, ground.allowed, at=at))
+    return ", ".join(envelope.check(each, ground.allowed, at=_made(version)))
+
+
+def _made(version: Version) -> datetime:
+    """Return when the version says that it was made, in UTC; long ago where it does not."""
+    said = datetime.fromisoformat(version.payload.get("created") or "1970-01-01")
+    return said if said.tzinfo else said.replace(tzinfo=UTC)
 
 
 def _subjects(said: Mapping[str, Any], files: Mapping[str, Entry]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops_cli.registry.chain.link import Link
+from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.closure import Root, closure
 from mlops_cli.store.digest import Digest
@@ -20,7 +21,8 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`allowed` are the signers that the protected branch lists, None where it lists none;
+    """`allowed` are the signers that the protected branch lists, None where it lists none, and
+    `keyless` the identities;
     `policies` says of the payload of an event what is wrong with the policy it names.
 
     refs: names agree, in git alone; bundle: and the files of the bundle are hashed; bytes: all
@@ -32,6 +34,7 @@ class Ground:
     level: Level
     allowed: bytes | None
     policies: Policies | None = None
+    keyless: Keyless | None = None
 
     def bytes_of(self, link: Link, *, hashed: bool) -> Link:
         """Return `link` as its bytes in the cache are: hashed, or only looked for."""

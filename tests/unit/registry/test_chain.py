@@ -16,6 +16,7 @@ from mlops_cli.registry import records, statement
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, exit_code, refusal
 from mlops_cli.registry.chain.walk import walk
+from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.registry.registry import Registry
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
@@ -98,6 +99,18 @@ def test_a_signed_event_vouches_for_a_version_of_before_there_was_a_list(
         assert exit_code(found) == 0
         (version,) = [link for link in found if link.kind == "version"]
         assert version.signer == "ada@example.org"
+
+
+def test_where_identities_alone_are_listed_a_version_without_files_is_signed_by_nobody(
+    git: Git,
+) -> None:
+    register(Registry(git))
+    keyless = Keyless(b"ada@example.org https://accounts.example.org", None)
+    cache = open_cache(git.root / ".mlops/cache")
+    for listed, code in ((None, 30), (b"", 30)):
+        found = list(walk(Ground(git, cache, "refs", listed, keyless=keyless), "delay@v1"))
+        assert exit_code(found) == code
+        assert ("signature" in states(found)) == (listed is None)
 
 
 def test_the_ledger_knows_of_events_that_are_gone_and_tags_that_were_moved(git: Git) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sigstore_world import Sigstore
 
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
 from mlops_cli.registry import eckeys, envelope, modelsign
 from mlops_cli.registry.allowed import Signer, parse
+from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.store.digest import Digest
 
+AT = datetime(2013, 3, 1, tzinfo=UTC)
 FILES = {
     "model.onnx": Digest.of(b"a model"),
     "schema.json": Digest.of(b"{}"),
@@ -56,15 +60,58 @@ def test_a_signature_is_of_exactly_these_files(key: Path) -> None:
     made = modelsign.sign("delay", FILES, str(key))
     assert made == modelsign.sign("delay", FILES, str(key))
     whole = {**FILES, modelsign.FILE: Digest.of(made)}
-    assert modelsign.check(made, whole, listed(key)) == "ada@example.org"
+    assert modelsign.check(made, whole, listed(key), at=AT) == "ada@example.org"
     for other in (
         {**FILES, "more.txt": Digest.of(b"")},
         {**FILES, "card.md": Digest.of(b"# other")},
         {name: FILES[name] for name in ("model.onnx", "card.md")},
     ):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(made, other, listed(key))
+            modelsign.check(made, other, listed(key), at=AT)
         assert caught.value.code == "signature-of-others"
+
+
+def test_a_key_counts_in_its_time_and_for_models(key: Path) -> None:
+    made = modelsign.sign("delay", FILES, str(key))
+    public = key.with_suffix(".pub").read_text()
+
+    def check(options: str) -> str:
+        return modelsign.check(made, FILES, parse(f"ada@example.org {options} {public}"), at=AT)
+
+    for options in ('namespaces="git,mlops-*"', 'valid-after="20130101",valid-before="20130401"'):
+        assert check(options) == "ada@example.org"
+    for options, code in (
+        ('valid-before="20130228"', "signer-expired"),
+        ('valid-after="20130302"', "signer-expired"),
+        ('namespaces="git,mlops-attestation"', "wrong-namespace"),
+    ):
+        with pytest.raises(StateRefused) as caught:
+            check(options)
+        assert caught.value.code == code
+
+
+def test_an_identity_signs_where_identities_are_listed(
+    key: Path, tmp_path: Path, sigstore: Sigstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", sigstore.token())
+    made = modelsign.sign_keyless("delay", FILES, str(sigstore.config(tmp_path / "config.json")))
+    root = json.dumps(sigstore.trusted_root()).encode()
+    own = Keyless(f"ada@example.org {sigstore.url}".encode(), root)
+    whole = {**FILES, modelsign.FILE: Digest.of(made)}
+    assert modelsign.check(made, whole, (), own, at=AT) == "ada@example.org"
+    with pytest.raises(IntegrityError) as others:
+        modelsign.check(made, {**FILES, "card.md": Digest.of(b"# other")}, (), own, at=AT)
+    assert others.value.code == "signature-of-others"
+    for signers, keyless in ((listed(key), None), (listed(key), Keyless(b"# nobody", root))):
+        with pytest.raises(StateRefused) as refused:
+            modelsign.check(made, FILES, signers, keyless, at=AT)
+        assert refused.value.code == "unknown-signer"
+    value = json.loads(made)
+    both = {**value["verificationMaterial"], "publicKey": {"hint": "x"}}
+    with pytest.raises(IntegrityError) as two:
+        data = json.dumps({**value, "verificationMaterial": both}).encode()
+        modelsign.check(data, FILES, listed(key), own, at=AT)
+    assert two.value.code == "malformed-envelope"
 
 
 def test_keys_in_pem_sign_and_others_are_refused(key: Path, tmp_path: Path) -> None:
@@ -91,7 +138,7 @@ def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
     made = json.loads(modelsign.sign("delay", FILES, str(key)))
     eve = keygen(tmp_path / "eve", "-t", "ecdsa")
     with pytest.raises(StateRefused) as refused:
-        modelsign.check(modelsign.sign("delay", FILES, str(eve)), FILES, listed(key))
+        modelsign.check(modelsign.sign("delay", FILES, str(eve)), FILES, listed(key), at=AT)
     assert refused.value.code == "unknown-signer"
     others = json.loads(modelsign.sign("delay", {"x": Digest.of(b"")}, str(key)))
     inner = made["dsseEnvelope"]
@@ -100,42 +147,47 @@ def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
             {"dsseEnvelope": {**inner, "payload": others["dsseEnvelope"]["payload"]}},
             "bad-signature",
         ),
-        ({"dsseEnvelope": {**inner, "payloadType": "text/plain"}}, "malformed-envelope"),
+        ({"dsseEnvelope": {**inner, "payloadType": "text/plain"}}, "bad-signature"),
         ({"mediaType": "application/json"}, "malformed-envelope"),
         ({"verificationMaterial": {}}, "malformed-envelope"),
         ({"dsseEnvelope": []}, "malformed-envelope"),
     ):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(json.dumps({**made, **change}).encode(), FILES, listed(key))
+            modelsign.check(json.dumps({**made, **change}).encode(), FILES, listed(key), at=AT)
         assert caught.value.code == code
     for data, code in ((b"[", "malformed-json"), (b" " * 10_000_000, "malformed-envelope")):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(data, FILES, listed(key))
+            modelsign.check(data, FILES, listed(key), at=AT)
         assert caught.value.code == code
 
 
-@pytest.mark.skipif("MLOPS_MODEL_SIGNING" not in os.environ, reason="needs model_signing")
-def test_the_reference_verifier_accepts_it(key: Path, tmp_path: Path) -> None:
-    """MLOPS_MODEL_SIGNING=/…/bin/model_signing, of `pip install model-signing pyopenssl`."""
+@pytest.mark.parametrize("method", ["key", "sigstore"])
+def test_the_reference_verifier_accepts_it(
+    key: Path, tmp_path: Path, sigstore: Sigstore, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
     folder = tmp_path / "delay"
     folder.mkdir()
     contents = {"model.onnx": b"a model", "schema.json": b"{}", "card.md": b"# card"}
     for name, data in contents.items():
         (folder / name).write_bytes(data)
-    (folder / modelsign.FILE).write_bytes(modelsign.sign("delay", FILES, str(key)))
-    exported = ["ssh-keygen", "-e", "-m", "PKCS8", "-f", f"{key}.pub"]
-    pem = subprocess.run(exported, check=True, capture_output=True).stdout
-    (tmp_path / "key.pem").write_bytes(pem)
+    if method == "key":
+        made = modelsign.sign("delay", FILES, str(key))
+        exported = ["ssh-keygen", "-e", "-m", "PKCS8", "-f", f"{key}.pub"]
+        pem = subprocess.run(exported, check=True, capture_output=True).stdout
+        (tmp_path / "key.pem").write_bytes(pem)
+        more = ["--public_key", str(tmp_path / "key.pem")]
+    else:
+        monkeypatch.setenv("SIGSTORE_ID_TOKEN", sigstore.token())
+        config = str(sigstore.config(tmp_path / "config.json"))
+        made = modelsign.sign_keyless("delay", FILES, config)
+        more = ["--trust_config", config, "--identity", "ada@example.org"]
+        more += ["--identity_provider", sigstore.url]
+    (folder / modelsign.FILE).write_bytes(made)
+    program = Path(sys.executable).with_name("model_signing")
+    words = (program, "verify", method, folder, "--signature", folder / modelsign.FILE, *more)
 
     def verify() -> int:
-        return subprocess.run(
-            [
-                *(os.environ["MLOPS_MODEL_SIGNING"], "verify", "key", str(folder)),
-                *("--signature", str(folder / modelsign.FILE)),
-                *("--public_key", str(tmp_path / "key.pem")),
-            ],
-            check=False,
-        ).returncode
+        return subprocess.run(words, check=False).returncode
 
     assert verify() == 0
     (folder / "card.md").write_text("# another")
