@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
+import sys
+
 import typer
 import typer.main
 
@@ -20,10 +26,31 @@ def answer(words: list[str], *, complete_var: str) -> int:
     )
     program = typer.main.get_command(app)
     program.params.extend(global_options())
-    result = program.main(
-        words, prog_name="mlops", complete_var=complete_var, standalone_mode=False
-    )
+    there = _whole() if os.environ.get(complete_var) == "complete_bash" else ""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            result = program.main(
+                words, prog_name="mlops", complete_var=complete_var, standalone_mode=False
+            )
+    finally:
+        for line in said.getvalue().splitlines():
+            sys.stdout.write(f"{line.removeprefix(there)}\n")
     return result if isinstance(result, int) else 0
+
+
+def _whole() -> str:
+    """Put names together that bash took apart, and return what of the last one stands there: bash
+    breaks words at @ and :, and replaces only what comes after."""
+    words = os.environ.get("COMP_WORDS", "").split()
+    here = int(os.environ.get("COMP_CWORD", "0"))
+    typed = words[: here + 1]  # without the present word where that is empty
+    whole = re.sub(r"(?<=\S) ([@:]) ?(?=\S|$)", r"\1", " ".join(typed)).split(" ")
+    if whole == typed:
+        return ""
+    at = here - len(typed) + len(whole)
+    os.environ |= {"COMP_WORDS": " ".join(whole), "COMP_CWORD": str(at)}
+    return re.sub(r"[^@:]*$", "", whole[-1]) if at < len(whole) else ""
 
 
 def _nothing() -> None: ...

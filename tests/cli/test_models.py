@@ -241,3 +241,22 @@ def test_a_tag_that_was_forced_on_the_remote_does_not_come(
     assert "origin has another tag mlops/delay/v1" in str(pulled.json["warnings"])
     assert "mlops/storm/v1" in git("tag"), "the others came"
     assert mlops("models", "show", "delay@v1", "--json", code=0).data["version"] == 1
+
+
+def test_the_shell_completes_models_versions_and_aliases(
+    mlops_process: Any, registry: Any, repo: Path
+) -> None:
+    def typed(*words: str) -> set[str]:  # as bash hands them over: broken at @ and :
+        env = {"_MLOPS_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(("mlops", *words)),
+               "COMP_CWORD": str(len(words))}  # fmt: skip
+        return set(mlops_process(cwd=repo, env=env).stdout.split())
+
+    assert typed("approve", "de") == typed("promote", "de") == {"delay", "delay@v1", "delay@v2"}
+    assert typed("promote", "delay", "@", "v") == {"v1", "v2"}, "what stands there stays there"
+    assert typed("promote", "delay", "@", "v2", "pr") == {"production"}
+    assert typed("approve", "delay", "--alias", "pr") == {"production"}
+    assert typed("models", "rollback", "delay", "@") == {"production"}
+    assert typed("models", "retire", "d") == {"delay@production"}
+    for words in (("models", "show"), ("models", "card"), ("models", "diff"), ("verify",)):
+        assert {"delay", "delay@v1", "delay@production"} <= typed(*words, "d"), words
+    assert typed("audit", "delay", "@") == {"v1", "v2"}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.commands.promote import version_of
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound
@@ -18,8 +18,14 @@ from mlops_cli.training.action import work
 from mlops_cli.training.case import Case
 from mlops_cli.training.traced import trainers
 
-Model = Annotated[str, typer.Argument(metavar="MODEL[@vN]", help="delay, or delay@v3.")]
-Alias = Annotated[str, typer.Option("--alias", help="The alias that it may take.")]
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL[@vN]", help="delay, or delay@v3.", autocompletion=known.versions),
+]
+Alias = Annotated[
+    str,
+    typer.Option("--alias", help="The alias that it may take.", autocompletion=known.roles),
+]
 Reason = Annotated[str, typer.Option("--reason", help="What you looked at, for the record.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli import fsio
-from mlops_cli.cli import context, told
+from mlops_cli.cli import context, known, told
 from mlops_cli.cli.render import audit as pages
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.record import timestamp
@@ -17,7 +17,12 @@ from mlops_cli.registry.trail import trail
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="A model, or one version: delay, delay@v1.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model, or one version: delay, delay@v1.", autocompletion=known.versions
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write one HTML page: audit.html."),

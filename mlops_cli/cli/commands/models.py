@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.commands import models_alias, models_card, models_diff, models_inspect
 from mlops_cli.cli.render import models as pages
 from mlops_cli.ledger.index import open_index
@@ -19,7 +19,12 @@ from mlops_cli.registry.version import Version
 
 app = typer.Typer(help="List models, versions and the history of aliases.")
 
-Name = Annotated[str, typer.Argument(help="A model or version: delay, delay@production, delay@v3.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A model or version: delay, delay@production, delay@v3.", autocompletion=known.models
+    ),
+]
 
 
 @app.command("list")
@@ -58,7 +63,12 @@ def show(name: Name) -> int:
 
 @app.command("history")
 def history(
-    name: Annotated[str, typer.Argument(help="A model, or one of its aliases: delay@production.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model, or one of its aliases: delay@production.", autocompletion=known.models
+        ),
+    ],
 ) -> int:
     """Show every registration and every move of an alias, oldest first, with reasons.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 from mlops_cli.errors import ConfigError, StateRefused
 
@@ -14,14 +14,24 @@ if TYPE_CHECKING:
     from mlops_cli.registry.alias import AliasEvent
     from mlops_cli.registry.move import Wish
 
-Name = Annotated[str, typer.Argument(metavar="MODEL@ALIAS", help="An alias: delay@production.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL@ALIAS", help="An alias: delay@production.", autocompletion=known.aliases
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell; move nothing.")]
 To = Annotated[str | None, typer.Option("--to", metavar="vN", help="To this one, not the last.")]
 
 
 def alias(
-    version: Annotated[str, typer.Argument(help="A version: delay@v3, delay@sha256:1a2b.")],
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="A version: delay@v3, delay@sha256:1a2b.", autocompletion=known.versions
+        ),
+    ],
     name: Annotated[str, typer.Argument(metavar="ALIAS", help="Any name: candidate.")],
     reason: Reason = "set by hand",
     dry_run: DryRun = False,

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 
 
 def command(
     name: Annotated[
-        str, typer.Argument(help="A model or version: delay, delay@production, delay@v3.")
+        str,
+        typer.Argument(
+            help="A model or version: delay, delay@production, delay@v3.",
+            autocompletion=known.models,
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Into this file: README.md.")

@@ -6,15 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from mlops_cli.registry.registry import Registry
 
-Old = Annotated[str, typer.Argument(help="A version: delay@v3; v3 where there is one model.")]
-New = Annotated[str, typer.Argument(help="Another of the same model: v7, production, sha256:1a2b.")]
+Old = Annotated[
+    str,
+    typer.Argument(
+        help="A version: delay@v3; v3 where there is one model.", autocompletion=known.models
+    ),
+]
+New = Annotated[
+    str,
+    typer.Argument(
+        help="Another of the same model: v7, production, sha256:1a2b.", autocompletion=known.models
+    ),
+]
 
 
 def command(old: Old, new: New) -> int:

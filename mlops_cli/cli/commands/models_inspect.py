@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ _MOST = 40  # inputs or outputs on a screen
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="delay@production, delay@v3, or a file.")
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help="delay@production, delay@v3, or a file.",
+            autocompletion=known.models,
+        ),
     ],
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 where register would refuse the file.")

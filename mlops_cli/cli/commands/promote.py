@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 from mlops_cli.errors import StateRefused, UsageError
 from mlops_cli.pipeline.reading.load import load
@@ -17,8 +17,20 @@ from mlops_cli.training.promote import Promotion, promote
 if TYPE_CHECKING:
     from mlops_cli.vcs.repo import Git
 
-Model = Annotated[str, typer.Argument(metavar="MODEL[@vN]", help="delay, delay@v3, delay@sha256:…")]
-Alias = Annotated[str, typer.Argument(help="An alias of the model in pipeline.yaml: production.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL[@vN]",
+        help="delay, delay@v3, delay@sha256:…",
+        autocompletion=known.versions,
+    ),
+]
+Alias = Annotated[
+    str,
+    typer.Argument(
+        help="An alias of the model in pipeline.yaml: production.", autocompletion=known.roles
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Judge and tell; move nothing.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.errors import UsageError
 from mlops_cli.registry.chain.link import Link, exit_code
 from mlops_cli.store.care.course import LEVELS
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Versions, as delay@production; digests; all if left out."),
+        typer.Argument(
+            help="Versions, as delay@production; digests; all if left out.",
+            autocompletion=known.models,
+        ),
     ] = None,
     on: Annotated[
         str | None, typer.Option("--on", help="Verify this remote instead of the cache.")
