@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import text
 from mlops_cli.errors import UsageError
 from mlops_cli.pipeline.model.pipeline import Pipeline
@@ -19,7 +19,10 @@ from mlops_cli.training.register import register
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="The model; may be left out where there is one.")
+        str | None,
+        typer.Argument(
+            help="The model; may be left out where there is one.", autocompletion=known.sections
+        ),
     ] = None,
 ) -> int:
     """Register what `train` and `evaluate` made last: a bundle in the cache, a tag in git.
