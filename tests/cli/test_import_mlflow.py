@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,39 @@ def test_artifacts_outside_of_the_store_are_not_read(
     assert "private" not in str(list((project / ".mlops/cache").rglob("*")))
     for path in (project / ".mlops/cache").rglob("*"):
         assert not path.is_file() or b"private" not in path.read_bytes()
+
+
+def test_a_url_that_leads_to_this_machine_is_no_remote_place(
+    project: Path, mlops: Any, tmp_path: Path
+) -> None:
+    store = mlflow_world.mlruns(tmp_path / "there")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key").write_text("private")
+    metas = [next(store.glob(f"4*/{run}*/meta.yaml")) for run in ("13265", "13035", "1fc86")]
+    for meta, scheme in zip(metas, ("local", "simplecache::file", "dir"), strict=True):
+        lines = meta.read_text().splitlines()
+        meta.write_text("\n".join([f"artifact_uri: {scheme}://{tmp_path}/secret", *lines[1:]]))
+
+    words = ("import", "mlflow", str(store), "--remote-artifacts", "--json")
+    rows = mlops(*words, code=0).data["rows"]
+
+    told = [row["reason"] for row in rows if row["what"] == "artifacts"]
+    assert len(told) == 3 and all("where mlops reads none" in why for why in told)
+
+
+def test_what_was_taken_stays_when_its_place_is_gone(
+    project: Path, mlops: Any, tmp_path: Path
+) -> None:
+    store = mlflow_world.mlruns(tmp_path / "there")
+    mlops("import", "mlflow", str(store), code=0)
+    before = the_run(mlops)
+    for folder in store.glob("4*/*/artifacts"):
+        shutil.rmtree(folder)
+
+    counts = mlops("import", "mlflow", str(store), "--json", code=0).data["counts"]
+
+    assert counts["run"] == {"left out": 2, "unchanged": 3}
+    assert the_run(mlops)["artifacts"] == before["artifacts"]
 
 
 def test_hostile_yaml_is_named_and_left_out(project: Path, mlops: Any, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The real MLflow: a script with autolog, only the URI changed; its API beside ours; its server.
 
-Asked where MLOPS_TEST_MLFLOW names a Python that has MLflow, scikit-learn and this package.
+Asked with the Python that MLOPS_TEST_MLFLOW names, or one in an environment of its own.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow_world
 import pytest
+from peers import peer
 
-pytestmark = pytest.mark.skipif("MLOPS_TEST_MLFLOW" not in os.environ, reason="MLOPS_TEST_MLFLOW")
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # it loads a model again to see its imports
+}
 
 SCRIPT = """
 import mlflow
@@ -31,18 +39,31 @@ accuracy_score(y, model.predict(X))
 """
 
 MANY = """
-import random, mlflow
+import pathlib, random, sys, mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 random.seed(7)
 client = MlflowClient()
 experiment = client.create_experiment("many")
-for i in range(500):
+for i in range(499):
     at = 1_700_000_000_000 + i * 1000
-    run = client.create_run(experiment, run_name=f"r{i}", start_time=at).info.run_id
-    values = [Metric(k, random.gauss(0, 1), at + s, s) for k in ("loss", "auc") for s in range(20)]
-    client.log_batch(run, values, [Param("lr", repr(random.random()))], [RunTag("team", "rail")])
-    client.set_terminated(run, end_time=at + 500)
+    run = client.create_run(experiment, at, {"team": "rail"}, f"r{i}").info
+    values = [Metric(k, random.gauss(0, 1), at + s, s) for k in ("loss", "auc") for s in range(10)]
+    client.log_batch(run.run_id, values, [Param("lr", repr(random.random()))])
+    client.set_terminated(run.run_id, end_time=at + 500)
+
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+(folder / "model.onnx").write_bytes(b"\\x08\\x08" + b"x" * 30)
+(folder / "MLmodel").write_text("flavors:\\n  onnx:\\n    data: model.onnx\\n")
+run = client.create_run(client.create_experiment("far", sys.argv[2])).info
+client.log_artifacts(run.run_id, str(folder), "m")
+client.log_text(run.run_id, "as it was", "a b/notes é.txt")
+client.set_terminated(run.run_id)
+client.create_registered_model("delay")
+made = client.create_model_version("delay", f"{run.artifact_uri}/m", run.run_id)
+client.set_registered_model_alias("delay", "champion", made.version)
+print(run.run_id)
 """
 
 AGREE = """
@@ -109,6 +130,13 @@ print("agree")
 """
 
 
+@pytest.fixture(scope="session")
+def python(request: pytest.FixtureRequest) -> Path:
+    """A Python that has MLflow and mlops."""
+    wanted = ("mlflow==3.17.*", "boto3", "--editable", str(ROOT))
+    return peer(request, "python", *wanted, given="MLOPS_TEST_MLFLOW")
+
+
 @pytest.fixture
 def project(repo: Path, git: Any) -> Path:
     (repo / ".mlops").mkdir()
@@ -117,14 +145,14 @@ def project(repo: Path, git: Any) -> Path:
 
 
 @pytest.fixture
-def script(project: Path, tmp_path: Path, environment: dict[str, str]) -> Any:
+def script(python: Path, project: Path, tmp_path: Path, environment: dict[str, str]) -> Any:
     def run(text: str, uri: str, *arguments: str) -> str:
         path = tmp_path / "script.py"
         path.write_text(text)
         done = subprocess.run(
-            [os.environ["MLOPS_TEST_MLFLOW"], path, *arguments],
+            [python, path, *arguments],
             cwd=project,
-            env={**environment, "MLFLOW_TRACKING_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={**environment, **SETTINGS, "MLFLOW_TRACKING_URI": uri},
             capture_output=True,
             text=True,
         )
@@ -132,6 +160,36 @@ def script(project: Path, tmp_path: Path, environment: dict[str, str]) -> Any:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def server(python: Path, tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The address of MLflow's own server; artifacts go to the folder `art`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [
+            *(python, "-m", "mlflow", "server", "--workers", "1"),
+            *("--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/s.db"),
+            *("--artifacts-destination", str(tmp_path / "art")),
+        ],
+        env={**environment, **SETTINGS},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=1).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
 
 
 def test_a_script_with_autolog_lands_in_the_ledger(script: Any, mlops: Any) -> None:
@@ -146,14 +204,32 @@ def test_a_script_with_autolog_lands_in_the_ledger(script: Any, mlops: Any) -> N
     assert "model" in mlops("runs", "show", code=0).stdout
 
 
-def test_500_runs_of_a_database_agree_with_mlflow(script: Any, mlops: Any, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    script(MANY, uri)
+def test_500_runs_of_a_database_agree_with_mlflow_and_s3_is_read_when_asked(
+    script: Any, mlops: Any, git: Any, tmp_path: Path, s3: Any, environment: dict[str, str]
+) -> None:
+    environment |= s3.env | {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint}
+    database = tmp_path / "mlflow.db"
+    far = script(MANY, f"sqlite:///{database}", str(tmp_path / "m"), s3.url()).strip()
 
-    counts = mlops("import", "mlflow", str(tmp_path / "mlflow.db"), "--json", code=0).data["counts"]
+    words = ("import", "mlflow", str(database), "--json")
+    first = mlops(*words, code=0).data
+    assert first["counts"]["run"] == {"imported": 500}
+    (told,) = [row for row in first["rows"] if row["what"] == "artifacts"]
+    assert (told["name"], told["state"]) == (far, "left out")
+    assert "--remote-artifacts" in told["reason"]
+    assert first["counts"]["version"] == {"refused": 1}
 
-    assert counts["run"] == {"imported": 500}
-    assert "agree" in script(AGREE, "mlops:", uri)
+    counts = mlops(*words, "--remote-artifacts", code=0).data["counts"]
+    assert counts["run"] == {"unchanged": 499, "updated": 1}
+    assert counts["version"] == {"imported": 1}
+    (step,) = mlops("runs", "show", far, "--json", code=0).data["steps"]
+    assert list(step["outputs"]) == ["m"]
+    assert git("tag").split() == ["mlops/delay/@champion/1", "mlops/delay/v1"]
+
+    for more in ([], ["--remote-artifacts"]):  # what was fetched stays
+        counts = mlops(*words, *more, code=0).data["counts"]
+        assert counts["run"] == {"unchanged": 500}
+    assert "agree" in script(AGREE, "mlops:", f"sqlite:///{database}")
 
 
 def test_the_registry_of_mlflow_answers_from_tags(script: Any, git: Any) -> None:
@@ -166,40 +242,31 @@ def test_the_registry_of_mlflow_answers_from_tags(script: Any, git: Any) -> None
 
 
 def test_an_export_arrives_at_a_server_once(
-    script: Any, mlops: Any, tmp_path: Path, environment: dict[str, str]
+    mlops: Any, project: Path, tmp_path: Path, server: str
 ) -> None:
-    script(SCRIPT, "mlops:")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [
-            *(os.environ["MLOPS_TEST_MLFLOW"], "-m", "mlflow", "server", "--workers", "1"),
-            *("--port", str(port), "--backend-store-uri", f"sqlite:///{tmp_path}/s.db"),
-            *("--artifacts-destination", str(tmp_path / "art")),
-        ],
-        env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(400):
-            try:
-                urllib.request.urlopen(f"{url}/health", timeout=1).read()
-                break
-            except OSError:
-                time.sleep(0.5)
-        first = mlops("export", "mlflow", url, "--json", code=0).data["counts"]
-        second = mlops("export", "mlflow", url, "--json", code=0).data["counts"]
-        assert (first["run"], second["run"]) == ({"sent": 1}, {"unchanged": 1})
-        query = json.dumps({"experiment_ids": ["1"]}).encode()
-        ask = urllib.request.Request(
-            f"{url}/api/2.0/mlflow/runs/search", query, {"Content-Type": "application/json"}
-        )
-        (run,) = json.loads(urllib.request.urlopen(ask).read())["runs"]
-        assert any(m["key"].startswith("accuracy_score") for m in run["data"]["metrics"])
-        assert list((tmp_path / "art").rglob("model/MLmodel"))
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait()
+    def ask(path: str, **body: Any) -> Any:
+        data = json.dumps(body).encode() if body else None
+        json_ = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{server}/api/2.0/mlflow/{path}", data, json_)
+        return json.loads(urllib.request.urlopen(request).read())
+
+    mlops("import", "mlflow", str(mlflow_world.database(tmp_path / "there")), code=0)
+
+    first = mlops("export", "mlflow", server, "--json", code=0).data["counts"]
+    second = mlops("export", "mlflow", server, "--json", code=0).data["counts"]
+
+    assert first == {"run": {"sent": 3}, "version": {"sent": 1}, "alias": {"sent": 1}}
+    assert (second["run"], second["version"]) == ({"unchanged": 3}, {"unchanged": 1})
+    runs = ask("runs/search", experiment_ids=["1"])["runs"]
+    assert [run["info"]["status"] for run in runs] == ["FINISHED", "FAILED", "FINISHED"]
+    data, inputs = runs[2]["data"], runs[2]["inputs"]["dataset_inputs"]
+    metrics = {one["key"]: (one["step"], one["value"]) for one in data["metrics"]}
+    assert (metrics["loss"], metrics["nan"]) == ((4, 0.2), (0, "NaN"))
+    assert {"key": "lr", "value": "0.1"} in data["params"]
+    assert inputs[0]["dataset"]["digest"] == "1f05548b"
+    history = ask(f"metrics/get-history?run_id={runs[2]['info']['run_id']}&metric_key=loss")
+    assert len(history["metrics"]) == 6  # not 7: MLflow keeps equal ones once
+    found = ask("registered-models/alias?name=delay&alias=champion")["model_version"]
+    assert (found["version"], found["run_id"]) == ("1", runs[0]["info"]["run_id"])
+    assert list((tmp_path / "art").rglob("versions/delay-v1/MLmodel"))
+    assert list((tmp_path / "art").rglob("model/MLmodel"))

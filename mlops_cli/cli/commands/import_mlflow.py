@@ -11,9 +11,9 @@ import typer
 from mlops_cli.cli import context
 from mlops_cli.cli.render import text
 from mlops_cli.integrations.mlflow import intake, models
-from mlops_cli.integrations.mlflow.artifacts import Shelves
 from mlops_cli.integrations.mlflow.opening import open_source
 from mlops_cli.integrations.mlflow.row import Row, counts
+from mlops_cli.integrations.mlflow.shelves import Shelves
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.index import open_index
 from mlops_cli.registry.protected import branch
@@ -55,7 +55,7 @@ def command(
             index,
             str(project.git.identity()),
             ctx.now(),
-            Shelves(roots, remote_artifacts),
+            Shelves(roots, project.cache, remote_artifacts, look_only=dry_run),
             unfinished=unfinished,
             dry_run=dry_run,
         )

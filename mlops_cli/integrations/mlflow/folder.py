@@ -1,7 +1,7 @@
 """`mlruns/`: MLflow's store of files, one folder an experiment, a run, a model.
 
 A name is only ever a name of a file that was listed: what a meta.yaml says of ids and paths opens
-nothing (see artifacts.py for the places that hold artifacts).
+nothing (see shelves.py for the places that hold artifacts).
 """
 
 from __future__ import annotations

@@ -11,13 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 
-from mlops_cli.errors import StateRefused
 from mlops_cli.integrations.mlflow import artifacts, heads, told
-from mlops_cli.integrations.mlflow.artifacts import Shelves, Taken
 from mlops_cli.integrations.mlflow.entity import Entity
 from mlops_cli.integrations.mlflow.row import Row, State
+from mlops_cli.integrations.mlflow.shelves import Shelves, Taken
 from mlops_cli.integrations.mlflow.source import Source
 from mlops_cli.integrations.mlflow.values import moment
 from mlops_cli.ledger.append import Ledger
@@ -86,7 +84,7 @@ def _runs(
 ) -> None:
     """Record those of `batch` that are new or not as they were, in one commit."""
     names = {one.id: one.facts.get("name") for one in experiments.values()}
-    wanted: list[tuple[Entity, Record | None, Taken, tuple[int, int]]] = []
+    wanted: list[tuple[Entity, Record | None, Taken]] = []
     for run in batch:
         experiment = experiments.get(str(run.facts.get("experiment")))
         if why := _left_out(run, experiment, parts):
@@ -94,14 +92,7 @@ def _runs(
             continue
         run.facts["experiment"] = experiment.id if experiment else run.facts.get("experiment")
         former = heads.run(parts.index, run.id)
-        place, why = _place(run, parts.shelves)
-        seen = artifacts.summary(place)
-        kept = _kept(former, seen)
-        taken = kept or (Taken() if parts.dry_run else artifacts.take(place, parts.cache))
-        why = why or taken.why
-        if why:
-            known.rows.append(Row("artifacts", run.id, "left out", why))
-        wanted.append((run, former, taken, seen))
+        wanted.append((run, former, _taken(run, former, parts, known)))
     records: list[Record] = []
     with ExitStack() as stack:
         keep = _digest_only
@@ -111,8 +102,8 @@ def _runs(
             def keep(data: bytes) -> str:
                 return str(writer.put(data))
 
-        for run, former, taken, seen in wanted:
-            fresh = _record(run, former, taken, seen, names, made, parts, keep)
+        for run, former, taken in wanted:
+            fresh = _record(run, former, taken, names, made, parts, keep)
             if taken.tree:
                 known.trees[run.id] = taken.tree
             if former is not None and told.same(former, fresh):
@@ -130,7 +121,6 @@ def _record(
     run: Entity,
     former: Record | None,
     taken: Taken,
-    seen: tuple[int, int],
     names: dict[str, str | None],
     made: dict[str, list[tuple[str, str]]],
     parts: Parts,
@@ -144,7 +134,7 @@ def _record(
     origin = told.Origin(
         parts.actor,
         code=Code(commit) if _is_commit(commit) else None,
-        source={"artifacts": list(seen)},
+        source=taken.source,
         former=former,
     )
     return told.run_record(
@@ -174,21 +164,11 @@ def _left_out(run: Entity, experiment: Entity | None, parts: Parts) -> str:
     return ""
 
 
-def _place(run: Entity, shelves: Shelves) -> tuple[Path | str | None, str]:
-    uri = run.facts.get("artifacts")
-    try:
-        return (shelves.place(str(uri)) if uri else None), ""
-    except StateRefused as exc:
-        return None, f"{exc.message}; {exc.hint}"
-
-
-def _kept(former: Record | None, seen: tuple[int, int]) -> Taken | None:
-    """Return what the record of an earlier import has, if as much lies there as did then."""
-    if former is None or not isinstance(former["mlflow"], dict):
-        return None
-    if former["mlflow"].get("source", {}).get("artifacts") != list(seen):
-        return None
-    return Taken(former["artifacts"]) if former["artifacts"] or not seen[0] else None
+def _taken(thing: Entity, former: Record | None, parts: Parts, known: Known) -> Taken:
+    taken = parts.shelves.take(thing, former)
+    if taken.why:
+        known.rows.append(Row("artifacts", thing.id, "left out", taken.why))
+    return taken
 
 
 def _thing(
@@ -199,20 +179,8 @@ def _thing(
         known.rows.append(Row(thing.kind, thing.id, "left out", "it is deleted in MLflow"))
         return None
     former = heads.thing(parts.index, thing.kind, thing.id)
-    taken, seen = Taken(), (0, 0)
-    if with_artifacts:
-        place, why = _place(thing, parts.shelves)
-        seen = artifacts.summary(place)
-        taken = _kept(former, seen) or (
-            Taken() if parts.dry_run else artifacts.take(place, parts.cache)
-        )
-        if why or taken.why:
-            known.rows.append(Row("artifacts", thing.id, "left out", why or taken.why))
-    origin = told.Origin(
-        parts.actor,
-        source={"artifacts": list(seen)},
-        former=former,
-    )
+    taken = _taken(thing, former, parts, known) if with_artifacts else Taken()
+    origin = told.Origin(parts.actor, source=taken.source, former=former)
     time = moment(thing.facts.get("updated") or thing.facts.get("created"))
     keep = _digest_only if parts.dry_run else lambda data: str(parts.cache.put(data))
     fresh = told.thing_record(thing, origin, time=time, keep=keep, artifacts=taken.tree)

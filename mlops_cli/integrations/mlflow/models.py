@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 from mlops_cli.errors import MlopsError, StateRefused
-from mlops_cli.integrations.mlflow import artifacts, heads, told
+from mlops_cli.integrations.mlflow import heads, told
 from mlops_cli.integrations.mlflow.entity import Entity
 from mlops_cli.integrations.mlflow.intake import Known, Parts
 from mlops_cli.integrations.mlflow.mlmodel import look, payload_of
@@ -106,10 +106,7 @@ def _tree(version: Entity, parts: Parts, known: Known) -> str | None:
     _, mark, inner = path.partition(f"/{run}/artifacts/")
     if mark and (tree := _below(parts.cache, known.trees.get(run), inner)):
         return tree
-    if not source or parts.dry_run:
-        return None
-    taken = artifacts.take(parts.shelves.place(source), parts.cache)
-    return taken.tree
+    return parts.shelves.fetch(source) if source and not parts.dry_run else None
 
 
 def _below(cache: Cache, tree: str | None, path: str) -> str | None:
