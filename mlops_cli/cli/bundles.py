@@ -1,4 +1,4 @@
-"""Bundles of registered models, as things that push and pull can carry."""
+"""Registered models, as things that push and pull can carry: bundles, and what judges them."""
 
 from __future__ import annotations
 
@@ -24,34 +24,44 @@ def split(words: Sequence[str], cwd: Path) -> tuple[list[str], list[str]]:
 
 
 def named(git: Git, names: Sequence[str]) -> list[Tracked]:
-    """Return the bundles of the versions that `names` mean. Raises NotFound."""
+    """Return what belongs to the versions that `names` mean, and the versions that they are held
+    against where a name has an alias: a deployment judges it again. Raises NotFound."""
     if not names:
         return []
     from mlops_cli.registry.registry import Registry
 
     registry = Registry(git)
-    return [_bundle(registry.resolve(name)) for name in names]
+    found: list[Tracked] = []
+    for name in names:
+        version = registry.resolve(name)
+        found += _parts(version)
+        holdings = registry.of(version.model)
+        if name.partition("@")[2] in holdings.aliases:
+            found += _rivals(holdings)
+    return list(dict.fromkeys(found))
 
 
 def held(git: Git, cache: Cache, warn: Callable[[str], None]) -> list[Tracked]:
-    """Return the bundles of all versions that the cache holds; tags that say nothing are told."""
+    """Return what belongs to all versions, as far as the cache holds it; tags that say nothing
+    are told."""
     every = [
-        _bundle(version)
+        part
         for holdings in _holdings(git, warn)
         for version in holdings.versions
-        if version.payload.get("bundle")
+        for part in _parts(version)
     ]
     return [one for one in every if cache.has(one.digest)]
 
 
 def current(git: Git, warn: Callable[[str], None]) -> list[Tracked]:
-    """Return the bundles of the versions that an alias stands for now."""
-    return [
-        _bundle(version)
-        for holdings in _holdings(git, warn)
-        for version in holdings.versions
-        if version.number in _aliased(holdings) and version.payload.get("bundle")
-    ]
+    """Return what belongs to the versions that an alias stands for now, and their rivals."""
+    found: list[Tracked] = []
+    for holdings in _holdings(git, warn):
+        aliased = {event.version for event in holdings.current().values()}
+        for version in holdings.versions:
+            found += _parts(version) if version.number in aliased else []
+        found += _rivals(holdings)
+    return list(dict.fromkeys(found))
 
 
 def _holdings(git: Git, warn: Callable[[str], None]) -> list[Holdings]:
@@ -66,12 +76,21 @@ def _holdings(git: Git, warn: Callable[[str], None]) -> list[Holdings]:
     return every
 
 
-def _aliased(holdings: Holdings) -> set[int | None]:
-    return {event.version for event in holdings.current().values()}
+def _rivals(holdings: Holdings) -> list[Tracked]:
+    """Return the bundles that the aliases mean now, and those that they meant before."""
+    events = holdings.current().values()
+    numbers = {number for one in events for number in (one.version, one.payload.get("former"))}
+    several = [_parts(version) for version in holdings.versions if version.number in numbers]
+    return [parts[0] for parts in several if parts]
 
 
-def _bundle(version: Version) -> Tracked:
+def _parts(version: Version) -> list[Tracked]:
+    """Return the bundle of a version and the rows it is judged on; neither if it says none."""
     from mlops_cli.workspace.tracked import Tracked
 
-    name = f"{version.model}@v{version.number}"
-    return Tracked(name, version.bundle, "tree", 0, 0, version.tag)
+    name, found = f"{version.model}@v{version.number}", []
+    if version.payload.get("bundle"):
+        found.append(Tracked(name, version.bundle, "tree", 0, 0, version.tag))
+        if rows := version.judged_on:
+            found.append(Tracked(f"{name} rows", rows, "tree", 0, 0, version.tag))
+    return found

@@ -73,7 +73,7 @@ def subject(record: Record) -> str:
     return f"{one('model') or record.kind}{version}"
 
 
-_NAMED = ("bundle", "run", "dataset", "lock", "card", "attestation", "signature")
+_NAMED = ("bundle", "run", "dataset", "judged_on", "lock", "card", "attestation", "signature")
 
 
 def _run(record: Record) -> Iterator[Evidence]:

@@ -47,6 +47,12 @@ class Version:
         return Digest.parse(self.payload.get("bundle", ""))
 
     @property
+    def judged_on(self) -> Digest | None:
+        """The digest of the folder with the test rows, None where the version is older."""
+        said = self.payload.get("judged_on")
+        return Digest.parse(said) if said else None
+
+    @property
     def run(self) -> str | None:
         """The digest of the run record that made the model."""
         return self.payload.get("run")
@@ -103,7 +109,7 @@ def fitting(tag: Tag, **name: str | int) -> dict[str, Any]:
 
 def _lies(payload: Mapping[str, Any]) -> Any:
     """Yield the fields that are not what others build on."""
-    for name in ("digest", "bundle", "run"):
+    for name in ("digest", "bundle", "judged_on", "run"):
         value = payload.get(name)
         if not (value is None and name != "digest") and not is_digest(value):
             yield name

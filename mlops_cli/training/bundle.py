@@ -14,6 +14,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree, totals, write_tree
 
 MODEL = "model.onnx"
+JUDGED = ("test.parquet", "dataset.json")  # the rows, and which of their columns is the label
 NEEDED = (MODEL, "schema.json", "golden.arrow", "training.json", "metrics.json")
 
 
@@ -85,6 +86,17 @@ def stored(bundle: Bundle, more: Mapping[str, bytes]) -> Digest:
                 )
             files[name] = Entry(name, "file", writer.put(data), len(data))
         return writer.put(write_tree(files.values()))
+
+
+def judged_on(cache: Cache, dataset: Digest) -> Digest:
+    """Store, as a folder of its own, what of `dataset` a model is judged on; return its digest.
+
+    Whoever is to judge it again elsewhere needs these rows, and not those it was trained on.
+    Raises NotFound ("missing-object").
+    """
+    files = opened(cache, dataset).files
+    with cache.writer() as writer:
+        return writer.put(write_tree(files[name] for name in JUDGED))
 
 
 def size(cache: Cache, tree: Digest) -> int:

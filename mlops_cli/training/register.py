@@ -61,6 +61,7 @@ def register(
         more |= vouching.vouched(parts, index, made, more, name=name, runs=(trained_by, judged_by))
     tree = bundles.stored(made, more)
     schema = made.json("schema.json")
+    dataset = Digest.parse(locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"])
     actor = str(parts.git.identity())
     payload = {
         "digest": made.digest(bundles.MODEL),
@@ -76,7 +77,8 @@ def register(
         "run": trained_by,
         "evaluated": judged_by,
         "lock": Digest.of((parts.root / path_of(f"evaluate.{train}")).read_bytes()),
-        "dataset": locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"],
+        "dataset": dataset,
+        "judged_on": bundles.judged_on(parts.cache, dataset),
         "metrics": made.json("metrics.json")["metrics"],
         "parity": made.json("training.json")["parity"],
         "golden": checked,

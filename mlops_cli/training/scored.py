@@ -35,7 +35,8 @@ class Scored:
 
         import pyarrow.parquet as pq
 
-        folder = bundles.opened(self.cache, Digest.parse(self.challenger.payload["dataset"]))
+        said = self.challenger.judged_on or Digest.parse(self.challenger.payload["dataset"])
+        folder = bundles.opened(self.cache, said)
         table = pq.read_table(io.BytesIO(folder.read("test.parquet")))
         truth = dataset.labels(table, folder.json("dataset.json"))
         return table, truth, folder.digest("test.parquet")

@@ -128,7 +128,7 @@ def command(
             lines.append(f"{verb} from where it was imported: {', '.join(map(_path, imported))}")
         if kept:
             lines.append(f"On no remote, as their pointers say: {', '.join(kept)}")
-        if not (no_checkout or dry_run):
+        if not (no_checkout or dry_run) and (steps or not carried):
             lines.append(page(steps, dry_run=False))
         return "\n".join(lines) or "Nothing is missing here."
 
