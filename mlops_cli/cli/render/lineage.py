@@ -140,12 +140,13 @@ def _rows(nodes: Sequence[Node], starts: Sequence[str], above: set[str]) -> Iter
 def _row(node: Node, starts: Sequence[str], above: set[str]) -> str:
     label = f"{_cut(shown(_told(node)), 34):<34}"
     digest = short(node.id) if node.id.startswith("sha256:") else "-" * 12
-    extra = style("above", "dim") if node.id in above else _cut(shown(_extra(node)), 15)
+    beside = style("above", "dim") if node.id in above else _cut(shown(extra(node)), 15)
     name = style(label, "bold") if node.id in starts else label
-    return f"{node.kind:<12} {name} {style(digest, 'dim')}  {extra}".rstrip()
+    return f"{node.kind:<12} {name} {style(digest, 'dim')}  {beside}".rstrip()
 
 
-def _extra(node: Node) -> str:
+def extra(node: Node) -> str:
+    """Return the one thing worth knowing of a link beside its name: a metric, a day, its state."""
     facts = node.facts
     if node.kind == "run" and node.state != MISMATCH:
         return figures(facts.get("metrics") or {}, 1)
