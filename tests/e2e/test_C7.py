@@ -1,6 +1,6 @@
 """C7, metadata stores: one graph in git, asked without a server; its index is only a cache.
 
-Missing: export to a server of MLflow.
+Export to a server of MLflow is in test_mlflow.py, which has a real one.
 """
 
 from __future__ import annotations
