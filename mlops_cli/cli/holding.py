@@ -24,6 +24,7 @@ def found(
     "unknown-data"), UsageError ("bad-row-key").
     """
     from mlops_cli.features import rows
+    from mlops_cli.ledger import words
     from mlops_cli.pipeline.reading.load import load
 
     columns, source = _columns(load(project.root), name)
@@ -34,11 +35,11 @@ def found(
             code="bad-row-key",
             hint=f"write {JOINER.join(column.upper() for column in columns)}, in quotes",
         )
-    steps = [step for step in index.names() if step.startswith("dataset.")]
+    steps = [step for step in words.names(index) if step.startswith("dataset.")]
     held: list[dict[str, Any]] = []
     absent = 0
     for step in steps:
-        for digest in index.ends_of(step, "output", until=until):
+        for digest in words.ends_of(index, step, "output", until=until):
             try:
                 sides = rows.holding(project.cache, digest, columns, values, source=source)
             except MlopsError:  # not pulled, or damaged

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlops_cli.cli import pointed, revisions
 from mlops_cli.cli.render import text
 from mlops_cli.errors import NotFound, UsageError
-from mlops_cli.ledger import lineage, query
+from mlops_cli.ledger import lineage, query, words
 from mlops_cli.ledger.index import Index
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version, check_name
@@ -118,11 +118,11 @@ class Names:
             yield pointed.now(self.root, path)
         section, _, name = word.partition(".")
         if section == "features" and name:
-            yield self.index.ends_of(f"feature.{name}", "output", until=self.until)
+            yield words.ends_of(self.index, f"feature.{name}", "output", until=self.until)
         if section == "data" and name:
-            yield self.index.ends_of(f"data.{name}", "input", until=self.until)
-        named = self.index.named(path, until=self.until)
-        named = named or self.index.named(word, until=self.until)
+            yield words.ends_of(self.index, f"data.{name}", "input", until=self.until)
+        named = words.seen_as(self.index, path, until=self.until)
+        named = named or words.seen_as(self.index, word, until=self.until)
         yield [named] if named else []
         yield self._digest(word)
         newest = self.index.newest("run", step=word)
@@ -134,7 +134,7 @@ class Names:
         name = word.removeprefix("sha256:").lower()
         if len(name) < _SHORTEST or not set(name) <= set("0123456789abcdef"):
             return []
-        found = self.index.digests(f"sha256:{name}")
+        found = words.beginning(self.index, f"sha256:{name}")
         if len(found) > 1:
             self.doubts.append(
                 UsageError(
@@ -166,7 +166,7 @@ class Names:
 
     def _known(self) -> list[str]:
         models = self.registry.models()
-        return [*models, *(f"{model}@production" for model in models), *self.index.names()]
+        return [*models, *(f"{model}@production" for model in models), *words.names(self.index)]
 
 
 def word_of(model: str, which: str) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from mlops_cli.errors import OutsideWorld
 
 MEMORY = ":memory:"
 VERSION = 2
@@ -34,22 +38,63 @@ class OtherVersion(Exception):
     """The file is an index of another version of this program."""
 
 
-def candidates(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield connections until the caller is content: the file, the file made anew, memory."""
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open file, or one in memory. What it holds is asked here: of a damaged one that is an
+    OutsideWorld ("index-damaged")."""
+
+    path: Path
+    connection: sqlite3.Connection
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    def rows(self, question: str, *values: Any) -> list[Any]:
+        """Return all rows that answer `question`."""
+        with self._damage():
+            return self.connection.execute(question, values).fetchall()
+
+    def some(self, question: str, *values: Any) -> Iterator[Any]:
+        """Yield the rows that answer `question`, of which the caller may not want all."""
+        with self._damage():
+            found = self.connection.execute(question, values)
+            while part := found.fetchmany(50):
+                yield from part
+
+    @contextlib.contextmanager
+    def _damage(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as exc:
+            raise OutsideWorld(
+                f"the index {self.path} cannot be read: {exc}",
+                code="index-damaged",
+                hint=f"rm {self.path}; it is rebuilt from the ledger",
+            ) from exc
+
+
+def candidates(path: Path) -> Iterator[Database]:
+    """Yield databases until the caller is content: the file, the file made anew, memory."""
     if str(path) == MEMORY:
-        yield connect(MEMORY)
+        yield memory()
         return
     with contextlib.suppress(sqlite3.Error, OSError, OtherVersion):
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield connect(str(path))
+        yield Database(path, _connect(str(path)))
     with contextlib.suppress(sqlite3.Error, OSError, OtherVersion):
         for end in ("", "-wal", "-shm"):
             path.with_name(path.name + end).unlink(missing_ok=True)
-        yield connect(str(path))
-    yield connect(MEMORY)
+        yield Database(path, _connect(str(path)))
+    yield memory()
 
 
-def connect(name: str) -> sqlite3.Connection:
+def memory() -> Database:
+    """Return an empty database that goes with this process."""
+    return Database(Path(MEMORY), _connect(MEMORY))
+
+
+def _connect(name: str) -> sqlite3.Connection:
     """Return a connection whose tables exist. Raises sqlite3.Error, OtherVersion."""
     connection = sqlite3.connect(name, timeout=30, isolation_level=None)
     try:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import IntegrityError, NotFound, OutsideWorld, UsageError
-from mlops_cli.ledger import query
+from mlops_cli.ledger import query, words
 from mlops_cli.ledger.append import Ledger, open_ledger
+from mlops_cli.ledger.catchup import catch_up
 from mlops_cli.ledger.expression import parse
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.lineage import both
@@ -45,7 +46,7 @@ def test_new_records_are_found_and_old_ones_not_read_again(git: Git) -> None:
         assert index.get("sha256:" + "0" * 64) is None
     ledger.append(ran(6))
     with open_index(git) as index:
-        assert index.refresh(git) == 0
+        assert catch_up(index.database, git) == 0
         assert len(list(index.newest("run"))) == 7
     ledger.append(ran(7))
     with open_index(git) as index:
@@ -208,6 +209,6 @@ def test_thousands_of_records_index_quickly_and_a_look_costs_milliseconds(git: G
 def test_an_empty_ledger_has_no_answers(git: Git, tmp_path: Path) -> None:
     with open_index(git) as index:
         assert query.runs(index) == []
-        assert index.named("data/x") is None
+        assert words.seen_as(index, "data/x") is None
         with pytest.raises(NotFound):
             query.run(index, "latest")
