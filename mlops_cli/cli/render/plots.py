@@ -13,19 +13,27 @@ from mlops_cli.cli.render.runs import figure
 
 WIDTH, HEIGHT, LEFT, BELOW, ABOVE = 560, 280, 58, 30, 12
 MOST = 1000  # points of a curve that a screen can show
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "var(--ink)")
 _STYLE = """\
-.plots{display:flex;flex-wrap:wrap;gap:1.5em}svg.curves{background:#fff}svg.curves text{fill:#555}
+.plots{display:flex;flex-wrap:wrap;gap:1.5em}figure{width:544px;max-width:100%}
+.grid{stroke:var(--line)}.rule{stroke:var(--dim);stroke-dasharray:3 3}.rule[hidden]{display:none}
 tr:nth-child(even){background:var(--soft)}
-.legend span{margin-right:1em;white-space:nowrap}"""
+.legend{font-size:.85rem}.legend div{display:flex;gap:.5em}.legend output{margin-left:auto;
+font-variant-numeric:tabular-nums;color:var(--dim)}"""
 _SCRIPT = """\
-document.querySelectorAll('polyline').forEach(line=>{line.addEventListener('mousemove',event=>{
-const points=JSON.parse(line.dataset.points),box=line.ownerSVGElement.getBoundingClientRect();
-const at=(event.clientX-box.left)*line.ownerSVGElement.viewBox.baseVal.width/box.width;
-const drawn=line.getAttribute('points').split(' ').map(p=>+p.split(',')[0]);
-let near=0;drawn.forEach((x,i)=>{if(Math.abs(x-at)<Math.abs(drawn[near]-at))near=i});
-line.firstElementChild.textContent=line.dataset.label+', step '+points[near][0]+': '+points[near][1]
-})})"""
+document.querySelectorAll('svg.curves').forEach(svg=>{
+const lines=[...svg.querySelectorAll('polyline')].map(line=>({at:line.getAttribute('points').split(' ').map(p=>+p.split(',')[0]),
+points:JSON.parse(line.dataset.points)}));const rule=svg.querySelector('.rule');
+const told=[...svg.nextElementSibling.querySelectorAll('output')];
+svg.addEventListener('pointermove',event=>{const box=svg.getBoundingClientRect();
+const x=(event.clientX-box.left)*svg.viewBox.baseVal.width/box.width;let best=null;
+lines.forEach(({at,points},i)=>{let near=0;at.forEach((one,j)=>{
+if(Math.abs(one-x)<Math.abs(at[near]-x))near=j});const far=Math.abs(at[near]-x);
+if(best===null||far<Math.abs(best-x))best=at[near];
+told[i].textContent='step '+points[near][0]+': '+points[near][1]});
+rule.setAttribute('x1',best);rule.setAttribute('x2',best);rule.removeAttribute('hidden')});
+svg.addEventListener('pointerleave',()=>{rule.setAttribute('hidden','');
+told.forEach(one=>{one.textContent=''})})})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,14 @@ def _figure(name: str, curves: Sequence[Curve]) -> str:
     for value in _ticks(y0, y1):
         _, y = place(x0, value)
         parts.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
+            f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{figure(value)}</text>'
         )
     for step in dict.fromkeys((x0, x1)):
         x, _ = place(step, y0)
         anchor = "start" if step == x0 else "end"
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{step}</text>')
+        words = f"step {step}" if step == x0 else str(step)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{words}</text>')
     for n, (label, points) in enumerate(shown):
         color, safe = COLORS[n % len(COLORS)], html.escape(label, quote=True)
         line = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
@@ -86,10 +95,12 @@ def _figure(name: str, curves: Sequence[Curve]) -> str:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>')
         parts.append(
             f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2" '
-            f'data-label="{safe}" data-points="{data}"><title>{safe}</title></polyline>'
+            f'data-points="{data}"><title>{safe}</title></polyline>'
         )
+    parts.append(f'<line class="rule" hidden y1="{ABOVE}" y2="{HEIGHT - BELOW}"/>')
     legend = "".join(
-        f'<span style="color:{COLORS[n % len(COLORS)]}">■ {html.escape(label)}</span>'
+        f'<div><span style="color:{COLORS[n % len(COLORS)]}">■</span>{html.escape(label)}'
+        "<output></output></div>"
         for n, (label, _) in enumerate(shown)
     )
     return (
