@@ -22,7 +22,8 @@ tr:nth-child(even){background:var(--soft)}
 font-variant-numeric:tabular-nums;color:var(--dim)}"""
 _SCRIPT = """\
 document.querySelectorAll('svg.curves').forEach(svg=>{
-const lines=[...svg.querySelectorAll('polyline')].map(line=>({at:line.getAttribute('points').split(' ').map(p=>+p.split(',')[0]),
+const lines=[...svg.querySelectorAll('polyline')].map(line=>({
+at:line.getAttribute('points').split(' ').map(p=>+p.split(',')[0]),
 points:JSON.parse(line.dataset.points)}));const rule=svg.querySelector('.rule');
 const told=[...svg.nextElementSibling.querySelectorAll('output')];
 svg.addEventListener('pointermove',event=>{const box=svg.getBoundingClientRect();
