@@ -15,9 +15,9 @@ from mlops_cli.errors import ConfigError, StateRefused
 FILE = ".mlops/allowed_signers"
 
 _LINE = re.compile(
-    r"(?P<principals>\"[^\"]*\"|\S+)\s+"
-    r"(?:(?P<options>(?:[a-z-]+(?:=\"[^\"]*\")?)(?:,[a-z-]+(?:=\"[^\"]*\")?)*)\s+)?"
-    r"(?P<type>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+)\s+(?P<key>[A-Za-z0-9+/=]+)(?:\s.*)?",
+    r"(?P<principals>\"[^\"]*\"|[^ \t]+)[ \t]+"
+    r"(?:(?P<options>(?:[a-z-]+(?:=\"[^\"]*\")?)(?:,[a-z-]+(?:=\"[^\"]*\")?)*)[ \t]+)?"
+    r"(?P<type>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+)[ \t]+(?P<key>[A-Za-z0-9+/=]+)(?:[ \t].*)?",
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"([a-z-]+)(?:=\"([^\"]*)\")?(?:,(?=.)|$)", re.IGNORECASE)

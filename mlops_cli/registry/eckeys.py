@@ -10,6 +10,7 @@ from typing import Any
 from mlops_cli.errors import ConfigError, MissingExtra, NotFound
 
 _HASHES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
+_KINDS = tuple(f"ecdsa-sha2-nistp{bits}".encode() for bits in (256, 384, 521))  # no certificates
 
 
 def private(key: str) -> Any:
@@ -18,6 +19,8 @@ def private(key: str) -> Any:
     Raises MissingExtra, NotFound ("no-such-key"), ConfigError ("unusable-key").
     """
     ec, loading = _door()
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         data = Path(key).read_bytes()
     except OSError as exc:
@@ -36,7 +39,7 @@ def private(key: str) -> Any:
         why = "it is not of ECDSA on P-256, P-384 or P-521"
     except TypeError:
         why = "it is locked by a passphrase"
-    except ValueError as exc:
+    except (ValueError, UnsupportedAlgorithm) as exc:
         why = str(exc)
     raise ConfigError(
         f"{key} cannot sign models: {why}",
@@ -49,7 +52,7 @@ def public(blob: bytes) -> Any | None:
     """Return the public key in these bytes of ssh, None where it is none of ECDSA."""
     _, loading = _door()
     kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")]
-    if not kind.startswith(b"ecdsa-sha2-"):
+    if kind not in _KINDS:
         return None
     try:
         return loading.load_ssh_public_key(kind + b" " + base64.b64encode(blob))

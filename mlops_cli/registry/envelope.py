@@ -9,6 +9,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mlops_cli.encode import canonical_json, parse_json
 from mlops_cli.errors import IntegrityError, MlopsError, StateRefused
@@ -59,11 +60,16 @@ def parse(data: bytes, *, source: str) -> Envelope:
     """Return the envelope in `data`. Raises IntegrityError ("malformed-envelope")."""
     if len(data) > LONGEST:
         raise _malformed(source, f"it has {len(data):,} bytes, {LONGEST:,} are the most")
-    value = parse_json(data, source=source)
+    return understood(parse_json(data, source=source), source=source)
+
+
+def understood(value: Any, *, source: str) -> Envelope:
+    """Return the envelope that JSON stands for. Raises as `parse`."""
     try:
         kind, signatures = value["payloadType"], value["signatures"]
         if not isinstance(kind, str) or not isinstance(signatures, list):
             raise _malformed(source, "it has no type or no signatures")
+        kind.encode()  # JSON has halves of characters, UTF-8 has none
         if not 0 < len(signatures) <= MOST:
             raise _malformed(source, f"it has {len(signatures)} signatures, 1 to {MOST} are taken")
         return Envelope(

@@ -105,7 +105,7 @@ def check(
 
 
 def _keyed(value: Any, listed: Sequence[Signer], at: datetime) -> tuple[str, bytes, str]:
-    inner = envelope.parse(canonical_json(value["dsseEnvelope"]), source=FILE)
+    inner = envelope.understood(value["dsseEnvelope"], source=FILE)
     hint = value["verificationMaterial"]["publicKey"]["hint"]
     known = {eckeys.hint(key): each.key for each in listed if (key := eckeys.public(each.key))}
     if hint not in known:
@@ -170,7 +170,7 @@ def _listed(statement: Any) -> dict[str, str]:
         rows = statement["predicate"]["resources"]
         if any(row["algorithm"] != "sha256" for row in rows):
             raise _malformed("its files are named by another hash than sha256")
-        found = {row["name"]: row["digest"] for row in rows}
+        found = {str(row["name"]): row["digest"] for row in rows}
         if len(found) != len(rows):
             raise _malformed("it lists a file twice")
         return found

@@ -7,7 +7,6 @@ ALLOWED SIGNERS in ssh-keygen(1)
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import tempfile
 from collections.abc import Sequence
@@ -52,7 +51,7 @@ def sign_all(payloads: Sequence[bytes], namespace: str, key: str) -> list[str]:
         place = Path(key).expanduser()
         if public := literal(key):
             place = Path(folder, "key.pub")
-            place.write_text(public + "\n")
+            place.write_text(public + "\n", encoding="utf-8")
         elif not place.is_file():
             raise NotFound(
                 f"there is no signing key {key}",
@@ -94,8 +93,8 @@ def check(
     signer = counting(found.key, parse(text), namespace, at)
     with tempfile.TemporaryDirectory(prefix="mlops-check-") as folder:
         shown, listed = Path(folder, "signature"), Path(folder, "allowed")
-        shown.write_text(signature)
-        listed.write_text(text)
+        shown.write_text(signature, encoding="utf-8")
+        listed.write_text(text, encoding="utf-8")
         moment = at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
         code, why = _ssh(
             (
@@ -127,7 +126,7 @@ def seal(signature: str) -> Seal:
         key, rest = _string(blob[10:])
         namespace, _ = _string(rest)
         return Seal(key, namespace.decode("utf-8"))
-    except (binascii.Error, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise _malformed("its base64 or a name in it cannot be read") from exc
 
 

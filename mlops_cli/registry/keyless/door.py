@@ -26,6 +26,7 @@ def trusted(data: bytes | None) -> Any:
 
 
 def verifier(root: Any) -> Any:
+    """Return who judges by a trusted root."""
     from sigstore.verify import Verifier
 
     try:

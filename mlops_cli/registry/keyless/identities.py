@@ -53,7 +53,7 @@ def parse(data: bytes) -> tuple[Identity, ...]:
 
 def _identities(text: str) -> Iterator[Identity]:
     for number, line in allowed.lines(text):
-        name, issuer, options = (*line.split(None, 2), "", "")[:3]
+        name, issuer, options = (*re.split(r"[ \t]+", line, maxsplit=2), "", "")[:3]
         if not _ISSUER.fullmatch(issuer):
             raise _bad(number, "it is not: identity https://issuer [options]")
         if not _FIXED.fullmatch(name):

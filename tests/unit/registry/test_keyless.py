@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mangled import mangled
 from sigstore.dsse import Statement
 from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
@@ -29,6 +30,8 @@ STATEMENT = json.dumps(
     }
 ).encode()
 OF_GITHUB = f"https://github.com/{WORKFLOW}"
+# the log and a timestamp say when; one is enough
+TIMES = ["integratedTime", "inclusionPromise", "timestampVerificationData", "rfc3161Timestamps"]
 Signs = Callable[..., bytes]
 
 
@@ -180,24 +183,13 @@ def test_no_damage_ends_in_anything_but_a_refusal(sigstore: Sigstore, signs: Sig
     whole = json.loads(made)
     for size in range(0, len(made), 97):
         refusal(made[:size], sigstore)
-
-    def places(value: Any) -> list[tuple[Any, Any]]:
-        keys = value if isinstance(value, dict) else range(len(value))
-        found = [(value, key) for key in keys]
-        nested = [value[key] for key in keys if isinstance(value[key], (dict, list))]
-        return found + [each for one in nested for each in places(one)]
-
-    for number in range(len(places(whole))):
-        for junk in (None, "", [], {}, -1, "AAAA", 1 << 70):
-            copy = json.loads(made)
-            holder, key = places(copy)[number]
-            if key in ("keyid", "logIndex") or holder[key] == junk:
-                continue  # said of the proof, not proved
-            holder[key] = junk
-            try:
-                checking.check(json.dumps(copy).encode(), listed(sigstore), root(sigstore))
-            except MlopsError as exc:
-                assert exc.exit_code in (30, 40)
+    for other, key, _ in mangled(whole):
+        try:
+            checking.check(json.dumps(other).encode(), listed(sigstore), root(sigstore))
+        except MlopsError as exc:
+            assert exc.exit_code in (30, 40)
+        else:
+            assert key in TIMES
     for _ in range(100):
         raw = bytearray(base64.b64decode(whole["verificationMaterial"]["certificate"]["rawBytes"]))
         raw[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)

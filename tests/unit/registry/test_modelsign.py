@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from mangled import mangled
 from sigstore_world import Sigstore
 
 from mlops_cli.errors import ConfigError, IntegrityError, NotFound, StateRefused
@@ -155,6 +157,10 @@ def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
         with pytest.raises(IntegrityError) as caught:
             modelsign.check(json.dumps({**made, **change}).encode(), FILES, listed(key), at=AT)
         assert caught.value.code == code
+    for other, key_of_place, _ in mangled(made):
+        with contextlib.suppress(IntegrityError, StateRefused):
+            modelsign.check(json.dumps(other).encode(), FILES, listed(key), at=AT)
+            assert key_of_place in ("keyid", "tlogEntries")  # which nobody vouches for
     for data, code in ((b"[", "malformed-json"), (b" " * 10_000_000, "malformed-envelope")):
         with pytest.raises(IntegrityError) as caught:
             modelsign.check(data, FILES, listed(key), at=AT)
@@ -192,3 +198,30 @@ def test_the_reference_verifier_accepts_it(
     assert verify() == 0
     (folder / "card.md").write_text("# another")
     assert verify() == 1
+
+
+def test_keys_that_no_library_reads_are_named_not_raised(key: Path, tmp_path: Path) -> None:
+    private = Path(keygen(tmp_path / "ed", "-t", "ed25519")).read_text().splitlines()
+    raw = base64.b64decode("".join(private[1:-1])).replace(b"ssh-ed25519", b"ssh-ed25518")
+    private[1:-1] = [base64.b64encode(raw).decode()]
+    (tmp_path / "odd").write_text("\n".join(private) + "\n")
+    with pytest.raises(ConfigError) as caught:
+        modelsign.sign("delay", FILES, str(tmp_path / "odd"))
+    assert caught.value.code == "unusable-key"
+    kind, blob = key.with_suffix(".pub").read_text().split()[:2]
+    assert eckeys.public(base64.b64decode(blob)) is not None
+    other = base64.b64decode(blob).replace(b"nistp256", b"nistp255")
+    for odd in (other, b"", b"\xff" * 9, base64.b64decode(blob)[:40]):
+        assert eckeys.public(odd) is None
+    assert kind == "ecdsa-sha2-nistp256"
+
+
+def test_a_certificate_is_no_key_of_the_list(key: Path, tmp_path: Path) -> None:
+    public = tmp_path / "ada.pub"
+    public.write_bytes(key.with_suffix(".pub").read_bytes())
+    words = ("-s", str(keygen(tmp_path / "ca", "-t", "ed25519")), "-I", "ada", "-n", "ada")
+    subprocess.run(["ssh-keygen", "-q", *words, str(public)], check=True)
+    signers = parse(f"ada@example.org {(tmp_path / 'ada-cert.pub').read_text()}")
+    with pytest.raises(StateRefused) as caught:
+        modelsign.check(modelsign.sign("delay", FILES, str(key)), FILES, signers, at=AT)
+    assert caught.value.code == "unknown-signer"

@@ -83,6 +83,7 @@ def test_what_is_no_signature_is_named(keys: Path) -> None:
         good * 2,
         "x" * 10_000_000,
         good.replace("U1NI", "QUFB"),
+        good.replace("U1NI", "U1N\u0131"),
     ):
         with pytest.raises(IntegrityError) as caught:
             signers.check(WORDS, bad, "mlops", line(keys, "ada"), at=NOW)
@@ -95,11 +96,22 @@ def test_a_line_that_cannot_be_read_is_no_line(keys: Path) -> None:
         "ada ssh-ed25519 &&",
         line(keys, "ada", 'valid-til="2026"'),
         line(keys, "ada", 'valid-after="202"'),
+        line(keys, "ada", 'namespaces="git",namespaces="mlops"'),
+        line(keys, "ada", 'valid-after="20240101",'),
         "!ada " + line(keys, "ada")[16:],
     ):
         with pytest.raises(ConfigError, match="allowed_signers:2") as caught:
             parse("# first\n" + bad)
         assert caught.value.code == "bad-allowed-signers"
+
+
+def test_a_line_ends_where_it_ends_for_ssh(keys: Path) -> None:
+    for end in ("\u2028", "\x85", "\f", "\r"):
+        hidden = parse(line(keys, "ada").rstrip() + f" old laptop{end}" + line(keys, "bob"))
+        assert [each.principal for each in hidden] == [parse(line(keys, "ada"))[0].principal]
+    crlf = line(keys, "ada", 'valid-before="20271231"').rstrip() + "\r\n# more\r\n"
+    made = signers.sign(WORDS, "mlops", str(keys / "ada"))
+    assert signers.check(WORDS, made, "mlops", crlf, at=NOW) == parse(crlf)[0].principal
 
 
 def test_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
