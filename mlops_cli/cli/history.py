@@ -8,7 +8,10 @@ from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld
 from mlops_cli.vcs import exchange
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from mlops_cli.cli.context import Context
+    from mlops_cli.ledger.fold import Place, Plan
     from mlops_cli.vcs.repo import Git
 
 
@@ -64,6 +67,26 @@ def receive(ctx: Context, git: Git) -> dict[str, Any] | None:
         ctx.warn(f"{exc.message}, which does not replace what is here ({exc.hint})")
         return None
     return {"remote": remote, "refs": came.refs, "tags": came.tags}
+
+
+def fold(ctx: Context, git: Git, *, older: timedelta, dry_run: bool) -> tuple[Place, Plan]:
+    """Fold the ledgers of writers who wrote nothing for so long, where they are: on the git remote,
+    if there is one. Raises as `ledger.fold.fold`, OutsideWorld.
+    """
+    from mlops_cli.ledger import fold as folding
+
+    place = folding.Place(exchange.remote_of(git), ctx.settings.get("ledger.branch"))
+    before = ctx.now() - older
+    if dry_run:
+        folding.refresh(git, place)
+        done = folding.plan(git, place, before=before)
+    else:
+        if place.remote is not None:
+            exchange.send_ledger(git, place.remote, place.branch)
+        done = folding.fold(git, place, before=before, now=ctx.now())
+    for writer, why in done.left.items():
+        ctx.warn(f"the ledger of {writer} stays as it is: {why}")
+    return place, done
 
 
 def _said(error: MlopsError) -> str:

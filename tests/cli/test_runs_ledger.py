@@ -134,6 +134,31 @@ def test_old_writers_fold_and_all_clones_follow(
     )
 
 
+def test_gc_folds_idle_writers_when_it_compacts_and_never_fails_for_it(
+    repo: Path, hub: Path, mlops: Any, assert_valid: Any
+) -> None:
+    for n in range(2):
+        Ledger(Git(repo), f"job-{n}", repo / ".mlops/spool").append(said(n))
+    mine = open_ledger(Git(repo))
+    mine.append(said(100))
+    env = {"MLOPS_NOW": "2013-04-15T00:00:00Z"}
+    assert mlops("gc", "--json", env=env, code=0).data["ledger"] is None, "nobody asked"
+    away = hub.rename(hub.with_name("away"))
+    done = mlops("gc", "--compact", "--json", env=env, code=0)
+    assert_valid(done.json)
+    assert done.data["ledger"] is None
+    assert "the ledger was not folded" in "".join(done.json["warnings"])
+    away.rename(hub)
+    mlops("push", code=0)
+    screen = mlops("gc", "--compact", "--dry-run", env=env, code=0).stdout
+    assert "Would fold" in screen and "idle writers" in screen
+    done = mlops("gc", "--compact", "--json", env=env, code=0)
+    assert_valid(done.json)
+    assert done.data["ledger"] == {"writers": ["job-0", "job-1"], "records": 2}
+    assert refs.LEDGER + "job-0" not in refs.tips(Git(repo), refs.LEDGER)
+    assert written(repo) == {0, 1, 100}
+
+
 def test_a_forge_that_refuses_other_refs_gets_one_branch(
     repo: Path, other: Path, hub: Path, mlops: Any, git: Any
 ) -> None:

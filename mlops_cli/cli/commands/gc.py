@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Set
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops_cli import quantities
-from mlops_cli.cli import context
+from mlops_cli.cli import context, history
 from mlops_cli.cli.eviction import evict_now, in_use
 from mlops_cli.cli.needs import Asker
 from mlops_cli.cli.render import gc as page
-from mlops_cli.errors import UsageError
+from mlops_cli.errors import OutsideWorld, StateRefused, UsageError
 from mlops_cli.project import Project
 from mlops_cli.store.chunks import CHUNKED_FROM
 from mlops_cli.store.condemned import Moment
@@ -22,6 +23,11 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.store.space import collect, removal
 from mlops_cli.store.space.fold import Folded, fold
 from mlops_cli.workspace import copies, remotes
+
+if TYPE_CHECKING:
+    from mlops_cli.ledger.fold import Plan
+
+IDLE = timedelta(days=30)  # of a writer, whose ledger is then folded
 
 
 def command(
@@ -38,7 +44,8 @@ def command(
         bool, typer.Option("--unpushed", help="Let go what no commit names and no remote holds.")
     ] = False,
     compact: Annotated[
-        bool, typer.Option("--compact", help="Fold old large files into chunks; merge packs.")
+        bool,
+        typer.Option("--compact", help="Fold old large files and idle ledgers; merge packs."),
     ] = False,
     evict: Annotated[
         bool, typer.Option("--evict", help="Keep to cache.budget: drop what remotes have.")
@@ -79,7 +86,8 @@ def command(
             removed = collect.sweep(project.cache, outlook, again=asker.needs, merge=compact)
         evicted = evict_now(ctx, project, dry_run=dry_run) if evict else None
         folded = _fold(ctx, project, dry_run=dry_run) if compact else None
-    done = page.Done(outlook, removed, answers.unheard, evicted, folded)
+    ledger = _fold_ledger(ctx, project, dry_run=dry_run) if compact else None
+    done = page.Done(outlook, removed, answers.unheard, evicted, folded, ledger)
     told = [f"The remote {each}; what only it holds stays." for each in done.unheard]
     return ctx.show(
         page.plain(done, dry_run=dry_run),
@@ -103,6 +111,16 @@ def _fold(ctx: context.Context, project: Project, *, dry_run: bool) -> Folded:
         return Folded(len(chosen), sum(sizes), 0)
     compress = bool(project.settings.get("cache.compress"))
     return fold(project.cache, chosen, compress=compress, progress=ctx.progress)
+
+
+def _fold_ledger(ctx: context.Context, project: Project, *, dry_run: bool) -> Plan | None:
+    """Fold the ledgers of writers who wrote nothing for a month, as mlops runs compact does; a git
+    remote that cannot be asked is no reason to fail."""
+    try:
+        return history.fold(ctx, project.git, older=IDLE, dry_run=dry_run)[1]
+    except (OutsideWorld, StateRefused) as exc:
+        ctx.warn(f"the ledger was not folded: {exc.message}")
+        return None
 
 
 def _grace(said: str) -> int:

@@ -8,11 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from mlops_cli import quantities
-from mlops_cli.cli import context
+from mlops_cli.cli import context, history
 from mlops_cli.cli.render.text import count, table
 from mlops_cli.errors import UsageError
-from mlops_cli.ledger import fold
-from mlops_cli.vcs import exchange
 
 
 def command(
@@ -29,18 +27,7 @@ def command(
     same. Happens on the git remote, if there is one; other clones follow with their next fetch.
     """
     ctx = context.current()
-    git = ctx.project().git
-    place = fold.Place(exchange.remote_of(git), ctx.settings.get("ledger.branch"))
-    before = ctx.now() - _age(older)
-    if dry_run:
-        fold.refresh(git, place)
-        done = fold.plan(git, place, before=before)
-    else:
-        if place.remote is not None:
-            exchange.send_ledger(git, place.remote, place.branch)
-        done = fold.fold(git, place, before=before, now=ctx.now())
-    for writer, why in done.left.items():
-        ctx.warn(f"the ledger of {writer} stays as it is: {why}")
+    place, done = history.fold(ctx, ctx.project().git, older=_age(older), dry_run=dry_run)
     data = {
         "dry_run": dry_run,
         "remote": place.remote,

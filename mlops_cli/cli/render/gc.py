@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_cli.cli.eviction import Evicted
 from mlops_cli.cli.render import text
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.space.collect import Outlook
 from mlops_cli.store.space.fold import Folded
+
+if TYPE_CHECKING:
+    from mlops_cli.ledger.fold import Plan
 
 _NAMED = 100  # refused objects that are named one by one
 _WORDS = {
@@ -29,6 +32,7 @@ class Done:
     unheard: Sequence[str]
     evicted: Evicted | None = None
     folded: Folded | None = None
+    ledger: Plan | None = None
 
 
 def plain(done: Done, *, dry_run: bool) -> dict[str, Any]:
@@ -66,6 +70,8 @@ def plain(done: Done, *, dry_run: bool) -> dict[str, Any]:
             "after": folded.after,
             "damaged": [str(digest) for digest in folded.damaged],
         },
+        "ledger": done.ledger
+        and {"writers": sorted(done.ledger.writers), "records": done.ledger.records},
     }
 
 
@@ -93,6 +99,9 @@ def page(done: Done, period: int, *, dry_run: bool) -> str:
         now = f"to {text.size(folded.after)} of chunks" if not dry_run else "into chunks"
         words = "Would fold" if dry_run else "Folded"
         rows.append((words, text.count(folded.objects, "object"), text.size(folded.before), now))
+    if (ledger := done.ledger) is not None and ledger.writers:
+        words = "Would fold" if dry_run else "Folded"
+        rows.append((words, text.count(len(ledger.writers), "ledger"), "", "of idle writers"))
     if not done.removed:
         return "\n".join(["Nothing to remove.", "", text.table(rows, align="lrrl")])
     return text.table(rows, align="lrrl")
