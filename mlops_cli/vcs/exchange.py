@@ -19,15 +19,15 @@ class Moved:
 def remote_of(git: Git, branch: str | None = None) -> str | None:
     """Return the git remote that `branch`, the present one, follows, else origin, else the only
     one."""
-    branch = branch or git.head().branch
-    if branch is not None:
-        followed = git.run("config", "--get", f"branch.{branch}.remote", check=False)
-        if followed and followed != ".":
-            return followed
-    known = git.run("remote").split()
+    told = git.run("config", "--get-regexp", r"^(branch\..*\.remote|remote\..*\..*)$", check=False)
+    said = dict(row.partition(" ")[::2] for row in told.splitlines())
+    followed = said.get(f"branch.{branch or git.head().branch}.remote", ".")
+    if followed != ".":
+        return followed
+    known = {key.split(".", 1)[1].rpartition(".")[0] for key in said if key.startswith("remote.")}
     if "origin" in known:
         return "origin"
-    return known[0] if len(known) == 1 else None
+    return known.pop() if len(known) == 1 else None
 
 
 def send(git: Git, remote: str, branch: str | None = None) -> Moved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlops_cli.registry.chain.link import Link
@@ -35,6 +35,7 @@ class Ground:
     allowed: bytes | None
     policies: Policies | None = None
     keyless: Keyless | None = None
+    hashed: set[Digest] = field(default_factory=set)  # by `read`: once is enough
 
     def bytes_of(self, link: Link, *, hashed: bool) -> Link:
         """Return `link` as its bytes in the cache are: hashed, or only looked for."""
@@ -53,9 +54,11 @@ class Ground:
         """Hash the bytes of `link`, of a folder all that is in it. Raises IntegrityError,
         NotFound."""
         for digest in self._below(Digest(str(link.digest)), link.label):
-            with self.cache.open(digest) as stream:
-                while stream.read(_CHUNK):
-                    pass
+            if digest not in self.hashed:
+                with self.cache.open(digest) as stream:
+                    while stream.read(_CHUNK):
+                        pass
+                self.hashed.add(digest)
         return None
 
     def _below(self, digest: Digest, label: str) -> list[Digest]:
