@@ -128,6 +128,9 @@ class Names:
         newest = self.index.newest("run", step=word)
         yield [str(r.digest) for r in newest if not self._later(r["time"])][:1]
         yield self._run(word)
+        deployments = self.index.newest("deployment")
+        here = (r for r in deployments if r["environment"] == word and not self._later(r["time"]))
+        yield [str(record.digest) for record in here][:1]
 
     def _digest(self, word: str) -> list[str]:
         """Return the one digest that begins with `word`, of a record or of bytes."""

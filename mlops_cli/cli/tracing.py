@@ -52,10 +52,11 @@ def trace(
 
     `until` shows what stood at that moment; `row` narrows data to what holds the row of this key.
     """
-    from mlops_cli.cli import answered, holding
+    from mlops_cli.cli import answered, holding, inside
 
     answers: list[Any] = []
     rows: list[dict[str, Any]] = []
+    within: list[dict[str, Any]] = []
     with open_index(project.git) as index:
         names = Names(project.git, index, Registry(project.git), project.root, cwd, until)
         warnings = [f"{why}; it is left out." for why in index.damaged().values()]
@@ -66,6 +67,11 @@ def trace(
         else:
 
             def asked() -> Thing | None:
+                held, lost = inside.found(project, index, name, cwd, until=until)
+                warnings.extend(lost)
+                if held is not None:
+                    within.append(held)
+                    return Thing(held["versions"])
                 found, lost = answered.look_up(project, index, name)
                 answers.extend(found)
                 warnings.extend(lost)
@@ -106,6 +112,7 @@ def trace(
         "origin": brief.origin(making, found) if making else None,
         "answers": [answered.plain(one) for one in answers],
         "rows": rows,
+        "within": within[0] if within else None,
     }
     return Traced(found, thing.starts, data, warnings)
 

@@ -17,6 +17,16 @@ def seen_as(index: Index, name: str, *, until: str | None = None) -> str | None:
     return rows[0][0] if rows else None
 
 
+def ever(index: Index, name: str, *, until: str | None = None) -> list[str]:
+    """Return all that a record saw under the path `name`, oldest first."""
+    rows = index.database.rows(
+        "select iif(edges.source = record, edges.target, edges.source), min(time) from edges"
+        " join records on digest = record where name = ? and time <= ? group by 1 order by 2, 1",
+        *(name, until or "~"),
+    )
+    return [row[0] for row in rows]
+
+
 def ends_of(index: Index, step: str, end: str, *, until: str | None = None) -> list[str]:
     """Return all that runs of `step` ever read ("input") or made ("output"), oldest first."""
     other = {"input": "source", "output": "target"}[end]

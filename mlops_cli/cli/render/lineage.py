@@ -50,6 +50,9 @@ def _answers(data: Mapping[str, Any]) -> list[str]:
     for one in data.get("rows") or ():
         sides = ", ".join(f"{side} {count(n, 'row')}" for side, n in one["sides"].items())
         told.append((short(one["digest"]), f"{shown(one['step'])}: {sides}"))
+    if one := data.get("within"):
+        held = f"in {len(one['versions'])} of {count(one['of'], 'version')} of {one['folder']}"
+        told.append((short(one["digest"]), f"{shown(one['path'])}, {shown(held)}"))
     if not data.get("answers"):
         return [table(told)] if told else []
     made = data["origin"]
