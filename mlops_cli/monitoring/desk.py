@@ -76,12 +76,13 @@ class Desk:
         return found[0]
 
     def role(self, about: str) -> str:
-        """Return the role that looks at `about`: that which owns it, or the usual one."""
+        """Return the role that looks at `about`: of a monitor that of the family, of a step its
+        owner, or the usual one."""
         name, _, family = about.partition(":")
+        if family:
+            return OF_FAMILY[family]
         step = self.graph.steps.get(name)
-        if step is None:
-            return OF_FAMILY.get(family, OTHERS)
-        return step.owner or OF_FAMILY.get(family) or OF_KIND.get(step.kind, OTHERS)
+        return (step and (step.owner or OF_KIND.get(step.kind))) or OTHERS
 
     def roles(self) -> dict[str, None]:
         """Return every role that something may be sent to."""

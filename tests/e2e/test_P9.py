@@ -1,7 +1,5 @@
-"""P9, feedback loops: a breach becomes a durable decision that is carried out once.
-
-Missing: events routed to owners (`mlops events`, `mlops feedback`) and their acknowledgement.
-"""
+"""P9, feedback loops: a breach becomes a durable decision that is carried out once, and an event
+for the role that has to look."""
 
 from __future__ import annotations
 
@@ -52,3 +50,16 @@ def test_a_tick_consumes_a_decision_exactly_once(project: Any) -> None:
     record = project.here("runs", "show", ran["record"])["record"]
     assert decided["decided"] in record["parents"]
     assert project.here("tick", "--check", code=1)["windows"] == []
+
+
+def test_drift_is_an_event_of_the_data_scientists_until_it_is_closed(project: Any) -> None:
+    found = project.here("events", "list", "--for", "science")["events"]
+    (event,) = [each for each in found if each["about"] == "monitor.prod:drift"]
+    assert event["owner"] == "data-science"
+    assert event["times"] > 1 and "has shifted" in event["what"]
+    opened = project.here("runs", "show", event["record"])["record"]
+    assert opened["kind"] == "check" and opened["time"] == event["opened"]
+    project.here("events", "close", event["id"][:12], "--reason", "summer, as every year")
+    assert project.here("events", "list")["open"] == len(found) - 1
+    closed = project.here("events", "list", "--all", "--for", "monitor.prod:drift")["events"]
+    assert closed[-1]["closed"]["reason"] == "summer, as every year"

@@ -1,7 +1,5 @@
-"""Step 13, features for analysis: one call gives a table of a version that is named.
-
-Missing: `mlops feedback`, the way back to who owns the rule.
-"""
+"""Step 13, features for analysis: one call gives a table of a version that is named, and one
+tells who owns the rule what should change."""
 
 from __future__ import annotations
 
@@ -29,3 +27,10 @@ def test_an_older_version_is_read_by_its_commit(demo: Any, tmp_path: Path) -> No
     now = demo.mlops("feature", "get", "weather_at_origin")
     assert then["views"][0]["version"] != now["views"][0]["version"]
     assert pq.read_table(out).num_rows == then["count"]
+
+
+def test_what_should_change_reaches_who_owns_the_rule(project: Any) -> None:
+    project.here("feedback", "wind gusts, please", "--about", "feature.weather_at_origin")
+    (event,) = project.here("events", "list", "--for", "feature.weather_at_origin")["events"]
+    assert (event["to"], event["owner"]) == ("data", "data-engineering")
+    assert event["what"] == "wind gusts, please"

@@ -1,7 +1,5 @@
-"""Step 27, feedback: what a check led to is decided, recorded and carried out.
-
-Missing: the routes to the experiment stage and to data engineering, and their acknowledgement.
-"""
+"""Step 27, feedback: what a check led to is decided, recorded and carried out. The routes to data
+engineering and to the experiment stage are events: test_P9, test_S13, test_R4."""
 
 from __future__ import annotations
 
