@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld, StateRefu
 from mlops_cli.vcs import objects
 from mlops_cli.vcs.answer import Answer, failed
 from mlops_cli.vcs.repo import Git, no_identity
-from mlops_cli.vcs.tags import HERE, LIMIT
+from mlops_cli.vcs.tags import HERE, LIMIT, names
 
 # how git says that somebody else was first
 _TAKEN = ("already exists", "stale info", "reference already", "cannot lock", "failed to lock",
           "failed to update", "failed transaction", "incorrect old value", "but expected",
           "fetch first", "atomic")  # fmt: skip
+OURS = "mlops/"
 _STALE = 3600.0  # seconds after which what a killed process left may go
 
 
@@ -95,45 +96,59 @@ def place(
 ) -> bool:
     """Let the tag `name` be the object `oid`; False when a tag of that name is there already.
 
-    With a remote it is there that exactly one gets True; `along` are refs that arrive there with
-    it or not at all. A ref is created only if it is absent, there and then here.
+    `along` are refs that arrive on the remote with it or not at all. Raises as `place_all` does.
+    """
+    return place_all(git, {name: oid}, remote=remote, along=along)
+
+
+def place_all(
+    git: Git, tags: Mapping[str, str], *, remote: str | None = None, along: Sequence[str] = ()
+) -> bool:
+    """Let each tag (name → object) be there, or none; False when a name is taken already.
+
+    With a remote it is there that exactly one gets True. A ref is created only if it is absent,
+    there and then here.
     Raises IntegrityError ("tag-taken"), StateRefused ("ref-diverged"), OutsideWorld.
     """
-    if remote is not None and not _send(git, name, oid, remote, along):
+    if remote is not None and not _send(git, tags, remote, along):
         return False
-    answer = git.call("update-ref", "--stdin", input=f"create {HERE}{name} {oid}\n")
+    lines = "".join(f"create {HERE}{name} {oid}\n" for name, oid in tags.items())
+    answer = git.call("update-ref", "--stdin", input=lines)
     if answer.code == 0:
         return True
-    held = git.call("rev-parse", "--verify", "--quiet", HERE + name).out.decode().strip()
-    if held == oid:  # another process of this clone fetched it meanwhile
-        return True
-    if held:
+    held = names(git, OURS)
+    if all(held.get(name) == oid for name, oid in tags.items()):
+        return True  # another process of this clone fetched them meanwhile
+    if any(name in held for name in tags):
         return False
     if "File exists" in answer.err:
         raise StateRefused(
-            f"git holds a lock on {name}",
+            f"git holds a lock on {min(tags)}",
             code="git-busy",
             hint="wait for the other git; if there is none: " + answer.err.splitlines()[0],
         )
     raise failed(("update-ref",), answer)
 
 
-def _send(git: Git, name: str, oid: str, remote: str, along: Sequence[str]) -> bool:
-    ref = HERE + name
+def _send(git: Git, tags: Mapping[str, str], remote: str, along: Sequence[str]) -> bool:
+    leases = [f"--force-with-lease={HERE}{name}:" for name in tags]
+    specs = [f"{oid}:{HERE}{name}" for name, oid in tags.items()]
     answer = git.call(
-        *("push", "--porcelain", "--no-verify", "--atomic", f"--force-with-lease={ref}:"),
-        *(remote, f"{oid}:{ref}", *(f"{other}:{other}" for other in along)),
+        *("push", "--porcelain", "--no-verify", "--atomic", *leases),
+        *(remote, *specs, *(f"{other}:{other}" for other in along)),
     )
     if answer.code == 0:
         return True
     rows = [row.split("\t") for row in answer.out.decode("utf-8", "replace").splitlines()]
     refused = {row[1].rpartition(":")[2]: row[-1] for row in rows if row[0] == "!"}
+    ours = {HERE + name for name in tags}
     for other, reason in refused.items():
-        if other != ref and "atomic" not in reason:
+        if other not in ours and "atomic" not in reason:
             raise other_there(remote, other)
-    if any(word in refused.get(ref, "") for word in _TAKEN):
+    reasons = [reason for ref, reason in refused.items() if ref in ours]
+    if any(word in reason for reason in reasons for word in _TAKEN):
         return False
-    raise unreachable(remote, answer, refused.get(ref))
+    raise unreachable(remote, answer, reasons[0] if reasons else None)
 
 
 def other_there(remote: str, ref: str) -> MlopsError:

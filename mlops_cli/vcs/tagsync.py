@@ -5,10 +5,9 @@ from __future__ import annotations
 from mlops_cli.errors import IntegrityError
 from mlops_cli.vcs.answer import failed
 from mlops_cli.vcs.repo import Git
-from mlops_cli.vcs.tagging import other_there, unreachable
+from mlops_cli.vcs.tagging import OURS, other_there, unreachable
 from mlops_cli.vcs.tags import HERE, names
 
-OURS = "mlops/"
 _AT_ONCE = 1000  # names on one command line
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import mlflow_world
 import pytest
 
+from mlops_cli.ledger.index import open_index
+from mlops_cli.vcs.repo import Git
+
 FINISHED = "naïve «1»"
 
 
@@ -130,6 +133,53 @@ def test_onnx_versions_and_aliases_become_tags_and_a_pickle_is_refused(
     assert git("tag").split() == ["mlops/delay/@champion/1", "mlops/delay/v1"]
     shown = mlops("models", "show", "delay@champion", "--json", code=0).data
     assert "mlflow" in str(shown) or shown["version"] == 1
+
+
+def test_numbers_of_imported_versions_are_given_on_the_git_remote(
+    project: Path, mlops: Any, git: Any, tmp_path: Path
+) -> None:
+    git("clone", "-q", "--bare", ".", str(tmp_path / "bare"))
+    git("remote", "add", "origin", str(tmp_path / "bare"))
+    git("clone", "-q", str(tmp_path / "bare"), str(tmp_path / "other"), cwd=tmp_path)
+    for name, value in (("user.name", "Ada Lovelace"), ("user.email", "ada@example.org")):
+        git("config", name, value, cwd=tmp_path / "other")
+    (tmp_path / "other/.mlops").mkdir()
+    first, second = (mlflow_world.database(tmp_path / name) for name in ("a", "b"))
+    model = next(path for path in second.parent.rglob("*.onnx"))
+    model.write_bytes(model.read_bytes() + b"\x1a\x00")  # another model, as good
+
+    mlops("import", "mlflow", str(first), code=0)
+    words = ("import", "mlflow", str(second), "--json")
+    rows = mlops(*words, code=0, cwd=tmp_path / "other").data["rows"]
+
+    told = {(row["what"], row["name"]): row for row in rows}
+    assert told["version", "delay@v2"]["reason"] == "it is delay@v2", told
+    assert "it means v1 here" in told["alias", "delay@champion"]["reason"]
+    both = git("ls-remote", "--tags", "--refs", "origin").split()[1::2]
+    assert both == [
+        "refs/tags/mlops/delay/@champion/1",
+        "refs/tags/mlops/delay/v1",
+        "refs/tags/mlops/delay/v2",
+    ]
+    ledgers = git("ls-remote", "origin", "refs/mlops/ledger/*").splitlines()
+    assert len(ledgers) == 2, "what a tag names went before it"
+
+
+def test_an_import_that_was_cut_short_before_its_record_makes_up_for_it(
+    project: Path, mlops: Any, git: Any, tmp_path: Path
+) -> None:
+    path = str(mlflow_world.database(tmp_path / "there"))
+    mlops("import", "mlflow", path, code=0)
+    kinds = {"register", "promotion"}
+    before = mlops("runs", "search", "step = flights/ünï", "--json", code=0).data["records"]
+    git("update-ref", "-d", git("for-each-ref", "--format=%(refname)", "refs/mlops/ledger").strip())
+
+    mlops("import", "mlflow", path, code=0)
+
+    after = mlops("runs", "search", "step = flights/ünï", "--json", code=0).data["records"]
+    assert after == before
+    with open_index(Git(project)) as index:
+        assert {one.kind for one in index.newest() if one.kind in kinds} == kinds
 
 
 def test_a_policy_lets_a_pickle_in_and_guards_an_alias(

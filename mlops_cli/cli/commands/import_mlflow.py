@@ -17,7 +17,7 @@ from mlops_cli.integrations.mlflow.shelves import Shelves
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.index import open_index
 from mlops_cli.registry.protected import branch
-from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.registry import shared
 
 SHOWN = 60  # rows that a person is shown
 
@@ -61,7 +61,7 @@ def command(
         )
         known = intake.bring(source, parts, progress=ctx.progress)
         protected = branch(project.git, ctx.settings)
-        registry = Registry(project.git)
+        registry = shared(project.git, ctx.settings)
         models.bring(source.models(), parts, known, registry=registry, protected=protected)
     if not dry_run:
         ledger.flush()

@@ -19,7 +19,7 @@ from mlops_cli.ledger.record import timestamp
 from mlops_cli.registry import records
 from mlops_cli.registry.create import create
 from mlops_cli.registry.protected import branch
-from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.registry import Registry, shared
 from mlops_cli.registry.version import Version
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.files.ingest import ingest
@@ -56,7 +56,7 @@ def register(opened: Opened, version: Entity) -> Version:
         actor=book.actor,
         run=str(run.digest) if run else None,
     )
-    made, _ = create(Registry(book.git), name, payload, allowed=rules.formats)
+    made, _ = create(shared(book.git, opened.settings), name, payload, allowed=rules.formats)
     book.ledger.append(records.of(made))
     return made
 
@@ -70,7 +70,7 @@ def point(opened: Opened, model: str, alias: str, number: int | None) -> None:
             code="gate-closed",
             hint=f"mlops promote {name}@v{number} {alias}",
         )
-    event = Registry(book.git).move(
+    event = shared(book.git, opened.settings).move(
         name,
         alias,
         number,
