@@ -39,6 +39,9 @@ def translate(problem: Exception, words: list[str]) -> MlopsError:
     if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
         code, hint = _OUTSIDE[problem.errno]
         return OutsideWorld(str(problem.strerror) + _of(problem), code=code, hint=hint)
+    if isinstance(problem, OSError) and problem.errno == errno.ENAMETOOLONG:
+        message = f"no file can have so long a name{_of(problem)[:80]}…"
+        return UsageError(message, code="name-too-long", hint="at most 255 bytes between slashes")
     return _bug(problem, words)
 
 

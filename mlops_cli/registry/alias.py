@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.tags import Tag
 
 SCHEMA = "mlops.alias/1"
+_ACTION = re.compile(r"[a-z]{1,20}")  # promote, set, rollback, retire, and what is to come
 TAG = re.compile(r"mlops/(?P<model>[^/@]+)/@(?P<alias>[^/@]+)/(?P<event>[1-9][0-9]{0,8})")
 
 
@@ -60,10 +61,8 @@ def from_tag(tag: Tag) -> AliasEvent | None:
     model, alias, number = match["model"], match["alias"], int(match["event"])
     try:
         payload = fitting(tag, model=model, alias=alias, event=number)
-        version, digest = payload.get("version"), payload.get("digest")
-        whole = version is None or (type(version) is int and version > 0 and is_digest(digest))
-        if not whole or not is_time(payload.get("time")):
-            raise Unfit("names no version and time that there could be")
+        if lie := next(_lies(payload), None):
+            raise Unfit(f"says {lie}: {str(payload.get(lie))[:60]!r}")
     except Unfit as exc:
         raise IntegrityError(
             f"the tag {tag.name} {exc}",
@@ -72,6 +71,46 @@ def from_tag(tag: Tag) -> AliasEvent | None:
             details={"tag": tag.name},
         ) from None
     return AliasEvent(model, alias, number, payload, tag.name, tag.id)
+
+
+def _lies(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields that are not what others build on; those left out are none."""
+    said = {name: value for name, value in payload.items() if value is not None}
+    if "version" in said and not (type(said["version"]) is int and said["version"] > 0):
+        yield "version"
+    if "version" in said and "digest" not in said:
+        yield "digest"
+    if not is_time(said.get("time")):
+        yield "time"
+    for name, fits in _FORMS.items():
+        if name in said and not fits(said[name]):
+            yield name
+
+
+def _is_rules(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict)
+        and isinstance(each.get("name"), str)
+        and isinstance(each.get("why", ""), str)
+        and isinstance(each.get("passed"), bool)
+        for each in value
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("digest", "payload", "previous", "policy"), is_digest),
+    **dict.fromkeys(("actor", "reason"), _is_text),
+    "action": lambda value: _is_text(value) and bool(_ACTION.fullmatch(value)),
+    "former": lambda value: type(value) is int,
+    "rules": _is_rules,
+    "approvals": lambda value: isinstance(value, list) and all(isinstance(a, dict) for a in value),
+    "parents": lambda value: isinstance(value, list) and all(map(is_digest, value)),
+    "policy_from": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+}
 
 
 def check_chain(events: Sequence[AliasEvent]) -> None:

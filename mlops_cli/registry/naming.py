@@ -24,10 +24,16 @@ def resolve(registry: Reader, text: str) -> Version:
     UsageError ("bad-name", "bad-digest", "ambiguous-digest"), IntegrityError for what cannot be
     trusted.
     """
-    model, _, which = text.partition("@")
+    model, at, which = text.partition("@")
     check_name(model)
-    if not which:
+    if not at:
         return registry.newest(model)
+    if not which:  # as from delay@$ALIAS where the variable is empty
+        raise UsageError(
+            f"{text!r} names no version",
+            code="bad-name",
+            hint=f"write {model} for the newest, or {text}production",
+        )
     if match := _NUMBER.fullmatch(which):
         return registry.version(model, int(match[1]))
     if which.startswith("sha256:"):

@@ -18,6 +18,10 @@ TAG = re.compile(r"mlops/(?P<model>[^/@]+)/v(?P<number>[1-9][0-9]{0,8})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _NUMBER = re.compile(r"v[0-9]+")
 _LONGEST = 100
+_DIGESTS = (
+    *("digest", "bundle", "judged_on", "run", "evaluated", "dataset"),
+    *("lock", "card", "attestation", "signature"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,18 @@ def fitting(tag: Tag, **name: str | int) -> dict[str, Any]:
 
 def _lies(payload: Mapping[str, Any]) -> Any:
     """Yield the fields that are not what others build on."""
-    for name in ("digest", "bundle", "judged_on", "run"):
+    for name in _DIGESTS:
         value = payload.get(name)
         if not (value is None and name != "digest") and not is_digest(value):
             yield name
-    if not isinstance(payload.get("metrics") or {}, Mapping):
-        yield "metrics"
-    for name in ("inputs", "outputs"):
+    for name in ("metrics", "parity", "golden", "file"):
+        if not isinstance(payload.get(name) or {}, Mapping):
+            yield name
+    for name in ("inputs", "outputs", "dirty"):
         if not isinstance(payload.get(name) or [], list):
+            yield name
+    for name in ("actor", "format", "train", "card_path"):
+        if not isinstance(payload.get(name) or "", str):
             yield name
     if "created" in payload and not is_time(payload["created"]):
         yield "created"

@@ -269,3 +269,10 @@ def test_a_file_name_that_is_not_text_breaks_no_output(console_script, environme
     document = json.loads(done.stdout)
     named = document["data"]["root"]
     assert os.fsencode(named) == odd
+
+
+def test_a_name_longer_than_any_file_can_have_is_no_bug_of_ours(mlops, repo):
+    for words in (("lineage",), ("verify",), ("models", "show"), ("add",)):
+        refused = mlops(*words, "a" * 5000, "--json")
+        assert refused.code in (2, 20), (words, refused)
+        assert len(refused.error["message"]) < 6000

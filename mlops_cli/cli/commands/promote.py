@@ -82,7 +82,7 @@ def version_of(text_: str, git: Git) -> tuple[str, int | None]:
     number = which.removeprefix("v")
     if not at:
         return model, None
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdecimal()):
         raise UsageError(
             f"{text_!r} is not a version",
             code="bad-version",

@@ -73,6 +73,8 @@ LIES: dict[str, Any] = {
     "no time": {**payload(4), "created": "soon", "model": "delay", "version": 4},
     "metrics that are words": {**payload(4, metrics="good"), "model": "delay", "version": 4},
     "inputs that are a number": {**payload(4, inputs=3), "model": "delay", "version": 4},
+    "an attestation that is none": {**payload(4, attestation=True), "model": "delay", "version": 4},
+    "a parity of words": {**payload(4, parity="\x1b[2J"), "model": "delay", "version": 4},
     "a list": [1, 2],
     "words": "just words",
     "not a number": '{"model":"delay","version":4,"metrics":{"a":NaN}}',
@@ -98,6 +100,29 @@ def test_payloads_that_lie_are_refused_by_name_and_the_others_answer(registry: R
     assert set(verify(registry.git)[1]) == {f"mlops/delay/v{n}" for n in range(4, last + 1)}
     assert [v.number for v in registry.versions("delay")] == [1, 2, 3]
     assert registry.create("delay", payload(5)).number == last + 1, "no number is given twice"
+
+
+@pytest.mark.parametrize(
+    ("name", "lie"),
+    [
+        ("action", "x\x1b[2J<b>"), ("action", 7), ("actor", [1]), ("reason", {}), ("time", "soon"),
+        ("policy", 7), ("policy", ["x"]), ("payload", "x"), ("former", "1"), ("version", True),
+        ("digest", None), ("rules", 7), ("rules", "x"), ("rules", [{"name": "golden"}]),
+        ("approvals", [1]), ("parents", ["x"]), ("policy_from", {"commit": 7}),
+    ],
+)  # fmt: skip
+def test_an_event_that_lies_is_refused_by_name(registry: Registry, name: str, lie: Any) -> None:
+    sound = dict(moved(registry, 1).payload)
+    moved(registry, None)
+    registry.git.run("tag", "-d", "mlops/delay/@production/1")
+    assert sound[name] is not lie
+    tagged(registry.git, "mlops/delay/@production/1", sound | {name: lie})
+    with pytest.raises(IntegrityError) as refused:
+        registry.alias("delay", "production")
+    assert refused.value.code == "damaged-alias"
+    assert f"@production/1 says {name}" in refused.value.message
+    assert "\x1b" not in refused.value.message
+    assert "mlops/delay/@production/1" in verify(registry.git)[1]
 
 
 def test_a_tag_of_ten_megabytes_is_refused_before_it_is_read(registry: Registry) -> None:
@@ -233,6 +258,13 @@ def test_hostile_names_are_refused_wherever_they_are_given(registry: Registry) -
                 call(name)
             assert refused.value.exit_code == 2
             assert "\x1b" not in refused.value.message
+
+
+def test_a_name_that_ends_before_its_alias_is_not_the_newest(registry: Registry) -> None:
+    """What `delay@$ALIAS` is where the variable is empty."""
+    with pytest.raises(MlopsError) as refused:
+        registry.resolve("delay@")
+    assert (refused.value.code, refused.value.exit_code) == ("bad-name", 2)
 
 
 def test_a_digest_names_a_version_by_its_beginning(registry: Registry) -> None:
