@@ -44,13 +44,17 @@ def named(git: Git, names: Sequence[str]) -> list[Tracked]:
 def held(git: Git, cache: Cache, warn: Callable[[str], None]) -> list[Tracked]:
     """Return what belongs to all versions, as far as the cache holds it; tags that say nothing
     are told."""
-    every = [
+    return [one for one in every(git, warn) if cache.has(one.digest)]
+
+
+def every(git: Git, warn: Callable[[str], None]) -> list[Tracked]:
+    """Return what belongs to all versions."""
+    return [
         part
         for holdings in _holdings(git, warn)
         for version in holdings.versions
         for part in _parts(version)
     ]
-    return [one for one in every if cache.has(one.digest)]
 
 
 def current(git: Git, warn: Callable[[str], None]) -> list[Tracked]:
@@ -70,10 +74,10 @@ def _holdings(git: Git, warn: Callable[[str], None]) -> list[Holdings]:
         return []
     from mlops_cli.registry.holdings import gathered
 
-    every = list(gathered(found).values())
-    for why in (why for each in every for why in each.damaged.values()):
+    holdings = list(gathered(found).values())
+    for why in (why for each in holdings for why in each.damaged.values()):
         warn(f"left out: {why}")
-    return every
+    return holdings
 
 
 def _rivals(holdings: Holdings) -> list[Tracked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,25 @@ def test_a_clone_that_lacks_nothing_needs_no_data_remote(
     git("commit", "-qm", "data that nobody can have")
     git("pull", "-q", cwd=repo.parent / "clone")
     assert mlops("pull", "--json", cwd=repo.parent / "clone", code=20).error["code"] == "no-remote"
+
+
+def test_older_versions_come_into_the_cache_when_asked(repo: Path, mlops: Any, git: Any) -> None:
+    mlops("remote", "add", "origin", "../remote", code=0)
+    for text in ("first", "second"):
+        (repo / "big.bin").write_text(text)
+        mlops("add", "big.bin", code=0)
+        git("add", "-A")
+        git("commit", "-qm", text)
+    mlops("push", "--history", code=0)
+    clone = repo.parent / "clone"
+    git("clone", "-q", str(repo), str(clone))
+
+    mlops("pull", cwd=clone, code=0)
+    plan = mlops("pull", "--history", "--dry-run", "--json", cwd=clone, code=0).data
+    assert plan["lacking"] == ["big.bin"]
+    assert mlops("pull", "--history", "--json", cwd=clone, code=0).data["objects"] == 1
+
+    assert (clone / "big.bin").read_text() == "second"
+    shutil.rmtree(repo.parent / "remote")
+    mlops("checkout", "big.bin@HEAD~1", cwd=clone, code=0)
+    assert (clone / "big.bin").read_text() == "first"

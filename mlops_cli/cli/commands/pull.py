@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import bundles, context, history, protecting, refetching, transfers
+from mlops_cli.cli import bundles, context, earlier, history, protecting, refetching, transfers
 from mlops_cli.cli.commands.checkout import link_kind, page, plain
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done
@@ -40,11 +40,16 @@ def command(
     link: Annotated[
         str | None, typer.Option("--link", help="auto, copy, hardlink or symlink.")
     ] = None,
+    older: Annotated[
+        bool,
+        typer.Option("--history", help="Also what older commits, of any branch or tag, name."),
+    ] = False,
 ) -> int:
     """Fetch what pointers and locks name and the cache lacks, then check it out.
 
     What was imported comes from its source where no remote has it.
-    Models that an alias stands for are fetched as well, and records and tags from the git remote.
+    Models that an alias stands for are fetched as well, and records and tags from the git remote;
+    what older commits name, and older versions of models, with --history, into the cache alone.
 
     A path inside a tracked folder brings just that part.
 
@@ -69,12 +74,18 @@ def command(
     carried = (
         bundles.named(project.git, models) if paths else bundles.current(project.git, ctx.warn)
     )
+    if older:
+        carried += [] if words or models else bundles.every(project.git, ctx.warn)
+        found = earlier.versions(project.git, words, [*wanted, *carried])
+        carried += [one for one in found if one.push]
     imported, others = refetching.split(sync.lacking(project.cache, [*wanted, *carried]))
     lacking, kept = (
         [one for one in others if one.push],
         [one.path for one in others if not one.push],
     )
-    routes = remotes.routes(project.settings, lacking, remote)
+    astray = remotes.astray(project.settings, lacking, remote)
+    routed = [one for one in lacking if one not in astray]
+    routes = remotes.routes(project.settings, routed, remote)
     done, steps, failures = list[Done](), list[checkout.Step](), list[MlopsError]()
     lost = list[MlopsError]()
     if imported and not dry_run:
@@ -92,6 +103,11 @@ def command(
     if failures and not isinstance(failures[0], NotFound | IntegrityError):
         raise failures[0]
     failures += lost
+    if astray:
+        error = remotes.none_yet(project.settings)
+        error.message += f"; {text.count(len(astray), 'path')} lacking"
+        error.details["paths"] = [one.path for one in astray]
+        failures.append(error)
     if not (no_checkout or dry_run):
         some = bool(failures or kept)
         still = {one.path for one in sync.lacking(project.cache, wanted)} if some else set()

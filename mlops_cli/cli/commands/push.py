@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import bundles, context, history, protecting
+from mlops_cli.cli import bundles, context, earlier, history, protecting
 from mlops_cli.cli.render import text
 from mlops_cli.cli.transfers import Done, plain, warn_uncut
 from mlops_cli.errors import MlopsError, NotFound
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlops_cli.cli.eviction import Evicted
     from mlops_cli.config import Settings
     from mlops_cli.project import Project
-    from mlops_cli.store.digest import Digest
     from mlops_cli.store.transfer.transfer import PushPlan
     from mlops_cli.workspace.tracked import Tracked
 
@@ -66,7 +65,7 @@ def command(
     if not paths:
         named += bundles.held(project.git, project.cache, ctx.warn)
     if older:
-        named += _older(ctx, project, words, {one.digest for one in named})
+        named += _older(ctx, project, words, named)
     wanted = [one for one in named if one.push]
     kept = [one.path for one in named if not one.push]
     astray = remotes.astray(project.settings, wanted, remote)
@@ -116,15 +115,10 @@ def _nowhere(
 
 
 def _older(
-    ctx: context.Context, project: Project, words: list[str], known: set[Digest]
+    ctx: context.Context, project: Project, words: list[str], now: list[Tracked]
 ) -> list[Tracked]:
     """Return what older commits tracked, as far as it is in the cache."""
-    found = [
-        one
-        for one in tracked.ever_tracked(project.git)
-        if one.digest not in known
-        and (not words or any(tracked.related(one.path, word) for word in words))
-    ]
+    found = earlier.versions(project.git, words, now)
     here = [one for one in found if project.cache.has(one.digest)]
     if gone := len(found) - len(here):
         ctx.warn(f"{text.count(gone, 'older version')} of tracked paths are not in this cache.")
