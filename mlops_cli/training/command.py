@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli import encode, fsio
+from mlops_cli import encode
 from mlops_cli.errors import StepFailed
+from mlops_cli.pipeline import usercode
 from mlops_cli.registry import formats
-from mlops_cli.training import adopt, score, trained, usercode, weights
+from mlops_cli.training import adopt, score, trained, weights
 from mlops_cli.training.backends import torchrun
 from mlops_cli.training.encoder import Encoder
 from mlops_cli.training.session import Run
@@ -157,11 +158,11 @@ def _network(ground: Ground, run: Run, reference: str, arrays: dict[str, Any]) -
     """Return the module that `network(params, run)` builds, with the weights of the command."""
     from mlops_cli.training import determinism, network
 
-    root, where = ground.context.root, reference.partition(":")[0]
-    function = usercode.load(root, reference)
+    root = ground.context.root
+    function = usercode.load(root, reference, key="code", failed="training-failed")
     determinism.settle(run.seed)
     params = dict(ground.context.params)
-    module = usercode.call(function, params, run, file=fsio.inside(root, where), where=where)
+    module = function(params, run)
     network.warmed(module, arrays)
     return network.Network(module.cpu().eval(), run.encoder, ground.task)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import MissingExtra, StepFailed
-from mlops_cli.training import adopt, graphs, trained, usercode
+from mlops_cli.pipeline.usercode import Code
+from mlops_cli.training import adopt, graphs, trained
 from mlops_cli.training.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Estimator:
         matrix = self.encoder.matrix(table)
         self._fits(matrix.shape[1])
         function = self.fitted.predict_proba if self._classifies else self.fitted.predict
-        found = usercode.call(function, matrix, file=Path(), where="predict of the model")
+        found = Code(function, "predict of the model", "training-failed")(matrix)
         return trained.checked(found[:, 1] if self.task == "binary" else found, table, self.encoder)
 
     def onnx(self, sample: pa.Table) -> bytes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import StepFailed
-from mlops_cli.training import export, trained, usercode
+from mlops_cli.pipeline.usercode import Code
+from mlops_cli.training import export, trained
 from mlops_cli.training.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -36,13 +36,8 @@ class Network:
 
         tensors = self.encoder.tensors(table)
         with torch.no_grad():
-            answers = usercode.call(
-                self.module,
-                tensors.numeric,
-                tensors.codes,
-                file=Path(),
-                where="forward of the model",
-            )
+            forward = Code(self.module, "forward of the model", "training-failed")
+            answers = forward(tensors.numeric, tensors.codes)
         return trained.checked(answers, table, self.encoder)
 
     def onnx(self, sample: pa.Table) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlops_cli import fsio
 from mlops_cli.errors import MissingExtra, StepFailed
+from mlops_cli.pipeline import usercode
 from mlops_cli.pipeline.runner import Outcome, RunContext
 from mlops_cli.pipeline.step import Step
-from mlops_cli.training import command, papers, usercode
+from mlops_cli.training import command, papers
 from mlops_cli.training.backends import torchrun
 from mlops_cli.training.ground import Ground, ground
 
@@ -48,13 +48,11 @@ def _called(stands: Ground, run: Run, place: torchrun.Place) -> Trained:
     from mlops_cli.training import determinism, estimator, network
 
     root, reference = stands.context.root, stands.section["code"]
-    where = reference.partition(":")[0]
-    file = fsio.inside(root, where)
-    function = usercode.load(root, reference)
-    determinism.settle(run.seed, torch=_uses_torch(file))
+    function = usercode.load(root, reference, key="code", failed="training-failed")
+    determinism.settle(run.seed, torch=_uses_torch(function.file))
     params = dict(stands.context.params)
     rows = place.share(stands.train)
-    made = usercode.call(function, rows, stands.validate, params, run, file=file, where=where)
+    made = function(rows, stands.validate, params, run)
     if stands.parent is not None and not run.went_on:
         raise StepFailed(
             f"{reference} did not go on from {stands.parent.name}, as warm_start asks",
