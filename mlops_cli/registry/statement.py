@@ -69,7 +69,7 @@ def read(payload: bytes, *, source: str) -> Mapping[str, Any]:
     try:
         if value["_type"] != TYPE or value["predicateType"] != PROVENANCE:
             raise _malformed(source, "it is of another type")
-        for each in value["subject"]:
+        for each in _shaped(value["subject"], list):
             Digest.parse(f"sha256:{each['digest']['sha256']}")
             each["name"].encode()
         build = value["predicate"]["buildDefinition"]

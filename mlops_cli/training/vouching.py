@@ -8,6 +8,7 @@ from pathlib import Path
 from mlops_cli.errors import ConfigError
 from mlops_cli.ledger.index import Index
 from mlops_cli.registry import attestations, behind, keys, modelsign, statement
+from mlops_cli.registry.create import refresh
 from mlops_cli.registry.keyless import signing
 from mlops_cli.store.digest import Digest
 from mlops_cli.training.bundle import MODEL, Bundle
@@ -34,12 +35,12 @@ def vouched(
     if key is not None:
         said = (statement.of_run(each) for each in behind.runs(index, *runs))
         found[attestations.FILE] = attestations.signed([more[statement.FILE], *said], key)
-    files = {file: entry.digest for file, entry in made.files.items()}
-    files |= {file: Digest.of(data) for file, data in {**more, **found}.items()}
-    return found | _signature(parts, name, files)
+    return found | _signature(parts, name, made, {**more, **found})
 
 
-def _signature(parts: Parts, name: str, files: Mapping[str, Digest]) -> dict[str, bytes]:
+def _signature(
+    parts: Parts, name: str, made: Bundle, more: Mapping[str, bytes]
+) -> dict[str, bytes]:
     if parts.settings is None:
         return {}
     key, instance = (parts.settings.get(f"signing.{what}") for what in ("model_key", "sigstore"))
@@ -47,14 +48,20 @@ def _signature(parts: Parts, name: str, files: Mapping[str, Digest]) -> dict[str
         raise ConfigError(
             f"{modelsign.FILE} is signed by signing.model_key or by signing.sigstore, not by both",
             code="two-signers",
-            hint="mlops config list signing; set signing.sigstore where CI runs alone",
+            hint="mlops config list; set signing.sigstore where CI runs alone",
         )
-    if key is not None:
-        key = str(parts.root / Path(key).expanduser())
-        return {modelsign.FILE: modelsign.sign(name, files, key)}
-    # what the public log says once it says for ever: nothing of a version that is there already
-    if instance is None or parts.registry.given(name, files[MODEL])[0]:
+    if instance is not None:
+        refresh(parts.registry, f"{name}/")
+        if parts.registry.given(name, made.digest(MODEL))[0]:
+            return {}  # a public log forgets nothing: a version that is there is not signed again
+    if key is None and instance is None:
         return {}
-    if instance != signing.PUBLIC:
-        instance = str(parts.root / Path(instance).expanduser())
-    return {modelsign.FILE: modelsign.sign_keyless(name, files, instance)}
+    files = {file: entry.digest for file, entry in made.files.items()}
+    files |= {file: Digest.of(data) for file, data in more.items()}
+    if key is not None:
+        signed = modelsign.sign(name, files, str(parts.root / Path(key).expanduser()))
+    else:
+        if instance != signing.PUBLIC:
+            instance = str(parts.root / Path(instance).expanduser())
+        signed = modelsign.sign_keyless(name, files, instance)
+    return {modelsign.FILE: signed}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.registry import allowed, attestations, envelope, modelsign, statement
+from mlops_cli.registry import attestations, envelope, statement
+from mlops_cli.registry.chain import signature
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, judged
 from mlops_cli.registry.envelope import Envelope
 from mlops_cli.registry.version import Version
-from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree
 
 
@@ -32,21 +31,24 @@ def bundle(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
     if version.payload.get("bundle") is None:
         link = Link("bundle", version.name, version.digest, "tags")
         yield link.absent("the version names no bundle")
-        yield from _signature(ground, version, {})
+        yield from signature.signature(ground, version, {})
         return
     hashed = ground.level != "refs"
     link = Link("bundle", version.name, str(version.bundle), "cache")
     link = ground.bytes_of(link, hashed=hashed)
     if link.state != "ok":
         yield link
+        if version.payload.get("signature") is None:
+            yield from signature.signature(ground, version, {})
         return
     files: dict[str, Entry] = {}
 
     def opened() -> None:
         files.update((entry.name, entry) for entry in parse_tree(ground.cache.read(version.bundle)))
 
-    yield judged(link, opened)
-    if not files:
+    link = judged(link, opened)
+    yield link
+    if link.bad:
         return
     yield _model(ground, version, files)
     if hashed:
@@ -56,7 +58,7 @@ def bundle(ground: Ground, version: Version, brought: Brought) -> Iterator[Link]
                 one = ground.bytes_of(one, hashed=True)
                 yield one if one.bad else judged(one, partial(ground.read, one))
     yield from _provenance(ground, version, files, brought)
-    yield from _signature(ground, version, files)
+    yield from signature.signature(ground, version, files)
 
 
 def _model(ground: Ground, version: Version, files: Mapping[str, Entry]) -> Link:
@@ -83,9 +85,9 @@ def _provenance(
 
     def read() -> None:
         nonlocal payload
-        payload = _bytes(ground, entry, envelope.LONGEST)
+        payload = signature.bounded(ground, entry, envelope.LONGEST)
         said = statement.read(payload, source=link.label)
-        _subjects(said, files)
+        _subjects(said, files, version)
         build = said["predicate"]["buildDefinition"]
         brought.steps = build.get("internalParameters", {}).get("steps", ())
         run = said["predicate"]["runDetails"]["metadata"]["invocationId"]
@@ -119,7 +121,7 @@ def _attested(
     signed: dict[str, Envelope] = {}
 
     def read() -> str | None:
-        first, *others = attestations.parse(_bytes(ground, entry, attestations.LONGEST))
+        first, *others = attestations.parse(signature.bounded(ground, entry, attestations.LONGEST))
         if first.payload != payload:
             raise _of_others("it was made for another provenance than the bundle holds")
         for each in others:
@@ -136,74 +138,27 @@ def _attested(
             yield judged(one, partial(_signer, ground, version, each))
 
 
-def _signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> Iterator[Link]:
-    entry = files.get(modelsign.FILE)
-    named = version.payload.get("signature")
-    alone = ground.allowed is None and ground.keyless is not None
-    if entry is None and named is None:
-        if alone:
-            link = Link("signature", version.name, None, "cache")
-            yield link.found("untrusted", "unsigned", f"it has no {modelsign.FILE}")
-        return
-    link = Link("signature", version.name, entry.digest if entry else named, "cache")
-    if entry is None or (named is not None and entry.digest != named):
-        why = f"{version.name} names another signature than its bundle holds"
-        yield link.found("mismatch", "other-signature", why)
-        return
-    if ground.level == "refs":
-        yield link.absent("it is of all files, which this level does not read")
-        return
-    if ground.allowed is None and ground.keyless is None:
-        yield link.absent("nobody is listed whose signature counts")
-        return
-    listed = ground.allowed or b""
-    digests: dict[str, Digest] = {name: each.digest for name, each in files.items()}
-
-    def check() -> str:
-        signers = allowed.parse(listed.decode("utf-8", "replace"))
-        data = _bytes(ground, entry, envelope.LONGEST)
-        return modelsign.check(data, digests, signers, ground.keyless, at=_made(version))
-
-    link = judged(link, check)
-    if alone and link.wrong and not link.bad:  # nobody else stands for it
-        link = link.found("untrusted", link.code or "", link.wrong)
-    yield link
-
-
 def _step(each: Envelope) -> str:
     """Return the step that a statement of a run is about."""
     build = statement.read(each.payload, source="a statement")["predicate"]["buildDefinition"]
     return str(build["externalParameters"].get("step"))
 
 
-def _bytes(ground: Ground, entry: Entry, most: int) -> bytes:
-    """Return a file of the bundle that is no larger than it may be."""
-    if (size := ground.cache.size(entry.digest)) > most:
-        raise IntegrityError(
-            f"{entry.name} has {size:,} bytes, {most:,} are the most",
-            code="malformed-envelope",
-            hint="register the model again",
-        )
-    return ground.cache.read(entry.digest)
-
-
 def _signer(ground: Ground, version: Version, each: Envelope) -> str | None:
     if ground.allowed is None:
         return None
-    return ", ".join(envelope.check(each, ground.allowed, at=_made(version)))
+    return ", ".join(envelope.check(each, ground.allowed, at=signature.made(version)))
 
 
-def _made(version: Version) -> datetime:
-    """Return when the version says that it was made, in UTC; long ago where it does not."""
-    said = datetime.fromisoformat(version.payload.get("created") or "1970-01-01")
-    return said if said.tzinfo else said.replace(tzinfo=UTC)
-
-
-def _subjects(said: Mapping[str, Any], files: Mapping[str, Entry]) -> None:
-    """Raise IntegrityError ("statement-of-others") where a subject is not in the bundle."""
-    for name, digest in statement.subjects(said).items():
+def _subjects(said: Mapping[str, Any], files: Mapping[str, Entry], version: Version) -> None:
+    """Raise IntegrityError ("statement-of-others") where a subject is not in the bundle, or the
+    model is none."""
+    about = statement.subjects(said)
+    for name, digest in about.items():
         if name not in files or files[name].digest != digest:
             raise _of_others(f"it is about {name} {digest}, which the bundle does not hold")
+    if version.digest not in about.values():
+        raise _of_others(f"it is not about the model of {version.name}")
 
 
 def _of_others(why: str) -> IntegrityError:

@@ -101,15 +101,24 @@ def test_a_signed_event_vouches_for_a_version_of_before_there_was_a_list(
         assert version.signer == "ada@example.org"
 
 
-def test_where_identities_alone_are_listed_a_version_without_files_is_signed_by_nobody(
-    git: Git,
+def test_a_bundle_without_files_holds_no_model(git: Git) -> None:
+    empty = str(open_cache(git.root / ".mlops/cache").put(write_tree([])))
+    register(Registry(git), bundle=empty)
+    found = links(git, "delay@v1", level="bundle")
+    assert (states(found)["bundle"], states(found)["model"]) == ("ok", "mismatch")
+    assert exit_code(found) == 40
+
+
+@pytest.mark.parametrize("bundle", [None, BUNDLE])
+def test_where_identities_alone_are_listed_a_version_that_names_no_signature_is_not_trusted(
+    git: Git, bundle: str | None
 ) -> None:
-    register(Registry(git))
+    register(Registry(git), bundle=bundle)
     keyless = Keyless(b"ada@example.org https://accounts.example.org", None)
     cache = open_cache(git.root / ".mlops/cache")
-    for listed, code in ((None, 30), (b"", 30)):
+    for listed in (None, b""):
         found = list(walk(Ground(git, cache, "refs", listed, keyless=keyless), "delay@v1"))
-        assert exit_code(found) == code
+        assert exit_code(found) == 30
         assert ("signature" in states(found)) == (listed is None)
 
 

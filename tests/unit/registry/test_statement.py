@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import cast
 
 import pytest
+from mangled import mangled
 
 from mlops_cli.errors import IntegrityError
 from mlops_cli.ledger.record import Code, Record, record
@@ -91,3 +93,10 @@ def test_a_record_of_nonsense_gives_a_statement_that_says_little() -> None:
     said = statement.read(statement.of_run(Record("run", body)), source="it")
     assert said["subject"] == []
     assert said["predicate"]["buildDefinition"]["resolvedDependencies"] == []
+
+
+def test_no_damage_ends_in_anything_but_a_refusal() -> None:
+    for other, _, _ in mangled(json.loads(statement.of_run(RUN))):
+        with contextlib.suppress(IntegrityError):
+            said = statement.read(json.dumps(other).encode(), source="it")
+            assert set(statement.subjects(said).values()) <= {MODEL}
