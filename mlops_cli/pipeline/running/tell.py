@@ -125,30 +125,32 @@ class Teller:
     def finished(self, left: Marker, lock: Lock) -> Record:
         """Return the record of an attempt that ended well and whose mlops was killed then."""
         assert left.finished is not None
-        return record(
-            "run",
-            time=self._now(),
-            actor=self.actor,
-            run=left.run,
-            step=left.step,
-            step_kind=left.kind,
-            key=left.key,
+        return self._left(
+            left,
             status="done",
-            started=left.started,
             seconds=round(left.finished.seconds, 3),
-            inputs=dict(left.inputs),
             outputs={path: out.digest for path, out in lock.outputs.items()},
-            params=_flat(left.params),
             metrics=dict(lock.metrics),
             facts=dict(lock.facts),
             environment=self.environment(lock.parts["environment"]),
-            log=None,
             because=["mlops was killed before it could write down what it had made"],
         )
 
     def killed(self, left: Marker) -> Record:
         """Return the record of an attempt whose mlops was killed; only its marker is left."""
-        message = "mlops was killed while it ran"
+        return self._left(
+            left,
+            status="killed",
+            seconds=None,
+            outputs={},
+            metrics={},
+            facts={},
+            environment=None,
+            error={"code": "interrupted", "message": "mlops was killed while it ran"},
+        )
+
+    def _left(self, left: Marker, **fields: Any) -> Record:
+        """Return the record of an attempt that another process began, as its marker tells it."""
         return record(
             "run",
             time=self._now(),
@@ -157,17 +159,11 @@ class Teller:
             step=left.step,
             step_kind=left.kind,
             key=left.key,
-            status="killed",
             started=left.started,
-            seconds=None,
             inputs=dict(left.inputs),
-            outputs={},
             params=_flat(left.params),
-            metrics={},
-            facts={},
-            environment=None,
             log=None,
-            error={"code": "interrupted", "message": message},
+            **fields,
         )
 
 
