@@ -38,6 +38,8 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">": gt,
     ">=": ge,
 }
+# not all that Python reads: 1_0 and nan are words
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE).fullmatch
 _NAMED = {"true": True, "false": False, "null": None}
 DEPTH = 50
 
@@ -217,23 +219,22 @@ def _tokens(text: str) -> Iterator[_Token]:
                 details={"expression": text, "column": column},
             )
         kind = match.lastgroup
-        column = match.start(kind) + 1
-        yield _Token("text" if kind in ("single", "double") else kind, match[kind], column)
+        quoted = kind in ("single", "double")
+        column = match.start(kind) + (0 if quoted else 1)
+        yield _Token("text" if quoted else kind, match[kind], column)
         at = match.end()
 
 
 def _bare(word: str) -> Any:
     if word.lower() in _NAMED:
         return _NAMED[word.lower()]
+    if not _NUMBER(word):
+        return word
     try:
         return int(word)
     except ValueError:
-        pass
-    try:
         number = float(word)
-    except ValueError:
-        return word
-    return number if math.isfinite(number) else word
+        return number if math.isfinite(number) else word
 
 
 def _is_number(value: Any) -> bool:

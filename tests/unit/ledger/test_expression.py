@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mlops_cli.errors import UsageError
@@ -72,6 +74,7 @@ def test_conditions_that_do_not_hold(text: str) -> None:
         ("(a = 1", 7),
         ("a = 'x", 5),
         ("a = = 1", 5),
+        ("'a' = 1", 1),
         ("__import__('os').system('x')", 11),
         ("(" * 100 + "a = 1" + ")" * 100, 52),
     ],
@@ -81,6 +84,21 @@ def test_what_cannot_be_read_is_refused_with_its_column(text: str, column: int) 
         parse(text)
     assert refused.value.code == "bad-expression"
     assert refused.value.details["column"] == column
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("1", 1),
+        ("-.5", -0.5),
+        ("1e3", 1000.0),
+        ("1_0", "1_0"),
+        ("nan", "nan"),
+        ("\u0663", "\u0663"),
+    ],
+)
+def test_a_bare_word_is_a_number_where_json_could_hold_it(word: str, value: Any) -> None:
+    assert comparison(f"a = {word}").value == value
 
 
 def test_a_gate_is_one_comparison() -> None:
