@@ -49,7 +49,8 @@ def register(
     locks = _fresh_locks(run, pipeline, name, train)
     made = bundles.gathered(parts.cache, locks, train)
     allowed = allowance.allowed(name, parts.protected)
-    found = inspection.inspect(made.read(bundles.MODEL), name=bundles.MODEL)
+    model_file = made.digest(bundles.MODEL)
+    found = inspection.inspect_object(parts.cache, model_file, name=bundles.MODEL)
     inspection.admit(found, allowed, name=bundles.MODEL)
     # what is no ONNX was allowed by name; it is kept as it is, for nothing here runs it
     checked = _golden(made, locks, train).to_plain() if found.format == "onnx" else None
@@ -64,7 +65,7 @@ def register(
     dataset = Digest.parse(locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"])
     actor = str(parts.git.identity())
     payload = {
-        "digest": made.digest(bundles.MODEL),
+        "digest": model_file,
         "bundle": tree,
         "format": found.format,
         "file": found.summary(),

@@ -58,7 +58,7 @@ def _registered(ctx: Context, name: str) -> tuple[Found, dict[str, Any]]:
 
     project = ctx.project()
     version = Registry(project.git).resolve(name)
-    found = inspection.inspect(project.cache.read(version.digest), name=version.name)
+    found = inspection.inspect_object(project.cache, version.digest, name=version.name)
     # it was registered, so its format was allowed then
     allowed = {*formats.ALLOWED, found.format}
     return found, {"name": version.name, "digest": str(version.digest), "allowed": allowed}

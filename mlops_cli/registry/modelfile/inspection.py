@@ -11,7 +11,10 @@ from mlops_cli.registry import formats
 from mlops_cli.registry.modelfile import onnxfile, tensorfile
 from mlops_cli.registry.modelfile.found import Found, Problem
 from mlops_cli.registry.modelfile.protobuf import Bytes, Malformed
+from mlops_cli.store.cache import Cache
+from mlops_cli.store.digest import Digest
 
+_CHUNK = 1 << 20
 _READERS = {"onnx": onnxfile.read, "safetensors": tensorfile.read}
 HINTS = {
     "format-not-allowed": "export it to ONNX (mlops train does) or save the weights as safetensors",
@@ -48,7 +51,20 @@ def inspect(data: Bytes, *, name: str) -> Found:
         ) from None
 
 
-def inspect_file(path: Path) -> Found:
+def inspect_object(cache: Cache, digest: Digest, *, name: str) -> Found:
+    """Return what an object of the cache says, all of its bytes hashed before; one that lies in a
+    file of its own never comes into memory as a whole. Raises as `inspect` and `Cache.read`.
+    """
+    path = cache.objects.path(digest)
+    if cache.packs.find(digest.raw) or not path.is_file():
+        return inspect(cache.read(digest), name=name)
+    with cache.open(digest) as stream:
+        while stream.read(_CHUNK):
+            pass
+    return inspect_file(path, name=name)
+
+
+def inspect_file(path: Path, *, name: str | None = None) -> Found:
     """Return what the file at `path` says: mapped, so that weights are never read.
 
     Raises as `inspect`, and NotFound ("no-such-file").
@@ -58,7 +74,7 @@ def inspect_file(path: Path) -> Found:
             if not path.stat().st_size:
                 return Found(formats.of_bytes(b""), 0)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return inspect(data, name=path.name)
+                return inspect(data, name=name or path.name)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
         raise NotFound(
             f"{path} cannot be read: {exc.strerror}", code="no-such-file", hint="mlops models list"

@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 
 from mlops_cli.errors import IntegrityError, MlopsError, StateRefused
-from mlops_cli.registry.modelfile.inspection import admit, inspect, inspect_file, judged
+from mlops_cli.registry.modelfile.inspection import (
+    admit,
+    inspect,
+    inspect_file,
+    inspect_object,
+    judged,
+)
+from mlops_cli.store.cache import open_cache
 
 
 class Bomb:
@@ -256,3 +263,26 @@ def test_bytes_in_memory_and_a_file_say_the_same(tmp_path: Path) -> None:
     data = io.BytesIO(model(node("Identity"))).getvalue()
     (tmp_path / "m").write_bytes(data)
     assert inspect(data, name="m") == inspect_file(tmp_path / "m")
+
+
+def test_an_object_is_hashed_and_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    size = 32 << 20
+    head = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    (tmp_path / "m").write_bytes(struct.pack("<Q", len(head)) + head + bytes(size))
+    cache = open_cache(tmp_path / "cache")
+    digest = cache.put_file(tmp_path / "m")
+    tracemalloc.start()
+    found = inspect_object(cache, digest, name="m")
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+    assert found == inspect_file(tmp_path / "m")
+    small = cache.put(model(node("Identity")))
+    assert inspect_object(cache, small, name="m").format == "onnx"
+    path = cache.objects.path(digest)
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    with pytest.raises(IntegrityError) as refused:
+        inspect_object(cache, digest, name="m")
+    assert refused.value.code == "damaged-object"
