@@ -160,7 +160,7 @@ def check_name(name: str, *, what: str = "model") -> str:
         or len(name) > _LONGEST
     ):
         raise UsageError(
-            f"{name[:_LONGEST]!r} cannot be the name of a {what}",
+            f"{name[:_LONGEST]!r} cannot be the name of {'an' if what == 'alias' else 'a'} {what}",
             code="bad-name",
             hint="use letters, digits, '_', '-' and inner dots, at most 100, and nothing like v3",
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops_cli.encode import check_nesting
 from mlops_cli.errors import ConfigError, NotFound
+from mlops_cli.pipeline.words.expanded import MOST, expanded
 
 _INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -110,6 +111,7 @@ def parse(data: bytes, *, name: str) -> Node:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         top = yaml.compose(check_nesting(data.decode("utf-8-sig")), Loader=loader)
+        count = expanded(top, {}) if top is not None and b"*" in data else 0
     except UnicodeDecodeError as exc:
         raise refuse(start, "this is not UTF-8 text", code="malformed-yaml") from exc
     except RecursionError as exc:
@@ -122,6 +124,9 @@ def parse(data: bytes, *, name: str) -> Node:
         raise refuse(place, f"not valid YAML: {problem}", code="malformed-yaml", hint=hint) from exc
     except yaml.YAMLError as exc:
         raise refuse(start, f"not valid YAML: {exc}", code="malformed-yaml") from exc
+    if count > MOST:
+        why = f"its aliases make {count:.0e} values of {len(data):,} bytes"
+        raise refuse(start, why, code="malformed-yaml")
     return Node(start, {}) if top is None else _node(top, name, 0)
 
 

@@ -109,7 +109,7 @@ class DriftQuiet:
 def _duration(text: str) -> timedelta:
     try:
         return timedelta(seconds=duration(text))
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:
         raise ConfigError(
             f"{text!r} is not a duration", code="wrong-value", hint="write it like 90d or 12h"
         ) from exc

@@ -182,6 +182,10 @@ def test_the_policy_that_an_event_names_is_held_against_the_branch(world: Path, 
     assert wrong(version=None, policy_from=None) is None, "retired: nothing was asked"
 
 
+# 9 ** 13 zeros in 700 bytes
+BOMB = "a0: &a0 [0, 0, 0, 0, 0, 0, 0, 0, 0]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 13)
+)
 BAD = [
     ("aliases: {production: {gates: [goldn]}}", 1, 32, "unknown-rule"),
     ("aliases:\n  production:\n    gates:\n      - {slices: origin, on: auc}", 4, 30, "metric"),
@@ -204,6 +208,9 @@ BAD = [
     ("version: 9\naliases: {}", 1, 10, "wrong-value"),
     ("aliases: [p]", 1, 10, "wrong-type"),
     ("aliases: {p: {}, p: {}}", 1, 18, "duplicate-key"),
+    ("aliases: {p: {gates: [{data_age: 999999999999d}]}}", 1, 24, "wrong-value"),
+    (BOMB, 1, 1, "malformed-yaml"),
+    ("aliases: &a {p: *a}", 1, 1, "malformed-yaml"),
 ]
 
 
