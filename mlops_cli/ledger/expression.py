@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
@@ -112,6 +113,11 @@ def comparison(text: str) -> Comparison:
     if not isinstance(condition, Comparison):
         raise UsageError(f"{text!r} is not one comparison", code="bad-expression", hint=_HINT)
     return condition
+
+
+def fields(text: str) -> list[str]:
+    """Return the fields that the condition `text` asks for, in its order."""
+    return [one.text for one, then in pairwise(_tokens(text)) if then.kind == "op"]
 
 
 def look_up(facts: Any, field: str) -> Any:

@@ -48,6 +48,11 @@ def beginning(index: Index, prefix: str, *, limit: int = 4) -> list[str]:
     return [row[0] for row in rows]
 
 
+def fields(index: Index) -> list[str]:
+    """Return the dotted names of all params, metrics and what was logged."""
+    return [row[0] for row in index.database.rows("select name from fields")]
+
+
 def names(index: Index) -> list[str]:
     """Return every path and step that a record names."""
     rows = index.database.rows("select name from edges union select step from records")

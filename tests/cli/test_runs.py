@@ -97,6 +97,24 @@ def test_search_finds_by_a_condition(mlops: Any, assert_valid: Any, ledger: Any)
     assert mlops("runs", "search", "status = lost", code=0).stdout.startswith("No record")
 
 
+@pytest.mark.parametrize(
+    ("condition", "kind", "told"),
+    [
+        ("roc_auc > 0.7", "run", "did you mean metrics.roc_auc?"),
+        ("params.train.lr < 1 and step = x", "run", "has params.train.lr; did you mean params.lr?"),
+        ("stat = done", "run", "did you mean status?"),
+        ("model = delay", "check", "there are no records of kind check yet"),
+    ],
+)
+def test_a_field_that_no_record_has_is_told_with_the_one_that_was_meant(
+    mlops: Any, ledger: Any, condition: str, kind: str, told: str
+) -> None:
+    found = mlops("runs", "search", condition, "--kind", kind, "--json", code=0)
+    assert found.data["records"] == [] and told in found.json["warnings"][0]
+    quiet = mlops("runs", "search", "metrics.roc_auc > 3", "--json", code=0)
+    assert quiet.json["warnings"] == []
+
+
 def test_bad_conditions_and_unknown_runs_are_one_clear_error(
     mlops: Any, assert_valid: Any, ledger: Any
 ) -> None:

@@ -15,6 +15,7 @@ from mlops_cli.cli.commands import (
     runs_export,
     runs_recover,
 )
+from mlops_cli.cli.fields import unseen
 from mlops_cli.cli.render import runs as pages
 from mlops_cli.errors import NotFound, UsageError
 from mlops_cli.ledger import query
@@ -90,7 +91,7 @@ def search(
     condition = parse(expression)
     with open_index(ctx.project().git) as index:
         found = [_whole(r) for r in query.search(index, condition, kind=kind, limit=limit)]
-        warnings = _warnings(index)
+        warnings = [*_warnings(index), *(() if found else unseen(index, expression, kind))]
     data = {"expression": expression, "kind": kind, "records": found}
     return ctx.show(data, "mlops.runs-search/1", lambda: pages.found(found, kind), warnings)
 
