@@ -67,10 +67,11 @@ def check(
     listed: Sequence[Signer],
     unkeyed: Keyless | None = None,
     *,
+    name: str,
     at: datetime,
 ) -> str:
-    """Return who made the signature `data` of exactly `files`: a signer of the list, whose key
-    counted `at`, or an identity.
+    """Return who made the signature `data` of the model `name` with exactly `files`: a signer of
+    the list, whose key counted `at`, or an identity.
 
     Raises IntegrityError ("malformed-envelope", "bad-signature", "signature-of-others"),
     StateRefused ("unknown-signer", "signer-expired", "wrong-namespace"), MissingExtra, and as
@@ -91,7 +92,13 @@ def check(
         raise _malformed(f"it has no {exc}") from exc
     if kind != envelope.INTOTO:
         raise _malformed("it is of another type")
-    signed = _listed(parse_json(payload, source=FILE))
+    subject, signed = _said(parse_json(payload, source=FILE))
+    if subject != name:
+        raise IntegrityError(
+            f"{FILE} was made for the model {subject!r}, not for {name}",
+            code="signature-of-others",
+            hint="the files of one model were registered as another",
+        )
     wanted = {name: digest.hex for name, digest in files.items() if name != FILE}
     if signed != wanted:
         other = sorted(n for n in {*signed, *wanted} if signed.get(n) != wanted.get(n))
@@ -163,7 +170,8 @@ def _statement(name: str, files: Mapping[str, Digest]) -> bytes:
     )
 
 
-def _listed(statement: Any) -> dict[str, str]:
+def _said(statement: Any) -> tuple[str, dict[str, str]]:
+    """Return the name of the folder and its files that a statement is about."""
     try:
         if statement["predicateType"] != PREDICATE:
             raise _malformed("it is a statement of another type")
@@ -173,8 +181,9 @@ def _listed(statement: Any) -> dict[str, str]:
         found = {str(row["name"]): row["digest"] for row in rows}
         if len(found) != len(rows):
             raise _malformed("it lists a file twice")
-        return found
-    except (KeyError, TypeError) as exc:
+        (subject,) = statement["subject"]
+        return str(subject["name"]), found
+    except (KeyError, TypeError, ValueError) as exc:
         raise _malformed(f"it has no {exc}") from exc
 
 

@@ -43,8 +43,8 @@ def ci(sigstore: Sigstore, tmp_path: Path) -> dict[str, str]:
     return {**sigstore.github(), "MLOPS_SIGNING_SIGSTORE": config}
 
 
-def signature(mlops: Any, root: Path, code: int) -> Any:
-    links = mlops("verify", "storm@v2", "--json", cwd=root, code=code).data["links"]
+def signature(mlops: Any, root: Path, code: int, name: str = "storm@v2") -> Any:
+    links = mlops("verify", name, "--json", cwd=root, code=code).data["links"]
     (found,) = [link for link in links if link["kind"] == "signature"]
     return found
 
@@ -104,6 +104,9 @@ def test_the_signature_of_another_bundle_is_a_mismatch(
     lists(f"{OF_GITHUB} {GITHUB}\n")
     mlops("register", "storm", cwd=trained, env=ci, code=0)
     said = dict(Registry(Git(trained)).version("storm", 2).payload)
+    Registry(Git(trained)).create("calm", said)  # the files of one model as another
+    found = signature(mlops, trained, 40, "calm@v1")
+    assert (found["state"], found["code"]) == ("mismatch", "signature-of-others")
     cache = open_cache(trained / ".mlops/cache")
     words = cache.put(b"# storm\n\nFor everything.\n")
     made = [

@@ -42,7 +42,10 @@ def test_model_sig_is_of_the_files_on_the_page() -> None:
     data = canonical_json(json.loads(shown))
     assert f"`{Digest.of(data)}`" in page
     files = {"model.onnx": Digest.of(b"model"), "schema.json": Digest.of(b"{}")}
-    assert modelsign.check(data, files, allowed.parse(listed), at=AT) == "models@example.org"
+    assert (
+        modelsign.check(data, files, allowed.parse(listed), name="delay", at=AT)
+        == "models@example.org"
+    )
 
 
 def test_every_code_on_the_page_is_one_that_is_raised() -> None:

@@ -42,7 +42,9 @@ def signature(ground: Ground, version: Version, files: Mapping[str, Entry]) -> I
     def check() -> str:
         signers = allowed.parse(listed.decode("utf-8", "replace"))
         data = bounded(ground, entry, envelope.LONGEST)
-        return modelsign.check(data, digests, signers, ground.keyless, at=made(version))
+        return modelsign.check(
+            *(data, digests, signers, ground.keyless), name=version.model, at=made(version)
+        )
 
     link = judged(link, check)
     if alone and link.wrong and not link.bad:

@@ -62,15 +62,18 @@ def test_a_signature_is_of_exactly_these_files(key: Path) -> None:
     made = modelsign.sign("delay", FILES, str(key))
     assert made == modelsign.sign("delay", FILES, str(key))
     whole = {**FILES, modelsign.FILE: Digest.of(made)}
-    assert modelsign.check(made, whole, listed(key), at=AT) == "ada@example.org"
+    assert modelsign.check(made, whole, listed(key), name="delay", at=AT) == "ada@example.org"
     for other in (
         {**FILES, "more.txt": Digest.of(b"")},
         {**FILES, "card.md": Digest.of(b"# other")},
         {name: FILES[name] for name in ("model.onnx", "card.md")},
     ):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(made, other, listed(key), at=AT)
+            modelsign.check(made, other, listed(key), name="delay", at=AT)
         assert caught.value.code == "signature-of-others"
+    with pytest.raises(IntegrityError, match="'delay', not for wait") as caught:
+        modelsign.check(made, FILES, listed(key), name="wait", at=AT)
+    assert caught.value.code == "signature-of-others"
 
 
 def test_a_key_counts_in_its_time_and_for_models(key: Path) -> None:
@@ -78,7 +81,9 @@ def test_a_key_counts_in_its_time_and_for_models(key: Path) -> None:
     public = key.with_suffix(".pub").read_text()
 
     def check(options: str) -> str:
-        return modelsign.check(made, FILES, parse(f"ada@example.org {options} {public}"), at=AT)
+        return modelsign.check(
+            made, FILES, parse(f"ada@example.org {options} {public}"), name="delay", at=AT
+        )
 
     for options in ('namespaces="git,mlops-*"', 'valid-after="20130101",valid-before="20130401"'):
         assert check(options) == "ada@example.org"
@@ -100,19 +105,21 @@ def test_an_identity_signs_where_identities_are_listed(
     root = json.dumps(sigstore.trusted_root()).encode()
     own = Keyless(f"ada@example.org {sigstore.url}".encode(), root)
     whole = {**FILES, modelsign.FILE: Digest.of(made)}
-    assert modelsign.check(made, whole, (), own, at=AT) == "ada@example.org"
+    assert modelsign.check(made, whole, (), own, name="delay", at=AT) == "ada@example.org"
     with pytest.raises(IntegrityError) as others:
-        modelsign.check(made, {**FILES, "card.md": Digest.of(b"# other")}, (), own, at=AT)
+        modelsign.check(
+            made, {**FILES, "card.md": Digest.of(b"# other")}, (), own, name="delay", at=AT
+        )
     assert others.value.code == "signature-of-others"
     for signers, keyless in ((listed(key), None), (listed(key), Keyless(b"# nobody", root))):
         with pytest.raises(StateRefused) as refused:
-            modelsign.check(made, FILES, signers, keyless, at=AT)
+            modelsign.check(made, FILES, signers, keyless, name="delay", at=AT)
         assert refused.value.code == "unknown-signer"
     value = json.loads(made)
     both = {**value["verificationMaterial"], "publicKey": {"hint": "x"}}
     with pytest.raises(IntegrityError) as two:
         data = json.dumps({**value, "verificationMaterial": both}).encode()
-        modelsign.check(data, FILES, listed(key), own, at=AT)
+        modelsign.check(data, FILES, listed(key), own, name="delay", at=AT)
     assert two.value.code == "malformed-envelope"
 
 
@@ -140,7 +147,9 @@ def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
     made = json.loads(modelsign.sign("delay", FILES, str(key)))
     eve = keygen(tmp_path / "eve", "-t", "ecdsa")
     with pytest.raises(StateRefused) as refused:
-        modelsign.check(modelsign.sign("delay", FILES, str(eve)), FILES, listed(key), at=AT)
+        modelsign.check(
+            modelsign.sign("delay", FILES, str(eve)), FILES, listed(key), name="delay", at=AT
+        )
     assert refused.value.code == "unknown-signer"
     others = json.loads(modelsign.sign("delay", {"x": Digest.of(b"")}, str(key)))
     inner = made["dsseEnvelope"]
@@ -155,15 +164,17 @@ def test_forged_signatures_are_refused(key: Path, tmp_path: Path) -> None:
         ({"dsseEnvelope": []}, "malformed-envelope"),
     ):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(json.dumps({**made, **change}).encode(), FILES, listed(key), at=AT)
+            modelsign.check(
+                json.dumps({**made, **change}).encode(), FILES, listed(key), name="delay", at=AT
+            )
         assert caught.value.code == code
     for other, key_of_place, _ in mangled(made):
         with contextlib.suppress(IntegrityError, StateRefused):
-            modelsign.check(json.dumps(other).encode(), FILES, listed(key), at=AT)
+            modelsign.check(json.dumps(other).encode(), FILES, listed(key), name="delay", at=AT)
             assert key_of_place in ("keyid", "tlogEntries")  # which nobody vouches for
     for data, code in ((b"[", "malformed-json"), (b" " * 10_000_000, "malformed-envelope")):
         with pytest.raises(IntegrityError) as caught:
-            modelsign.check(data, FILES, listed(key), at=AT)
+            modelsign.check(data, FILES, listed(key), name="delay", at=AT)
         assert caught.value.code == code
 
 
@@ -223,5 +234,7 @@ def test_a_certificate_is_no_key_of_the_list(key: Path, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", *words, str(public)], check=True)
     signers = parse(f"ada@example.org {(tmp_path / 'ada-cert.pub').read_text()}")
     with pytest.raises(StateRefused) as caught:
-        modelsign.check(modelsign.sign("delay", FILES, str(key)), FILES, signers, at=AT)
+        modelsign.check(
+            modelsign.sign("delay", FILES, str(key)), FILES, signers, name="delay", at=AT
+        )
     assert caught.value.code == "unknown-signer"
