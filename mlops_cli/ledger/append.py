@@ -12,7 +12,7 @@ from mlops_cli.ledger import spool
 from mlops_cli.ledger.record import Record
 from mlops_cli.store.digest import Digest
 from mlops_cli.vcs import refs
-from mlops_cli.vcs.repo import Git
+from mlops_cli.vcs.repo import Git, Identity
 
 SPOOL = ".mlops/spool"
 
@@ -47,7 +47,7 @@ class Ledger:
         spool.write(self.folder, record)
         return record.digest
 
-    def flush(self) -> list[Digest]:
+    def flush(self, author: Identity | None = None) -> list[Digest]:
         """Commit all spooled records, also those that dead processes left, and return them.
 
         If git refuses, they stay spooled and the next flush takes them.
@@ -56,14 +56,15 @@ class Ledger:
         with spool.take(self.folder) as taken:
             files = {record.path: record.data for record in taken.records}
             if files:
-                refs.append(self.git, self.ref, files, _message(taken.records))
+                refs.append(self.git, self.ref, files, _message(taken.records), author=author)
             taken.drop(self.folder)
             return [record.digest for record in taken.records]
 
-    def append(self, *records: Record) -> list[Digest]:
-        """Spool `records` and flush; return their digests in order."""
+    def append(self, *records: Record, author: Identity | None = None) -> list[Digest]:
+        """Spool `records` and flush; return their digests in order. Without `author`, git is asked
+        who commits."""
         digests = [self.spool(record) for record in records]
-        self.flush()
+        self.flush(author)
         return digests
 
 

@@ -16,7 +16,7 @@ from mlops_cli.registry.holdings import understood
 from mlops_cli.registry.registry import Registry
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.vcs import tags
-from mlops_cli.vcs.repo import Git
+from mlops_cli.vcs.repo import Git, Identity
 
 _BACK = 8  # so many tags of a name are looked at: a process that died was one of the last
 
@@ -64,7 +64,9 @@ def _moment(said: str | None) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def settle(registry: Registry, ledger: Ledger, model: str) -> list[str]:
+def settle(
+    registry: Registry, ledger: Ledger, model: str, *, me: Identity | None = None
+) -> list[str]:
     """Append the records of the last tags of `model` that were made by whoever asks and have
     none, the newest or one whose process died in between; return their digests.
 
@@ -72,7 +74,7 @@ def settle(registry: Registry, ledger: Ledger, model: str) -> list[str]:
     """
     git = registry.git
     found = _last(git, model)
-    me = str(git.identity())
+    me = me or git.identity()
     lacking = []
     with open_index(git) as index:
         for tag in tags.read(git, {name: oid for name, oid in found.items() if oid}):
@@ -80,9 +82,9 @@ def settle(registry: Registry, ledger: Ledger, model: str) -> list[str]:
                 one = understood(tag)
             except IntegrityError:
                 continue  # verify names it; whoever asks for it is refused
-            if one is not None and one.payload.get("actor") == me and not recorded(index, one):
+            if one is not None and one.payload.get("actor") == str(me) and not recorded(index, one):
                 lacking.append(of(one))
-    digests = [str(digest) for digest in ledger.append(*lacking)] if lacking else []
+    digests = [str(digest) for digest in ledger.append(*lacking, author=me)] if lacking else []
     send_ledger(registry)
     return digests
 

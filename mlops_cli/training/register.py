@@ -63,7 +63,7 @@ def register(
     tree = bundles.stored(made, more)
     schema = made.json("schema.json")
     dataset = Digest.parse(locks[f"train.{train}"].parts["inputs"][f"out/{train}/dataset"])
-    actor = str(parts.git.identity())
+    me = parts.git.identity()
     payload = {
         "digest": model_file,
         "bundle": tree,
@@ -89,10 +89,10 @@ def register(
         "signature": Digest.of(more[modelsign.FILE]) if modelsign.FILE in more else None,
         "dirty": parts.git.dirty(behind(pipeline, locks, model)),
         "created": timestamp(now),
-        "actor": actor,
+        "actor": str(me),
     }
     version, new = create(parts.registry, name, payload, allowed=allowed)
-    records.settle(parts.registry, parts.ledger, name)
+    records.settle(parts.registry, parts.ledger, name, me=me)
     return version, new
 
 
