@@ -14,6 +14,7 @@ from mlops_cli.vcs.repo import Git
 
 NAMESPACE = "git"  # git's own, so that `git verify-tag` says the same
 _SIGNATURE = re.compile(rb"^-----BEGIN [A-Z ]+-----$", re.MULTILINE)
+_LAST = 253402300799  # the last second of the year 9999; git knows later ones
 _TAGGER = re.compile(rb"^tagger .*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
 
 
@@ -40,7 +41,7 @@ def sealed(git: Git, tag_id: str) -> Sealed:
     start = _SIGNATURE.search(held.data)
     body = held.data[: start.start()] if start else held.data
     when = _TAGGER.search(body.partition(b"\n\n")[0])
-    at = datetime.fromtimestamp(int(when[1]) if when else 0, UTC)
+    at = datetime.fromtimestamp(min(int(when[1]), _LAST) if when else 0, UTC)
     return Sealed(body, held.data[start.start() :].decode("latin-1") if start else None, at)
 
 

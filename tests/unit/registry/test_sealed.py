@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import zlib
 from pathlib import Path
@@ -65,3 +66,10 @@ def test_another_object_under_its_name_is_named(git: Git) -> None:
     with pytest.raises(IntegrityError) as caught:
         sealed.sealed(git, made)
     assert caught.value.code == "damaged-tag"
+
+
+def test_a_tag_of_years_that_no_calendar_has_is_read(git: Git) -> None:
+    data = git.run("cat-file", "tag", tag(git, "v1"))
+    later = re.sub(r"> \d+ ", "> 999999999999 ", data).encode() + b"\n"
+    made = git.run("hash-object", "-t", "tag", "-w", "--literally", "--stdin", input=later)
+    assert sealed.sealed(git, made).at.year == 9999
