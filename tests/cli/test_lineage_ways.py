@@ -101,6 +101,8 @@ def test_what_changed_between_two_versions_is_one_screen(
         ("delay", "--diff", "v9"): "unknown-version",
         ("delay", "--diff", "@canary"): "unknown-alias",
         ("delay", "--diff", "v1", "--up"): "bad-options",
+        ("delay", "--html", "l.html", "--graph", "dot"): "bad-options",
+        ("data.flights", "--row", "1", "--up"): "bad-options",
     }.items():
         failed = mlops("lineage", *words, "--json", code=None)
         assert (failed.error["code"], failed.code in (2, 20)) == (code, True)

@@ -62,6 +62,16 @@ def command(
         raise UsageError(
             "--diff is a table of its own", code="bad-options", hint="give it with --at alone"
         )
+    if row is not None and up:
+        raise UsageError(
+            "--row follows a row down to what was made of it",
+            code="bad-options",
+            hint="leave --up out",
+        )
+    if html is not None and graph is not Form.tree:
+        raise UsageError(
+            "--html writes a page, --graph prints a drawing", code="bad-options", hint="give one"
+        )
     until = timestamp(moments.parse(at, ctx.now())) if at else None
     project = ctx.project()
     if diff is not None:
