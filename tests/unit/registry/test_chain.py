@@ -15,9 +15,11 @@ from mlops_cli.ledger.append import open_ledger
 from mlops_cli.registry import records, statement
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, exit_code, refusal
+from mlops_cli.registry.chain.signature import made
 from mlops_cli.registry.chain.walk import walk
 from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.registry.registry import Registry
+from mlops_cli.registry.version import Version
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, write_tree
@@ -99,6 +101,15 @@ def test_a_signed_event_vouches_for_a_version_of_before_there_was_a_list(
         assert exit_code(found) == 0
         (version,) = [link for link in found if link.kind == "version"]
         assert version.signer == "ada@example.org"
+
+
+def test_a_time_without_a_zone_is_utc_and_no_time_is_long_ago() -> None:
+    for said, meant in (
+        ({"created": "2013-03-01T12:00:00"}, datetime(2013, 3, 1, 12, tzinfo=UTC)),
+        ({"created": "2013-03-01T12:00:00+02:00"}, datetime(2013, 3, 1, 10, tzinfo=UTC)),
+        ({}, datetime(1970, 1, 1, tzinfo=UTC)),
+    ):
+        assert made(Version("delay", 1, said, "mlops/delay/v1", "0" * 40, "0" * 40)) == meant
 
 
 def test_a_bundle_without_files_holds_no_model(git: Git) -> None:
