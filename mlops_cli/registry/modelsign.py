@@ -20,7 +20,7 @@ from mlops_cli.encode import canonical_json, parse_json
 from mlops_cli.errors import IntegrityError, StateRefused
 from mlops_cli.registry import eckeys, envelope
 from mlops_cli.registry.allowed import Signer, counting
-from mlops_cli.registry.keyless import checking, identities, signing
+from mlops_cli.registry.keyless import identities
 from mlops_cli.registry.keyless.identities import Keyless
 from mlops_cli.store.digest import Digest
 
@@ -58,6 +58,8 @@ def sign(name: str, files: Mapping[str, Digest], key: str) -> bytes:
 def sign_keyless(name: str, files: Mapping[str, Digest], instance: str) -> bytes:
     """Return the signature of the folder by whom this environment names. Raises as
     `signing.sign`."""
+    from mlops_cli.registry.keyless import signing  # a key needs nothing of it
+
     return signing.sign(_statement(name, files), instance)
 
 
@@ -141,6 +143,8 @@ def _identified(data: bytes, unkeyed: Keyless | None) -> tuple[str, bytes, str]:
             code="unknown-signer",
             hint=f"list who may in {identities.FILE} on the protected branch",
         )
+    from mlops_cli.registry.keyless import checking
+
     found = checking.check(data, identities.parse(unkeyed.listed), unkeyed.root)
     return found.kind, found.payload, found.identity
 

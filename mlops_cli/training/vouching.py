@@ -9,7 +9,6 @@ from mlops_cli.errors import ConfigError
 from mlops_cli.ledger.index import Index
 from mlops_cli.registry import attestations, behind, keys, modelsign, statement
 from mlops_cli.registry.create import refresh
-from mlops_cli.registry.keyless import signing
 from mlops_cli.store.digest import Digest
 from mlops_cli.training.bundle import MODEL, Bundle
 from mlops_cli.training.parts import Parts
@@ -61,6 +60,8 @@ def _signature(
     if key is not None:
         signed = modelsign.sign(name, files, str(parts.root / Path(key).expanduser()))
     else:
+        from mlops_cli.registry.keyless import signing
+
         if instance != signing.PUBLIC:
             instance = str(parts.root / Path(instance).expanduser())
         signed = modelsign.sign_keyless(name, files, instance)
