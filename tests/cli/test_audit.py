@@ -44,7 +44,8 @@ class Loads(html.parser.HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.fetched += [v for k, v in attrs if k in ("src", "href", "action", "data")]
+        there = [v for k, v in attrs if k in ("src", "href", "action", "data")]
+        self.fetched += [v for v in there if not v.startswith("#")]  # within the page
         self.fetched += [k for k, _ in attrs if k.startswith("on")]
         self.scripts += tag == "script"
         if tag not in ("meta", "line", "circle", "polyline", "br"):
@@ -181,6 +182,9 @@ def test_the_pages_are_whole_harmless_and_say_who(mlops: Any, repo: Path, histor
     both = (repo / "all.html").read_text()
     harmless(both)
     assert both.count('class="event') == page.count('class="event')
+    for text in (page, both):  # the decisions, each leading to its evidence
+        links = re.findall(r'href="#([^"]+)"', text)
+        assert len(links) == 6 and all(text.count(f'id="{one}"') == 1 for one in links)
 
 
 def test_a_record_whose_tag_is_gone_and_a_damaged_tag_are_told(
@@ -224,7 +228,8 @@ def test_the_business_reads_goal_kpi_state_history_and_cost(
     page = (repo / "report.html").read_text()
     harmless(page)
     assert "Know a late day &lt;b&gt;before&lt;/b&gt; it is one." in page
-    assert "not met" in page and "v1 since 2013-02-01 09:00" in page and "5.00 USD" in page
+    assert "not met" in page and "since 2013-02-01 09:00" in page and "5.00 USD" in page
+    assert ". 0 of 1 model met it when last measured." in page
     assert len(re.findall(r"<circle", page)) == 3 and 'class="asked"' in page
     mlops("config", "set", "price.cpu_hour", "4", code=0)
     screen = mlops("report", code=0).stdout

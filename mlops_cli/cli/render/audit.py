@@ -15,7 +15,10 @@ _MOST = 6  # pieces of evidence of an event on a screen; the page and --json hav
 _STYLE = """\
 .event{border-left:3px solid var(--line);padding:.1em 0 .1em .9em;margin:.9em 0}
 .event.alias{border-color:var(--mark)}.event.version{border-color:var(--good)}
-.event h3{margin:0}.event p{margin:.15em 0}.event table{margin:.3em 0}
+.event h3{margin:0}.event p{margin:.15em 0}.event table{margin:.3em 0;width:100%}
+.event td:first-child{color:var(--dim)}.event td:last-child{text-align:right}
+@media(min-width:48rem){.event td:first-child{width:13rem}.event td:last-child{width:6rem}}
+.event:target{background:var(--soft)}a{color:var(--mark)}
 """
 _LOOK = {"registered": "version", "moved": "alias", "promote": "alias", "rollback": "alias"}
 _LOOK |= {"retired": "alias", "retire": "alias", "approved": "alias"}
@@ -27,9 +30,7 @@ def listing(events: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for event in events:
         what = style(shown(event["what"]), "bold")
-        version = f" v{event['version']}" if _elsewhere(event) else ""
-        when = shown(moment(event["time"])) if event["time"] else "no time"
-        lines.append(f"{when}  {what}  {shown(event['subject'])}{version}")
+        lines.append(f"{shown(_when(event))}  {what}  {shown(_about(event))}")
         lines.append(f"  by {shown(person(event['actor']))}  {style(_names(event), 'dim')}")
         if event["reason"]:
             lines.append(f"  {shown(event['reason'])}")
@@ -57,26 +58,50 @@ def style_of() -> str:
     return _STYLE
 
 
-def told(events: Sequence[Mapping[str, Any]], made: str) -> Html:
-    """Return the events as parts of a page."""
+def told(events: Sequence[Mapping[str, Any]], made: str, *, mark: str = "e") -> Html:
+    """Return the events as parts of a page: who decided what on one screen, then each with its
+    evidence; `mark` begins their anchors."""
     people = sorted({person(event["actor"]) for event in events if event["actor"]})
     span = [event["time"] for event in events if event["time"]]
     head = [("events", f"{len(events):,}"), ("people", ", ".join(people)), ("made", moment(made))]
     if span:
         head.insert(1, ("from, to", f"{moment(min(span))} to {moment(max(span))}"))
-    return Html(table(("", ""), head) + "".join(_event(event) for event in events))
+    decided = [
+        (
+            Html(f'<a href="#{mark}{n}">{esc(_when(event))}</a>'),
+            *(
+                event["what"],
+                _about(event),
+                person(event["actor"]),
+                event["reason"],
+                _passed(event),
+            ),
+        )
+        for n, event in enumerate(events)
+        if event["what"] in _LOOK
+    ]
+    index = table(("when", "what", "of", "who", "why", "evidence"), decided) if decided else ""
+    sections = "".join(_event(event, f"{mark}{n}") for n, event in enumerate(events))
+    return Html(f"{table(('', ''), head)}{index}{sections}")
 
 
-def _event(event: Mapping[str, Any]) -> Html:
-    when = moment(event["time"]) if event["time"] else "no time"
-    version = f" v{event['version']}" if _elsewhere(event) else ""
+def _passed(event: Mapping[str, Any]) -> Html:
+    judged = [each for each in event["evidence"] if each["passed"] is not None]
+    missed = [each["name"] for each in judged if not each["passed"]]
+    if missed:
+        return tag("span", f"not passed: {', '.join(missed)}", cls="bad")
+    return tag("span", f"{len(judged)} passed", cls="good") if judged else Html("")
+
+
+def _event(event: Mapping[str, Any], anchor: str) -> Html:
     parts = [
-        tag("h3", f"{event['what']}: {event['subject']}{version}"),
-        tag("p", f"{when} by {person(event['actor'])}", cls="dim"),
+        tag("h3", f"{event['what']}: {_about(event)}"),
+        tag("p", f"{_when(event)} by {person(event['actor'])}", cls="dim"),
         tag("p", event["reason"]) if event["reason"] else "",
         table(("", "", ""), list(_rows(event))),
     ]
-    return tag("section", *parts, cls=f"event {_LOOK.get(event['what'], '')}".strip())
+    look = f"event {_LOOK.get(event['what'], '')}".strip()
+    return Html(f'<section id="{anchor}" class="{look}">{"".join(map(esc, parts))}</section>')
 
 
 def _rows(event: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
@@ -92,9 +117,14 @@ def _value(value: str) -> Html:
     return tag("code", value) if value.startswith("sha256:") else esc(value)
 
 
-def _elsewhere(event: Mapping[str, Any]) -> bool:
-    """Return whether the subject does not name the version already."""
-    return event["version"] is not None and f"@v{event['version']}" not in event["subject"]
+def _when(event: Mapping[str, Any]) -> str:
+    return moment(event["time"]) if event["time"] else "no time"
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    """Return the subject, with the version where it does not name that already."""
+    version, subject = event["version"], str(event["subject"])
+    return subject if version is None or f"@v{version}" in subject else f"{subject} v{version}"
 
 
 def _names(event: Mapping[str, Any]) -> str:

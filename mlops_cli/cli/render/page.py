@@ -22,9 +22,11 @@ body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1r
 color:var(--ink);background:var(--back);overflow-wrap:anywhere}
 h1{font-size:1.6rem;margin:.4em 0}h2{font-size:1.25rem;margin:1.6em 0 .4em}h3{font-size:1rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;margin:.6em 0;font-size:.9rem}
-th,td{padding:.3em .7em;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+th,td{padding:.3em .7em;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);
+overflow-wrap:break-word}
 th{color:var(--dim);font-weight:600}td.r,th.r{text-align:right;font-variant-numeric:tabular-nums}
-code{font:.85em ui-monospace,monospace;background:var(--soft);padding:.1em .3em;border-radius:4px}
+code{overflow-wrap:anywhere;
+font:.85em ui-monospace,monospace;background:var(--soft);padding:.1em .3em;border-radius:4px}
 .dim{color:var(--dim)}.good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 figure{margin:.6em 0}figcaption{font-weight:600}svg{max-width:100%;height:auto}
 svg text{font:11px system-ui,sans-serif;fill:var(--dim)}

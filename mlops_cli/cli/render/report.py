@@ -13,6 +13,12 @@ from mlops_cli.cli.render.text import table as columns
 
 _STYLE = """\
 .model{border:1px solid var(--line);border-radius:8px;padding:.2em 1em 1em;margin:1.2em 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:1rem;margin:.6em 0}
+.tiles div{background:var(--soft);border:1px solid var(--line);border-radius:8px;padding:.7em .9em}
+.tiles dt{color:var(--dim);font-size:.85rem}.tiles dd{margin:0}
+.tiles .big{font-size:1.7rem;font-weight:600;line-height:1.3}.model table{width:100%}
+@media(min-width:48rem){.model td:first-child{width:13rem}}
+.model figure svg{width:100%;max-width:48rem}
 .goal{font-size:1.15rem;border-left:4px solid var(--mark);padding-left:.8em}
 """
 _VERDICT = {"quiet": "good", "warning": "warn", "alarm": "bad"}
@@ -38,7 +44,8 @@ def business(data: Mapping[str, Any], *, made: str) -> str:
     """Return the page for the business."""
     goal = tag("p", data["goal"] or "No goal is stated: pipeline.yaml, project.goal.", cls="goal")
     title = f"{data['project']}: how its models do"
-    body = [tag("h1", title), goal, tag("p", "KPI: ", tag("strong", asked(data["kpi"])))]
+    kpi = tag("p", "KPI: ", tag("strong", asked(data["kpi"])), _how_many(data))
+    body = [tag("h1", title), goal, kpi]
     body += [_model(model, data["kpi"]) for model in data["models"]]
     if not data["models"]:
         body.append(tag("p", "There is no model yet."))
@@ -51,7 +58,8 @@ def audited(data: Mapping[str, Any], *, made: str) -> str:
     title = f"{data['project']}: audit"
     body: list[Html] = [tag("h1", title)]
     for model in data["models"]:
-        body += [tag("h2", model["name"]), audit.told(model["events"], made)]
+        told = audit.told(model["events"], made, mark=f"m{len(body)}-")
+        body += [tag("h2", model["name"]), told]
     return page(title, *body, style=audit.style_of())
 
 
@@ -66,8 +74,17 @@ def asked(kpi: Mapping[str, Any] | None) -> str:
 
 
 def _model(model: Mapping[str, Any], kpi: Mapping[str, Any] | None) -> Html:
-    rows = [(name, tag("span", words, cls=look)) for name, words, look in _facts(model)]
-    parts = [tag("h2", model["name"]), table(("", ""), rows)]
+    tiles = [
+        tag("div", tag("dt", name), tag("dd", big, cls=f"big {look}".strip()), tag("dd", small))
+        for name, big, small, look in _tiles(model)
+    ]
+    shown_there = {"owner", "in production", "KPI", "cost of training"}
+    rows = [
+        (name, tag("span", words, cls=look))
+        for name, words, look in _facts(model)
+        if name not in shown_there
+    ]
+    parts = [tag("h2", model["name"]), tag("dl", *tiles, cls="tiles"), table(("", ""), rows)]
     if model["trend"] and kpi:
         bounds = [kpi[name] for name in ("at_least", "at_most") if kpi[name] is not None]
         parts.append(trend.drawing(model["trend"], metric=kpi["metric"], asked=bounds))
@@ -79,6 +96,38 @@ def _model(model: Mapping[str, Any], kpi: Mapping[str, Any] | None) -> Html:
         ]
         parts.append(table(("when", "what", "who", "why"), told))
     return tag("section", *parts, cls="model")
+
+
+def _how_many(data: Mapping[str, Any]) -> str:
+    """Return how many models do what is asked of them, in a sentence for who reads no further."""
+    known = [each["kpi"]["met"] for each in data["models"] if each["kpi"]]
+    if data["kpi"] is None or not data["models"]:
+        return ""
+    met = sum(one is True for one in known)
+    return f". {met} of {count(len(data['models']), 'model')} met it when last measured."
+
+
+def _tiles(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (name, figure, words below it, look) of what is looked at first."""
+    kpi, now, cost = model["kpi"], model["production"], model["cost"]
+    if kpi:
+        words, look = _state(kpi)
+        words = words.replace(f"{kpi['metric']} {figure(kpi['value'])} ", "", 1)
+        value = "not measured" if kpi["value"] is None else figure(kpi["value"])
+        yield f"KPI, {kpi['metric']}", value, words, look
+    if now:
+        since = f"since {moment(now['since'])}, by {person(now['by'])}"
+        yield "in production", f"v{now['version']}", since, ""
+    else:
+        yield "in production", "nothing", "no version was promoted", "warn"
+    look = "" if model["owner"] else "warn"
+    yield "owner", model["owner"] or "nobody", "answers for the model", look
+    worked, _, rest = _cost(cost).partition(" in ")
+    if cost["runs"] and cost["money"] is not None:
+        rest, _, money = rest.rpartition(", ")
+        yield "cost of training", money, f"{worked} in {rest}", ""
+    else:
+        yield "cost of training", worked, rest, ""
 
 
 def _facts(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
