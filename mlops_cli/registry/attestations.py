@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlops_cli.errors import IntegrityError
-from mlops_cli.registry import envelope, signers
-from mlops_cli.registry.envelope import INTOTO, Envelope
+from mlops_cli.registry import envelope
+from mlops_cli.registry.envelope import Envelope
 
 FILE = "attestations.intoto.jsonl"
 MOST = 10_000  # lines; a graph has some hundred steps
@@ -17,14 +17,8 @@ LONGEST = 64 * 1024 * 1024
 
 
 def signed(statements: Sequence[bytes], key: str) -> bytes:
-    """Return the file with each of `statements` signed by the ssh key; one process for all."""
-    made = signers.sign_all(
-        [envelope.pae(INTOTO, payload) for payload in statements], envelope.NAMESPACE, key
-    )
-    return b"".join(
-        Envelope(INTOTO, payload, ((signers.seal(each).fingerprint, each.encode()),)).data + b"\n"
-        for payload, each in zip(statements, made, strict=True)
-    )
+    """Return the file with each of `statements` signed by the ssh key. Raises as `signers.sign`."""
+    return b"".join(each.data + b"\n" for each in envelope.signed(statements, key))
 
 
 def parse(data: bytes) -> list[Envelope]:

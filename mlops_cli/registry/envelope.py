@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,10 +51,14 @@ def pae(kind: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
 
 
-def signed(payload: bytes, key: str, *, kind: str = INTOTO) -> Envelope:
-    """Return `payload` signed by the ssh key `key`. Raises as `signers.sign`."""
-    made = signers.sign(pae(kind, payload), NAMESPACE, key)
-    return Envelope(kind, payload, ((signers.seal(made).fingerprint, made.encode()),))
+def signed(payloads: Sequence[bytes], key: str) -> list[Envelope]:
+    """Return each of `payloads` signed by the ssh key; one process for all. Raises as
+    `signers.sign`."""
+    made = signers.sign_all([pae(INTOTO, payload) for payload in payloads], NAMESPACE, key)
+    return [
+        Envelope(INTOTO, payload, ((signers.seal(each).fingerprint, each.encode()),))
+        for payload, each in zip(payloads, made, strict=True)
+    ]
 
 
 def parse(data: bytes, *, source: str) -> Envelope:

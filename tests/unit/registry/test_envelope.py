@@ -54,7 +54,7 @@ def test_the_envelope_of_the_specification_is_read_in_either_alphabet() -> None:
 
 
 def test_what_was_signed_comes_back_with_its_signer(key: Path) -> None:
-    made = envelope.signed(WORDS, str(key))
+    (made,) = envelope.signed([WORDS], str(key))
     assert made.signatures[0][0].startswith("SHA256:")
     read = envelope.parse(made.data, source="it")
     assert read == made
@@ -64,7 +64,7 @@ def test_what_was_signed_comes_back_with_its_signer(key: Path) -> None:
 
 
 def test_another_payload_type_or_payload_is_not_what_was_signed(key: Path) -> None:
-    made = envelope.signed(WORDS, str(key))
+    (made,) = envelope.signed([WORDS], str(key))
     lie = Envelope("text/plain", made.payload, made.signatures)
     for kind, code in (("text/plain", "bad-signature"), (envelope.INTOTO, "wrong-payload-type")):
         with pytest.raises(IntegrityError) as caught:
@@ -103,7 +103,7 @@ def test_what_is_no_envelope_is_refused(data: bytes) -> None:
 
 
 def test_a_truncated_envelope_is_not_json(key: Path) -> None:
-    data = envelope.signed(WORDS, str(key)).data
+    data = envelope.signed([WORDS], str(key))[0].data
     with pytest.raises(IntegrityError) as caught:
         envelope.parse(data[:-20], source="it")
     assert caught.value.code == "malformed-json"
