@@ -63,6 +63,7 @@ def command(
         protected = branch(project.git, ctx.settings)
         registry = shared(project.git, ctx.settings)
         models.bring(source.models(), parts, known, registry=registry, protected=protected)
+    known.rows += [Row(one.what, one.name, "left out", one.why) for one in source.omitted]
     if not dry_run:
         ledger.flush()
     told = [row for row in known.rows if row.reason or row.state in ("refused", "left out")]

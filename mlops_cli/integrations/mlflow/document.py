@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from mlops_cli.errors import ConfigError
@@ -14,21 +13,11 @@ VALUES_AT_MOST = 200_000  # aliases of aliases make more; no meta.yaml does
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
-def read(path: Path, *, name: str) -> dict[str, Any]:
-    """Return the mapping in the file: texts, None, mappings and lists of them.
+def parse(data: bytes, *, name: str) -> dict[str, Any]:
+    """Return the mapping in the bytes of a file: texts, None, mappings and lists of them.
 
     Raises ConfigError ("malformed-mlflow-file") naming `name`.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(BYTES_AT_MOST + 1)
-    except OSError as exc:
-        raise malformed(name, exc.strerror or str(exc)) from exc
-    return parse(data, name=name)
-
-
-def parse(data: bytes, *, name: str) -> dict[str, Any]:
-    """Return what `read` does, of the bytes of a file."""
     import yaml
 
     if len(data) > BYTES_AT_MOST:

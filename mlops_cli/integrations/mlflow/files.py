@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlops_cli.integrations.mlflow.document import malformed
 
+DEPTH_AT_MOST = 50
 VALUE_AT_MOST = 64 << 20  # bytes of one param, tag or file of metrics
 
 
@@ -21,8 +23,15 @@ def folders(path: Path) -> list[Path]:
     return [path / name for name in sorted(names) if not name.startswith(".")]
 
 
+def shown(name: str) -> str:
+    """Return a name that any text may hold: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def files(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    """Yield the name and path of each file below: a name may hold a slash."""
+    """Yield the name and path of each file below: a name may hold a slash, but not hundreds."""
+    if prefix.count("/") > DEPTH_AT_MOST:
+        return
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda one: one.name)
@@ -32,17 +41,22 @@ def files(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
         if one.is_dir(follow_symlinks=False):
             yield from files(folder / one.name, f"{prefix}{one.name}/")
         elif one.is_file(follow_symlinks=False):
-            shown = os.fsencode(one.name).decode("utf-8", "replace")
-            yield prefix + shown, folder / one.name
+            yield prefix + shown(one.name), folder / one.name
 
 
-def bounded(path: Path, *, name: str) -> bytes:
-    """Return the bytes of a file. Raises ConfigError ("malformed-mlflow-file") naming `name`."""
+def bounded(path: Path, *, name: str, most: int = VALUE_AT_MOST) -> bytes:
+    """Return the bytes of a file that is one: no link, and no pipe that never ends.
+
+    Raises ConfigError ("malformed-mlflow-file") naming `name`.
+    """
     try:
-        with open(path, "rb") as file:
-            data = file.read(VALUE_AT_MOST + 1)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise malformed(name, "it is no file")
+            data = file.read(most + 1)
     except OSError as exc:
         raise malformed(name, exc.strerror or str(exc)) from exc
-    if len(data) > VALUE_AT_MOST:
-        raise malformed(name, f"it has more than {VALUE_AT_MOST >> 20} MiB")
+    if len(data) > most:
+        raise malformed(name, f"it has more than {most >> 20} MiB")
     return data

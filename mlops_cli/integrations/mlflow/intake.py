@@ -71,7 +71,6 @@ def bring(source: Source, parts: Parts, *, progress: Progress = SILENT) -> Known
         for batch in _batches(source.runs()):
             _runs(batch, experiments, made, parts, known)
             task.advance(len(batch))
-    known.rows += [Row(one.what, one.name, "left out", one.why) for one in source.omitted]
     return known
 
 

@@ -19,7 +19,7 @@ def open_source(path: Path) -> Source:
     if path.is_file():
         return database.open_database(path)
     if folder.is_store(path):
-        return folder.Folder(path)
+        return folder.open_folder(path)
     for name in ("mlflow.db", "mlruns"):
         inner = path / name
         if inner.is_file() or folder.is_store(inner):

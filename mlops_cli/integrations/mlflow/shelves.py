@@ -67,6 +67,8 @@ class Shelves:
             return Taken(mark=mark) if self.look_only else self._store(place)
         except NotFound:
             why = "its artifacts are gone"
+        except ValueError as exc:  # of urlsplit, and of a path with a NUL
+            why = f"{uri!r} is no place: {exc}"
         except MlopsError as exc:
             why = f"{exc.message}; {exc.hint}"
         return Taken(kept.tree, kept.mark, why) if kept else Taken(why=why)
