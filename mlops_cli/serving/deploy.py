@@ -72,8 +72,9 @@ def apply(
 ) -> Deployed:
     """Make the environment `name` serve what `deployment` asks for, and return when it does.
 
-    The chain behind every model has to hold. A champion that comes by an alias is held against
-    the policy of that alias again, unless the caller has `judged` it in this very process.
+    The chain behind every model has to hold. A model that comes by an alias, champion or
+    challenger, is held against the policy of that alias again when it is new here; a champion
+    that the caller has `judged` in this very process is not.
     Raises IntegrityError ("golden-mismatch", "damaged-model", …), StateRefused ("rolled-back",
     "gate-refused", "challenger-inputs", …), OutsideWorld ("port-in-use", "server-died",
     "server-silent"); what served before then goes on serving.
@@ -83,8 +84,10 @@ def apply(
         action = "switch" if made.former else "deploy"
         if made.action != "none":
             _confirm(parts, made.environment)
-        if made.action != "none" and made.switches_champion and not judged:
-            _judge(parts, made.environment.champion)
+            if made.switches_champion and not judged:
+                _judge(parts, made.environment.champion)
+            for pinned in made.joining:
+                _judge(parts, pinned)
         return _carry_out(parts, made, action)
 
 
@@ -151,12 +154,12 @@ def _carry_out(parts: Parts, made: Plan, action: str, reason: str | None = None)
     return Deployed(made, running, digest, commit)
 
 
-def _judge(parts: Parts, champion: Pinned) -> None:
+def _judge(parts: Parts, pinned: Pinned) -> None:
     """Raise StateRefused ("gate-refused") where the gates of the alias are closed to it."""
-    alias = champion.name.partition("@")[2]
+    alias = pinned.name.partition("@")[2]
     if alias and not alias.removeprefix("v").isdecimal() and not alias.startswith("sha256:"):
         judge = plugins.load("mlops.judges", "policy")
-        judge(parts, champion.model, alias, champion.version, protected=parts.protected)
+        judge(parts, pinned.model, alias, pinned.version, protected=parts.protected)
 
 
 def _confirm(parts: Parts, wanted: Environment, *, back: bool = False) -> None:

@@ -42,6 +42,14 @@ class Plan:
         former = self.former
         return former is None or former.champion.digest != self.environment.champion.digest
 
+    @property
+    def joining(self) -> tuple[Pinned, ...]:
+        """The challengers that were none before."""
+        before = self.former.challengers if self.former else ()
+        known = {(item.pinned.name, item.pinned.digest) for item in before}
+        wanted = (item.pinned for item in self.environment.challengers)
+        return tuple(each for each in wanted if (each.name, each.digest) not in known)
+
     def to_plain(self) -> dict[str, Any]:
         champion, former = self.environment.champion, self.former
         return {

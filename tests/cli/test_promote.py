@@ -227,6 +227,23 @@ def test_deploy_judges_again_whatever_the_event_says(mlops, git, trained):
         assert already.code == (1 if words else 30)
 
 
+def test_a_challenger_is_judged_again_like_a_champion(mlops, git, trained):
+    pipeline = trained / "pipeline.yaml"
+    pipeline.write_text(
+        pipeline.read_text() + "deployments:\n  prod:\n    model: storm@production\n"
+        "    challengers: [{model: storm@trial, mode: shadow}]\n"
+        "    target: {kind: local, port: 0}\n"
+    )
+    git("commit", "-qam", "serve both", cwd=trained)
+    mlops("register", cwd=trained, code=0)
+    mlops("promote", "storm@v2", "production", cwd=trained, code=0)
+    commit_policy(git, trained, "aliases: {trial: {gates: [metrics.roc_auc >= 0.7]}}\n")
+    forge(trained, 1, "trial")
+    error = mlops("deploy", "apply", "prod", "--json", cwd=trained, code=30).error
+    assert error["code"] == "gate-refused"
+    assert error["message"].startswith("storm@v1 may not serve as trial, whatever")
+
+
 def test_a_policy_on_a_local_main_counts_once_it_is_pushed(mlops, git, trained, tmp_path):
     git("branch", "-M", "main", cwd=trained)
     commit_policy(git, trained, "aliases: {trial: {gates: [metrics.roc_auc >= 0.7]}}\n")
