@@ -101,6 +101,8 @@ class Sigstore:
     stamps: bool = False  # whether a timestamp authority is asked
     late: int = 0  # seconds that the log's clock is ahead
     refuse: int = 0  # this status is Fulcio's answer
+    silent: bool = False  # nothing is answered
+    ended: threading.Event = field(default_factory=threading.Event)
     entries: list[bytes] = field(default_factory=list)
     ca: Key = field(default_factory=Key)
     ct: Key = field(default_factory=Key)
@@ -431,6 +433,8 @@ def _path(index: int, leaves: list[bytes]) -> list[bytes]:
 def _answer(to: BaseHTTPRequestHandler, state: Sigstore) -> None:
     asked = to.rfile.read(int(to.headers.get("Content-Length") or 0))
     status, kind, answer = 201, "application/json", b""
+    if state.silent:
+        state.ended.wait()
     if to.path.startswith("/github?") and to.headers["Authorization"] == "bearer secret":
         answer = json.dumps({"value": state.token(email=None)}).encode()
         status = 200
@@ -478,5 +482,6 @@ def running() -> Iterator[Sigstore]:
         try:
             yield state
         finally:
+            state.ended.set()
             server.shutdown()
             thread.join()

@@ -9,7 +9,10 @@ https://docs.sigstore.dev/about/security/
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from mlops_cli.errors import ConfigError, MlopsError, NotFound, OutsideWorld
@@ -19,13 +22,13 @@ PUBLIC = "public"  # the instance that everybody may use
 TOKEN = "SIGSTORE_ID_TOKEN"  # where cosign and GitLab look for it, too
 
 
-def sign(statement: bytes, instance: str) -> bytes:
+def sign(statement: bytes, instance: str, *, patience: float = 120) -> bytes:
     """Return the bundle of sigstore around an in-toto statement, signed by whom the environment
     names: a token in SIGSTORE_ID_TOKEN, or what the CI service hands out.
 
-    `instance` is "public", or the path of the client trust config of another one. Raises
-    MissingExtra, NotFound ("no-identity", "no-trust-config"), ConfigError ("bad-trust-config",
-    "unusable-identity"), OutsideWorld ("signing-failed").
+    `instance` is "public", or the path of the client trust config of another one; its services
+    have `patience` seconds. Raises MissingExtra, NotFound ("no-identity", "no-trust-config"),
+    ConfigError ("bad-trust-config", "unusable-identity"), OutsideWorld ("signing-failed").
     """
     open_door()
     from sigstore.dsse import Statement
@@ -33,12 +36,16 @@ def sign(statement: bytes, instance: str) -> bytes:
     from sigstore.sign import SigningContext
     from sigstore.verify.policy import UnsafeNoOp
 
-    try:
+    def work() -> bytes:
         config = _instance(instance)
         with SigningContext.from_trust_config(config).signer(_token()) as signer:
-            made = signer.sign_dsse(Statement(statement)).to_json().encode()
+            made = bytes(signer.sign_dsse(Statement(statement)).to_json().encode())
         # what its own authorities would not confirm is noticed before a version has it
         verifier(config.trusted_root).verify_dsse(Bundle.from_json(made), UnsafeNoOp())
+        return made
+
+    try:
+        return _within(patience, work)
     except MlopsError:
         raise
     except Exception as exc:  # it names its own failures, and lets those of libraries through
@@ -47,7 +54,27 @@ def sign(statement: bytes, instance: str) -> bytes:
             code="signing-failed",
             hint="is the service up (status.sigstore.dev), and the token not older than minutes?",
         ) from exc
-    return made
+
+
+def _within(seconds: float, work: Callable[[], bytes]) -> bytes:
+    """Return what `work` does. Raises TimeoutError where it takes longer: the requests of
+    sigstore would wait for ever, and so would the job."""
+    answers: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(work())
+        except Exception as exc:
+            answers.put(exc)
+
+    Thread(target=run, daemon=True).start()  # which does not keep the process from ending
+    try:
+        answer = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _token() -> Any:

@@ -262,6 +262,16 @@ def test_a_service_that_does_not_answer_is_the_outside_world(
     assert "log" in unproved.value.message
 
 
+def test_a_service_that_says_nothing_is_not_waited_for(
+    sigstore: Sigstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(signing.TOKEN, sigstore.token())
+    sigstore.silent = True
+    with pytest.raises(OutsideWorld, match=r"no answer within 0\.3 seconds") as caught:
+        signing.sign(STATEMENT, str(sigstore.config(tmp_path / "config.json")), patience=0.3)
+    assert caught.value.code == "signing-failed"
+
+
 def test_a_trust_config_has_to_be_one(signs: Signs, tmp_path: Path) -> None:
     signs()
     with pytest.raises(NotFound) as none:
