@@ -38,7 +38,7 @@ class Sink:
         self._warnings.append(sentence)
         if not self.as_json and not self.quiet:
             label = text.style("warning:", "yellow", stream="stderr")
-            sys.stderr.write(f"{label} {sentence}\n")
+            sys.stderr.write(f"{label} {_steady(sentence)}\n")
 
     def error(self, error: MlopsError) -> None:
         """Print an error: what is so, the code in brackets, the next command."""
@@ -60,20 +60,25 @@ class Sink:
             return
         label = text.style("error:", "red", stream="stderr")
         code = text.style(f"[{error.code}]", "dim", stream="stderr")
-        lines = [f"{label} {error.message} {code}"]
+        lines = [f"{label} {_steady(error.message)} {code}"]
         if self.verbose and error.__cause__ is not None:
-            lines.append(f"because: {type(error.__cause__).__name__}: {error.__cause__}")
+            lines.append(
+                f"because: {type(error.__cause__).__name__}: {_steady(str(error.__cause__))}"
+            )
         if error.hint:
-            lines.append(f"{text.style('hint:', 'bold', stream='stderr')} {error.hint}")
+            lines.append(f"{text.style('hint:', 'bold', stream='stderr')} {_steady(error.hint)}")
         sys.stdout.flush()
         sys.stderr.write("\n".join(lines) + "\n")
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout."""
-        sys.stdout.write(
-            json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
-            + "\n"
-        )
+        told = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        sys.stdout.write(text.shown_json(told) + "\n")
+
+
+def _steady(words: str) -> str:
+    """Return the words of an error, in which others' words stand: they steer no terminal."""
+    return "\n".join(text.shown(line) for line in words.expandtabs(4).split("\n"))
 
 
 def _plain(value: Any) -> Any:

@@ -156,3 +156,16 @@ def test_prov_has_every_link_and_edge(
     mlops("export", "prov", "trip-1", "-o", "p.json", code=0)
     assert json.loads((repo / "p.json").read_text())["prefix"] == {"mlops": "urn:mlops:"}
     assert mlops("export", "prov", "nothing", "--json", code=20).error["code"] == "unknown-thing"
+
+
+def test_words_of_others_steer_no_terminal(mlops: Any, loop: Loop, assert_valid: Any) -> None:
+    error = {"code": "leak", "message": "a \x1b]0;x\x07"}
+    loop.ran("evil", "dataset.\x9b31m\u202e", "dataset", {"data/\x1b[2J": d("january")}, {},
+             status="failed", run="r9", error=error)  # fmt: skip
+    loop.flush()
+    said = [mlops("export", "openlineage", *more, code=0).stdout for more in ([], ["--json"])]
+    said += [mlops("export", "prov", "data/\x1b[2J", code=0).stdout]
+    said += [mlops("lineage", "no\x9b31m", code=20).stderr]
+    assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set("".join(said))
+    steps = {json.loads(line)["job"]["name"] for line in said[0].splitlines()}
+    assert "dataset.\x9b31m\u202e" in steps, "escaped, not changed"

@@ -42,7 +42,7 @@ def command(
     with open_index(git) as index:
         made = origin(index, version)
     bom = cyclonedx.bom(version, told.words(git, version), made, _libraries(git, version, made))
-    written = _escaped(json.dumps(bom, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+    written = text.shown_json(json.dumps(bom, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
     if out is not None:
         fsio.write_atomic(ctx.cwd / out, written)
     if not made.runs:
@@ -64,8 +64,3 @@ def _libraries(git: Git, version: Version, made: Origin) -> list[Library]:
     if lock and data is not None:
         return libraries.pinned(data, lock)
     return libraries.seen(made.training["environment"] if made.training else None)
-
-
-def _escaped(document: str) -> str:
-    """Return JSON whose texts steer no terminal: what is not shown is written as \\uXXXX."""
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in document)

@@ -12,7 +12,7 @@ import typer
 
 from mlops_cli.cli import context, moments, tracing
 from mlops_cli.cli.known import completed
-from mlops_cli.cli.render.text import count
+from mlops_cli.cli.render.text import count, shown_json
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.record import timestamp
@@ -81,7 +81,7 @@ def command(
         where = address or out or "stdout"
         told = f"{count(len(events), 'event')} would go to {where} ."
         return ctx.show(data, "mlops.export-openlineage/1", told)
-    lines = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+    lines = shown_json("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events))
     if address is not None:
         key = ctx.environment.get("OPENLINEAGE_API_KEY") or None
         openlineage_http.send(address, events, key=key)

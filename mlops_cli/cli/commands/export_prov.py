@@ -9,7 +9,7 @@ import typer
 
 from mlops_cli.cli import context, moments, tracing
 from mlops_cli.cli.known import completed
-from mlops_cli.cli.render.text import count
+from mlops_cli.cli.render.text import count, shown_json
 from mlops_cli.ledger.record import timestamp
 
 
@@ -50,7 +50,7 @@ def command(
         "out": str(out) if out else None,
         "document": None if out else document,
     }
-    told = readable_json(document)
+    told = shown_json(readable_json(document))
     if out is not None:
         fsio.write_atomic(ctx.cwd / out, told)
         told = f"{count(links, 'link')} in {out} ."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlops_cli.cli.render.text import count, short, shown, style, table
+from mlops_cli.cli.render.text import count, short, shown, shown_json, style, table
 
 LOOKS = {"done": "green", "cached": "dim", "failed": "red", "killed": "red"}
 _HIDDEN = ("schema", "kind", "record")
@@ -128,7 +128,7 @@ def _record(record: Mapping[str, Any]) -> str:
 
     body = {name: value for name, value in record.items() if name not in _HIDDEN}
     head = f"{style(str(record['kind']), 'bold')}  {moment(record['time'])}  {record['record']}"
-    return f"{head}\n{readable_json(body).rstrip()}"
+    return f"{head}\n{shown_json(readable_json(body).rstrip())}"
 
 
 def _gist(record: Mapping[str, Any]) -> str:

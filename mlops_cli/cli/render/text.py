@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -87,6 +88,16 @@ def shown(words: str) -> str:
     """Return the words of other people for a terminal: what would steer it, or turn the line
     around, is replaced."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+
+
+def shown_json(document: str) -> str:
+    """Return JSON that says the same and steers no terminal: what would not show is \\uXXXX."""
+    lines = document.split("\n")
+    return "\n".join(line if line.isprintable() else _spelled(line) for line in lines)
+
+
+def _spelled(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def short(digest: str) -> str:
