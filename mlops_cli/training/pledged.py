@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlops_cli.errors import NotFound
+from mlops_cli.errors import ConfigError, NotFound
 from mlops_cli.registry.protected import Protected
 from mlops_cli.training import policy_text
 from mlops_cli.vcs import objects
@@ -42,9 +42,11 @@ def claimed(event: Mapping[str, Any], protected: Protected) -> str | None:
     asked = policy_text.together(own, general, model)
     if alias not in asked:
         return f"{commit[:12]} has no policy of {alias}"
-    if policy_text.digest(policy_text.of(asked, alias)) != event.get("policy"):
-        return f"what was asked of {alias} at {commit[:12]} is something else"
-    return None
+    try:
+        same = policy_text.digest(policy_text.of(asked, alias)) == event.get("policy")
+    except ConfigError as exc:
+        return f"at {commit[:12]} {exc.message}"
+    return None if same else f"what was asked of {alias} at {commit[:12]} is something else"
 
 
 def _known(protected: Protected, model: str) -> bool:

@@ -35,11 +35,21 @@ def together(own: bytes | None, general: bytes | None, model: str) -> Aliases:
     return found if own is None else {**found, **_aliases(own, allowance.path(model))}
 
 
-def of(aliases: Aliases, alias: str) -> dict[str, Any]:
-    """Return {gates, approvals} of `alias`, with those of the aliases that it builds on."""
+def of(aliases: Aliases, alias: str, *, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return {gates, approvals} of `alias`, with those of the aliases that it builds on.
+
+    Raises ConfigError ("alias-cycle").
+    """
+    above = (*above, alias)
     own = dict(aliases[alias])
     gates = [gate for gate in own["gates"] if isinstance(gate, str) and gate in aliases]
-    below = {gate: of(aliases, gate) for gate in gates}
+    if circle := next((gate for gate in gates if gate in above), None):
+        raise ConfigError(
+            f"the gates of {circle} lead back to themselves: {' → '.join([*above, circle])}",
+            code="alias-cycle",
+            hint="take one of them out",
+        )
+    below = {gate: of(aliases, gate, above=above) for gate in gates}
     return own | ({"aliases": below} if below else {})
 
 
@@ -60,7 +70,7 @@ def _aliases(data: bytes, name: str, *keys: str) -> Aliases:
             }
             for alias, each in (said["aliases"] or {}).items()
         }
-    except (ConfigError, KeyError, TypeError, AttributeError, ValueError):
+    except (ConfigError, KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return {}
 
 

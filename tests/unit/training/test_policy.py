@@ -173,6 +173,10 @@ def test_the_policy_that_an_event_names_is_held_against_the_branch(world: Path, 
     commit(git, world, LAX, "later it asks for less")
     assert wrong() is None, "it was judged by the policy of its time"
     assert "something else" in str(wrong(policy=str(of(world).digest)))
+    commit(git, world, "aliases: {production: {gates: [a]}, a: {gates: [production]}}\n", "round")
+    circle = {"commit": git("rev-parse", "HEAD").strip()}
+    assert "lead back to themselves: production → a → production" in str(wrong(policy_from=circle))
+    commit(git, world, LAX, "and straight again")
     assert "does not say" in str(wrong(policy_from=None))
     git("switch", "-qc", "mine", "main~1")
     commit(git, world, "aliases: {production: {gates: [golden]}}\n", "mine alone")
