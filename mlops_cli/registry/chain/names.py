@@ -87,11 +87,13 @@ def _policy(ground: Ground, event: AliasEvent) -> Link:
     wrong = ground.policies(payload) if ground.policies else None
     if wrong is None:
         return link
+    shallow = (ground.git.common_dir / "shallow").is_file()  # its history may say so
+    if shallow:
+        wrong += ", as far as this shallow clone goes: git fetch --unshallow"
     if ground.allowed is None:  # nobody is asked for trust
         return link.absent(wrong)
-    if (ground.git.common_dir / "shallow").is_file():  # its history may say so, and is not here
-        why = f"{wrong}, as far as this shallow clone goes: git fetch --unshallow"
-        return link.found("missing", "shallow-clone", why)
+    if shallow:
+        return link.found("missing", "shallow-clone", wrong)
     return link.found("untrusted", "policy-not-protected", wrong)
 
 
