@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_cli.encode import parse_json
 from mlops_cli.errors import IntegrityError, MissingExtra, NotFound
+from mlops_cli.registry.modelfile import inspection
 from mlops_cli.serving import schema as schemas
 from mlops_cli.serving.schema import Schema
 
@@ -45,8 +46,9 @@ def open_model(
 ) -> Model:
     """Load the bundle in `folder`, whose model.onnx must have `digest`.
 
-    The session is made from the verified bytes, so data outside the file is out of reach.
-    Raises IntegrityError ("damaged-model", "unloadable-model", "schema-mismatch"), NotFound.
+    The session is made from the verified bytes, which name no data outside of them.
+    Raises IntegrityError ("damaged-model", "unloadable-model", "schema-mismatch", and those of
+    `inspection.confined`), NotFound.
     """
     data = _read(folder / "model.onnx")
     actual = "sha256:" + hashlib.sha256(data).hexdigest()
@@ -57,6 +59,7 @@ def open_model(
             hint="remove the folder and deploy again; the cache holds the verified bytes",
             details={"expected": digest, "actual": actual},
         )
+    inspection.confined(data, name=f"{name} v{version}")
     path = folder / "schema.json"
     schema = schemas.parse(parse_json(_read(path), source=str(path)), source=str(path))
     session = _session(data, name, threads)

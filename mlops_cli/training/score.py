@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import IntegrityError, MissingExtra, NotFound
+from mlops_cli.registry.modelfile import inspection
 from mlops_cli.training import columns
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ ROWS = 65_536  # scored at a time
 def open_model(model: bytes) -> Any:
     """Return an onnxruntime session for `model` on one thread, so that figures repeat.
 
-    Raises MissingExtra, and IntegrityError ("not-a-model") for bytes onnxruntime refuses.
+    Raises MissingExtra, and IntegrityError ("not-a-model") for bytes onnxruntime refuses, and as
+    `inspection.confined` for those that it must not see.
     """
+    inspection.confined(model, name="the model")
     try:
         import onnxruntime
     except ImportError as exc:

@@ -244,6 +244,29 @@ def test_a_challenger_is_judged_again_like_a_champion(mlops, git, trained):
     assert error["message"].startswith("storm@v1 may not serve as trial, whatever")
 
 
+def test_a_model_that_nobody_inspected_reads_no_file_of_ours(mlops, git, trained):
+    """onnxruntime loads `external data` from the present folder, also for bytes in memory."""
+    onnx = pytest.importorskip("onnx")
+    from mlops_cli.registry.registry import Registry
+    from mlops_cli.store.cache import open_cache
+    from mlops_cli.vcs.repo import Git
+
+    registry, cache = Registry(Git(trained)), open_cache(trained / ".mlops/cache")
+    v1 = registry.version("storm", 1)
+    thief = onnx.load_model_from_string(cache.read(v1.digest))
+    weights = next(each for each in thief.graph.initializer if len(each.raw_data) > 4)
+    size, weights.raw_data = len(weights.raw_data), b""
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "pipeline.yaml"), ("length", str(size))):
+        entry = weights.external_data.add()
+        entry.key, entry.value = key, value
+    with cache.writer() as writer:
+        digest = writer.put(thief.SerializeToString())
+    registry.create("storm", {**v1.payload, "digest": digest})  # as who pushes a tag could
+    error = mlops("promote", "storm@v2", "trial", "--json", cwd=trained, code=40).error
+    assert error["code"] == "external-data" and "'pipeline.yaml'" in error["message"]
+
+
 def test_a_policy_on_a_local_main_counts_once_it_is_pushed(mlops, git, trained, tmp_path):
     git("branch", "-M", "main", cwd=trained)
     commit_policy(git, trained, "aliases: {trial: {gates: [metrics.roc_auc >= 0.7]}}\n")

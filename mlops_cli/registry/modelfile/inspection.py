@@ -51,6 +51,21 @@ def inspect(data: Bytes, *, name: str) -> Found:
         ) from None
 
 
+def confined(data: Bytes, *, name: str) -> None:
+    """Let bytes be loaded that lean on nothing outside of them, whatever tag led to them.
+
+    onnxruntime reads files in the present folder that a model names, also when it is loaded from
+    bytes, and takes all the memory that a shape asks for.
+    Raises IntegrityError ("external-data", "tensor-too-large", and what `inspect` raises).
+    """
+    found = inspect(data, name=name)
+    unsafe = {each.code: each.why for each in found.problems if each.code == "tensor-too-large"}
+    if found.external:
+        unsafe["external-data"] = f"it wants to read {found.external[0]!r}"
+    for code, why in unsafe.items():
+        raise IntegrityError(f"{name} is not loaded: {why}", code=code, hint=HINTS[code])
+
+
 def inspect_object(cache: Cache, digest: Digest, *, name: str) -> Found:
     """Return what an object of the cache says, all of its bytes hashed before; one that lies in a
     file of its own never comes into memory as a whole. Raises as `inspect` and `Cache.read`.

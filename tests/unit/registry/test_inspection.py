@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -165,6 +166,31 @@ def test_onnx_that_lies_or_wants_too_much_is_refused_by_name(
     error = refusal(data)
     assert (error.code, error.exit_code) == (code, exit_code)
     assert said in error.message and error.hint and len(error.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (model(field(5, tensor("w", [9], more=BESIDE))), "external-data"),
+        (model(field(5, tensor("w", [9], more=OUTSIDE))), "external-data"),
+        (model(*[node("Evil", f"org.evil{n}") for n in range(99)],
+               field(5, tensor("w", [9], more=BESIDE))), "external-data"),
+        (model(field(5, tensor("w", [1 << 62, 1 << 62]))), "tensor-too-large"),
+    ],
+)  # fmt: skip
+def test_what_must_not_be_loaded_is_not_whoever_asks(
+    data: bytes, code: str, tmp_path: Path
+) -> None:
+    from mlops_cli.serving.model import open_model
+    from mlops_cli.training import score
+
+    with pytest.raises(IntegrityError) as judged:
+        score.open_model(data)
+    (tmp_path / "model.onnx").write_bytes(data)
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    with pytest.raises(IntegrityError) as served:
+        open_model(tmp_path, name="storm", version=1, digest=digest, bundle=digest)
+    assert (judged.value.code, served.value.code) == (code, code)
 
 
 def test_graphs_in_graphs_end_somewhere() -> None:
