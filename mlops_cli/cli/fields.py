@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from mlops_cli.cli.render import text
 from mlops_cli.ledger import words
-from mlops_cli.ledger.expression import MISSING, fields, look_up
+from mlops_cli.ledger.condition import MISSING, look_up
+from mlops_cli.ledger.expression import fields
 from mlops_cli.ledger.facts import HEADS, facts, is_comparable
 from mlops_cli.ledger.index import Index
 

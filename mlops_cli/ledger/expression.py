@@ -1,93 +1,32 @@
 """Conditions such as `metrics.roc_auc > 0.7 and step = train.delay`; nothing is executed.
 
-    condition  := all ("or" all)*
-    all        := one ("and" one)*
-    one        := "not" one | "(" condition ")" | field operator value
-    operator   := =  ==  !=  <  <=  >  >=  ~          (~ : contains, case does not count)
-    value      := number | 'text' | "text" | true | false | null | any other bare word
-
-A field is a dotted path into the record; keys that hold dots themselves are found too. A field
-that a record does not have matches nothing, not even `!=`; values of different types are never
-equal and never ordered.
+condition  := all ("or" all)*
+all        := one ("and" one)*
+one        := "not" one | "(" condition ")" | field operator value
+operator   := =  ==  !=  <  <=  >  >=  ~          (~ : contains, case does not count)
+value      := number | 'text' | "text" | true | false | null | any other bare word
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from mlops_cli.errors import UsageError
+from mlops_cli.ledger.condition import Comparison, Condition, Either, Every
 
-Condition = Callable[[Mapping[str, Any]], bool]
-
-MISSING = object()
 _TOKEN = re.compile(
     r"\s*(?:(?P<mark>[()])|(?P<op><=|>=|!=|==|=|<|>|~)"
     r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<word>[^\s()=<>!~'\"]+))"
 )
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "=": eq,
-    "==": eq,
-    "!=": ne,
-    "<": lt,
-    "<=": le,
-    ">": gt,
-    ">=": ge,
-}
 # not all that Python reads: 1_0 and nan are words
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE).fullmatch
 _NAMED = {"true": True, "false": False, "null": None}
 DEPTH = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One `field operator value`."""
-
-    field: str
-    operator: str
-    value: Any
-
-    def __call__(self, facts: Mapping[str, Any]) -> bool:
-        return self.holds(look_up(facts, self.field))
-
-    def holds(self, actual: Any) -> bool:
-        """Return whether `actual` stands in the relation to the value."""
-        if actual is MISSING:
-            return False
-        if self.operator == "~":
-            return str(self.value).lower() in str(actual).lower()
-        both_numbers = _is_number(actual) and _is_number(self.value)
-        if both_numbers or type(actual) is type(self.value):
-            if self.operator not in ("=", "==", "!=") and not isinstance(actual, int | float | str):
-                return False
-            return _ORDER[self.operator](actual, self.value)
-        return self.operator == "!="
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """Conditions joined by `and`."""
-
-    parts: tuple[Condition, ...]
-
-    def __call__(self, facts: Mapping[str, Any]) -> bool:
-        return all(part(facts) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Conditions joined by `or`."""
-
-    parts: tuple[Condition, ...]
-
-    def __call__(self, facts: Mapping[str, Any]) -> bool:
-        return any(part(facts) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +57,6 @@ def comparison(text: str) -> Comparison:
 def fields(text: str) -> list[str]:
     """Return the fields that the condition `text` asks for, in its order."""
     return [one.text for one, then in pairwise(_tokens(text)) if then.kind == "op"]
-
-
-def look_up(facts: Any, field: str) -> Any:
-    """Return what the dotted path `field` leads to in `facts`, or MISSING."""
-    if not isinstance(facts, Mapping):
-        return MISSING
-    if field in facts:
-        return facts[field]
-    cut = field.rfind(".")
-    while cut > 0:  # the longest key first, since step and file names hold dots
-        head = field[:cut]
-        if head in facts:
-            found = look_up(facts[head], field[cut + 1 :])
-            if found is not MISSING:
-                return found
-        cut = field.rfind(".", 0, cut)
-    return MISSING
 
 
 class _Reader:
@@ -241,7 +163,3 @@ def _bare(word: str) -> Any:
     except ValueError:
         number = float(word)
         return number if math.isfinite(number) else word
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

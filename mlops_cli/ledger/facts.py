@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops_cli.ledger.expression import look_up
+from mlops_cli.ledger.condition import look_up
 from mlops_cli.ledger.record import Record
 
 HEADS = ("params", "metrics", "logged")

@@ -12,8 +12,8 @@ from typing import Any
 from mlops_cli.errors import IntegrityError, OutsideWorld
 from mlops_cli.ledger import database as databases
 from mlops_cli.ledger.catchup import catch_up
+from mlops_cli.ledger.condition import Condition
 from mlops_cli.ledger.database import Database
-from mlops_cli.ledger.expression import Condition
 from mlops_cli.ledger.facts import facts
 from mlops_cli.ledger.links import REPLACES, Edge
 from mlops_cli.ledger.narrow import narrow

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mlops_cli.encode import canonical_json
-from mlops_cli.ledger.expression import Comparison, Condition, Either, Every
+from mlops_cli.ledger.condition import Comparison, Condition, Either, Every
 from mlops_cli.ledger.facts import EXACT, LONGEST, is_comparable
 
 COLUMNS = ("run", "step", "status", "model")

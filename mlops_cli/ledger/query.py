@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from mlops_cli.errors import NotFound, UsageError
-from mlops_cli.ledger.expression import Condition
+from mlops_cli.ledger.condition import Condition
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record
 

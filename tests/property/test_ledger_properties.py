@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger import spool
-from mlops_cli.ledger.expression import MISSING, look_up, parse
+from mlops_cli.ledger.condition import MISSING, look_up
+from mlops_cli.ledger.expression import parse
 from mlops_cli.ledger.links import edges
 from mlops_cli.ledger.record import KINDS, plain, record, timestamp
 from mlops_cli.ledger.record import parse as parse_record

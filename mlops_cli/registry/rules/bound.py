@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from mlops_cli.errors import ConfigError, UsageError
-from mlops_cli.ledger.expression import MISSING, Comparison, comparison, look_up
+from mlops_cli.ledger.condition import MISSING, Comparison, look_up
+from mlops_cli.ledger.expression import comparison
 from mlops_cli.registry.rules.finding import Finding, Shown, closed, figure, number
 
 SIGNS = "<>=!~"
