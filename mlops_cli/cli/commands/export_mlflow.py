@@ -8,6 +8,7 @@ import typer
 
 from mlops_cli.cli import context
 from mlops_cli.cli.commands.import_mlflow import page, plain
+from mlops_cli.integrations.mlflow import send_models
 from mlops_cli.integrations.mlflow.rest import connect
 from mlops_cli.integrations.mlflow.row import counts
 from mlops_cli.integrations.mlflow.send import Sending
@@ -42,7 +43,7 @@ def command(
         records = list(query.search(index, condition, limit=-1))
     sending = Sending(server, project.cache, artifacts, dry_run)
     sending.runs(records, ctx.progress)
-    sending.models(Registry(project.git).holdings().values())
+    send_models.send(sending, Registry(project.git).holdings().values())
     told = [row for row in sending.rows if row.reason]
     data = {
         "dry_run": dry_run,

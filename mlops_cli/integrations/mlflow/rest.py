@@ -63,9 +63,12 @@ class Server:
     def _json(self, method: str, path: str, body: bytes | None) -> Any:
         data = self._ask(method, path, body, {"Content-Type": "application/json"})
         try:
-            return json.loads(data or b"{}")
-        except ValueError as exc:
-            raise self._unlike("it does not answer in JSON") from exc
+            said = json.loads(data or b"{}", object_hook=lambda pairs: _Said(self, pairs))
+        except (ValueError, RecursionError) as exc:
+            raise self.unlike("it does not answer in JSON") from exc
+        if not isinstance(said, _Said):
+            raise self.unlike("its answer is no object")
+        return said
 
     def _ask(
         self, method: str, path: str, body: bytes | BinaryIO | None, headers: Mapping[str, str]
@@ -99,7 +102,7 @@ class Server:
         try:
             said = json.loads(data)
             code, message = str(said.get("error_code", "")), str(said.get("message", ""))
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             pass
         if code == "RESOURCE_DOES_NOT_EXIST":
             return NotFound(message, code="unknown-there", hint=self.url)
@@ -112,12 +115,24 @@ class Server:
             details={"status": status, "error_code": code},
         )
 
-    def _unlike(self, why: str) -> OutsideWorld:
+    def unlike(self, why: str) -> OutsideWorld:
+        """Return the error for an answer that MLflow does not give."""
         return OutsideWorld(
             f"{self.url} is no MLflow server: {why}",
             code="mlflow-refused",
             hint="mlops export mlflow http://127.0.0.1:5000",
         )
+
+
+class _Said(dict[str, Any]):
+    """An object of an answer; the word that it lacks is the server's fault, not ours."""
+
+    def __init__(self, server: Server, pairs: Mapping[str, Any]) -> None:
+        super().__init__(pairs)
+        self.server = server
+
+    def __missing__(self, key: str) -> Any:
+        raise self.server.unlike(f"its answer has no {key}")
 
 
 def connect(url: str, environment: Mapping[str, str]) -> Server:

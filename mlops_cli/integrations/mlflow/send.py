@@ -1,4 +1,4 @@
-"""Runs, versions and aliases of mlops become those of an MLflow server.
+"""Runs of mlops become runs of an MLflow server.
 
 Each record of a run is one run there, marked with the tag `mlops.record`; one whose status is
 still RUNNING was cut short, and is made anew. What is there already is left alone.
@@ -6,22 +6,20 @@ still RUNNING was cut short, and is made anew. What is there already is left alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from mlops_cli.errors import MlopsError, NotFound
+from mlops_cli.errors import NotFound
 from mlops_cli.integrations.mlflow import artifacts, outgoing
 from mlops_cli.integrations.mlflow.rest import Server
 from mlops_cli.integrations.mlflow.row import Row
 from mlops_cli.ledger.record import Record
 from mlops_cli.progress import SILENT, Progress
-from mlops_cli.registry.holdings import Holdings
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 
 MARK = "mlops.record"
-VERSION = "mlops.digest"
 _PROXIED = "mlflow-artifacts:"
 _METRICS, _PAIRS = 500, 100  # of one request; the server takes 1000 and 100
 _LONGEST = {"params": 6000, "tags": 8000}  # letters that a server takes
@@ -56,23 +54,6 @@ class Sending:
                 else:
                     self._run(record)
                 task.advance()
-
-    def models(self, held: Iterable[Holdings]) -> None:
-        """Send the versions whose run is there, and their aliases."""
-        for one in held if self.there else ():
-            numbers = self._versions(one)
-            for alias, event in one.current().items():
-                shown = f"{one.model}@{alias}"
-                number = numbers.get(event.version or 0)
-                if number is None:
-                    self.rows.append(Row("alias", shown, "left out", "its version is not there"))
-                elif self.dry_run:
-                    self.rows.append(Row("alias", shown, "sent"))
-                else:
-                    self.server.post(
-                        "registered-models/alias", name=one.model, alias=alias, version=number
-                    )
-                    self.rows.append(Row("alias", shown, "sent"))
 
     def _look(self, name: str) -> None:
         """Find the experiment and the runs in it that an earlier export sent."""
@@ -125,7 +106,7 @@ class Sending:
             )
         if self.with_artifacts:
             for below, tree in outgoing.trees(record, self.cache).items():
-                if not self._files(tree, uri, below, _shown(record)):
+                if not self.files(tree, uri, below, _shown(record)):
                     break
         end = thing.facts.get("end") or start + round(1000 * float(record["seconds"] or 0))
         status = _STATUS.get(str(record["status"]), "KILLED")
@@ -136,7 +117,7 @@ class Sending:
     def _log(self, run_id: str, **parts: Any) -> None:
         self.server.post("runs/log-batch", run_id=run_id, **parts)
 
-    def _files(self, tree: str, uri: str, below: str, shown: str) -> bool:
+    def files(self, tree: str, uri: str, below: str, shown: str) -> bool:
         """Upload the files of a tree below an artifact URI; tell why where that cannot be."""
         if not uri.startswith(_PROXIED):
             why = f"the server takes none over HTTP ({uri.partition(':')[0]}:)"
@@ -151,58 +132,6 @@ class Sending:
             self.rows.append(Row("artifacts", shown, "left out", f"{exc.message}; {exc.hint}"))
             return False
         return True
-
-    def _versions(self, held: Holdings) -> dict[int, str]:
-        """Send versions; return our number → theirs."""
-        known = self._known(held.model)
-        numbers: dict[int, str] = {}
-        for version in held.versions:
-            if number := known.get(str(version.digest)):
-                numbers[version.number] = number
-                self.rows.append(Row("version", version.name, "unchanged", f"it is {number} there"))
-                continue
-            run = self.there.get(str(version.run))
-            if run is None or not self.with_artifacts:
-                self.rows.append(Row("version", version.name, "left out", "its run is not there"))
-                continue
-            if self.dry_run:
-                self.rows.append(Row("version", version.name, "sent"))
-                continue
-            try:
-                below = f"versions/{held.model}-v{version.number}/"
-                if not self._files(str(version.bundle), run[1], below, version.name):
-                    continue
-                made = self.server.post(
-                    "model-versions/create",
-                    name=held.model,
-                    source=f"{run[1].rstrip('/')}/{below.rstrip('/')}",
-                    run_id=run[0],
-                    tags=[{"key": VERSION, "value": str(version.digest)}],
-                )["model_version"]
-                numbers[version.number] = made["version"]
-                there = f"it is {made['version']} there"
-                self.rows.append(Row("version", version.name, "sent", there))
-            except MlopsError as exc:
-                self.rows.append(Row("version", version.name, "refused", exc.message))
-        return numbers
-
-    def _known(self, model: str) -> dict[str, str]:
-        """Return digest → number of the versions that an earlier export sent."""
-        try:
-            self.server.get("registered-models/get", name=model)
-        except NotFound:
-            if not self.dry_run:
-                self.server.post("registered-models/create", name=model)
-            return {}
-        answer = self.server.get(
-            "model-versions/search", filter=f"name='{model}'", max_results=10_000
-        )
-        return {
-            tag["value"]: version["version"]
-            for version in answer.get("model_versions", ())
-            for tag in version.get("tags", ())
-            if tag["key"] == VERSION
-        }
 
 
 def _shown(record: Record) -> str:
