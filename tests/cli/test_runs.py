@@ -115,6 +115,13 @@ def test_a_field_that_no_record_has_is_told_with_the_one_that_was_meant(
     assert quiet.json["warnings"] == []
 
 
+def test_what_a_record_of_another_kind_says_stands_in_a_line(mlops: Any, ledger: Any) -> None:
+    note = {**NOTE, "text": "moved \x1b[31m"}
+    ledger.append(record("feedback", time=WHEN, actor="Ada", **note))
+    screen = mlops("runs", "search", "to = data", "--kind", "feedback", code=0).stdout
+    assert "to data, text moved" in screen and "\x1b" not in screen
+
+
 def test_bad_conditions_and_unknown_runs_are_one_clear_error(
     mlops: Any, assert_valid: Any, ledger: Any
 ) -> None:

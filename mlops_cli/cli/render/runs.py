@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops_cli.cli.render.text import count, short, shown, shown_json, style, table
+from mlops_cli.ledger.record import KINDS
 
 LOOKS = {"done": "green", "cached": "dim", "failed": "red", "killed": "red"}
 _HIDDEN = ("schema", "kind", "record")
+_ABOUT = ("model", "version", "alias", "environment", "monitor", "action", "verdict", "rows")
 
 
 def listing(runs: Sequence[Mapping[str, Any]], total: int) -> str:
@@ -132,9 +134,12 @@ def _record(record: Mapping[str, Any]) -> str:
 
 
 def _gist(record: Mapping[str, Any]) -> str:
-    names = ("model", "version", "alias", "environment", "monitor", "action", "verdict", "rows")
-    words = [f"{name} {record[name]}" for name in names if record.get(name) not in (None, "")]
-    return ", ".join(words)
+    """Return what its kind must say, and whom it is about; digests and lists stay under --json."""
+    names = dict.fromkeys((*_ABOUT, *KINDS.get(str(record["kind"]), ())))
+    plain = ((name, record.get(name)) for name in names)
+    told = [(name, str(value)) for name, value in plain if isinstance(value, str | int)]
+    words = [f"{name} {word[:80]}" for name, word in told if word and not word.startswith("sha256")]
+    return shown(", ".join(words))
 
 
 def figure(value: Any) -> str:
