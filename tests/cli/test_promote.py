@@ -312,3 +312,23 @@ def test_an_honest_promotion_is_judged_the_same_again(mlops, git, trained):
     forge(trained, 1, "production", action="rollback")
     with pytest.raises(StateRefused, match="which production never meant"):
         rejudge(parts, "storm", "production", 1, protected=branch(mine, None))
+
+
+def test_a_forge_that_takes_no_ledger_gets_no_event_until_it_has_a_branch(
+    mlops, git, trained, tmp_path
+):
+    forge = tmp_path / "forge.git"
+    git("branch", "-M", "main", cwd=trained)
+    git("init", "-q", "--bare", str(forge))
+    git("remote", "add", "origin", str(forge), cwd=trained)
+    git("push", "-q", "origin", "main", cwd=trained)
+    hook = forge / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\ngrep -q ' refs/mlops/' && exit 1 || exit 0\n")
+    hook.chmod(0o755)
+    error = mlops("promote", "storm@v1", "trial", "--json", cwd=trained, code=50).error
+    assert error["code"] == "refs-refused" and "ledger.branch" in error["hint"]
+    assert git("tag", cwd=forge) == "" and "@trial" not in git("tag", cwd=trained)
+    mlops("config", "set", "ledger.branch", "mlops-ledger", cwd=trained, code=0)
+    mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
+    assert git("tag", cwd=forge).split() == ["mlops/storm/@trial/1", "mlops/storm/v1"]
+    assert "refs/heads/mlops-ledger" in git("for-each-ref", cwd=forge)
