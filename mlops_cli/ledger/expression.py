@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from mlops_cli.errors import UsageError
@@ -54,9 +53,15 @@ def comparison(text: str) -> Comparison:
     return condition
 
 
-def fields(text: str) -> list[str]:
-    """Return the fields that the condition `text` asks for, in its order."""
-    return [one.text for one, then in pairwise(_tokens(text)) if then.kind == "op"]
+def asked(text: str) -> list[tuple[str, Any]]:
+    """Return the fields that the condition `text` asks for, each with what it is held against."""
+    tokens = list(_tokens(text))
+    each = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    return [
+        (field.text, _bare(value.text) if value.kind == "word" else value.text)
+        for field, operator, value in each
+        if operator.kind == "op"
+    ]
 
 
 class _Reader:

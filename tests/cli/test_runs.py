@@ -103,6 +103,7 @@ def test_search_finds_by_a_condition(mlops: Any, assert_valid: Any, ledger: Any)
         ("roc_auc > 0.7", "run", "did you mean metrics.roc_auc?"),
         ("params.train.lr < 1 and step = x", "run", "has params.train.lr; did you mean params.lr?"),
         ("stat = done", "run", "did you mean status?"),
+        ("time > 2012", "run", "time is text: put 2012 in quotes"),
         ("model = delay", "check", "there are no records of kind check yet"),
     ],
 )
