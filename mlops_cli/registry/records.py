@@ -99,6 +99,19 @@ def recorded(index: Index, one: Version | AliasEvent) -> bool:
     )
 
 
+def later(git: Git, model: str, alias: str, number: int) -> int | None:
+    """Return the last event of the alias that the ledger tells of, None where it is `number` or
+    one before: else its tag was deleted, or has not come."""
+    with open_index(git) as index:
+        told = [
+            each["event"]
+            for each in index.newest("promotion", model=model)
+            if each["alias"] == alias and isinstance(each["event"], int)
+        ]
+    last = max(told, default=0)
+    return last if last > number else None
+
+
 def _last(git: Git, model: str) -> dict[str, str]:
     """Return name → id of the last versions, and of the last events of each alias."""
     grouped: dict[str, list[tuple[int, str, str]]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,16 @@ class Promotion:
     policy: Policy
     event: AliasEvent | None = None
     records: tuple[str, ...] = ()
+    lost: int | None = None  # an event that the ledger knows, and that has no tag here
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told beside the verdict."""
+        if self.lost is None:
+            return self.policy.notes
+        name = f"{self.model}@{self.alias}"
+        why = f"the ledger knows event {self.lost} of {name}, and its tag is not here"
+        return (*self.policy.notes, f"event-missing: {why}: mlops verify {name}")
 
     @property
     def moved(self) -> bool:
@@ -83,6 +93,7 @@ def promote(
     former = registry.alias(model, alias)
     asked = policy.policy(parts.git, pipeline, model, alias, protected=protected, candidate=chosen)
     before = former.version if former else None
+    lost = records.later(parts.git, model, alias, former.number if former else 0)
     asks = _all_rules(asked, alias)
     if registry.remote is not None and any(isinstance(rule, Approvals) for rule in asks):
         approval.fetch(parts.git, chosen, alias, registry.remote)
@@ -91,11 +102,11 @@ def promote(
             records.settle(registry, parts.ledger, model)
         since = rejudge.decided(registry, model, alias, chosen.number)
         found = rejudge.again(parts, pipeline, chosen, since, asked, protected=protected)
-        return Promotion(model, alias, chosen, before, found, asked, former)
+        return Promotion(model, alias, chosen, before, found, asked, former, lost=lost)
     case = Case(parts, pipeline, chosen, alias, protected, now)
     shown = evidence.gather(case, asked)
     verdict = gate.judge(asked.plain, shown.shown)
-    answer = Promotion(model, alias, chosen, before, verdict, asked)
+    answer = Promotion(model, alias, chosen, before, verdict, asked, lost=lost)
     if dry_run:
         return answer
     actor = str(parts.git.identity())
@@ -117,7 +128,7 @@ def promote(
             policy_from=_from(asked),
         )
         digests += records.settle(registry, parts.ledger, model)
-    return Promotion(model, alias, chosen, before, verdict, asked, event, tuple(digests))
+    return replace(answer, event=event, records=tuple(digests))
 
 
 def _evaluations(answer: Promotion, shown: Gathered, *, now: datetime, actor: str) -> list[Record]:

@@ -332,3 +332,14 @@ def test_a_forge_that_takes_no_ledger_gets_no_event_until_it_has_a_branch(
     mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
     assert git("tag", cwd=forge).split() == ["mlops/storm/@trial/1", "mlops/storm/v1"]
     assert "refs/heads/mlops-ledger" in git("for-each-ref", cwd=forge)
+
+
+def test_an_event_that_only_the_ledger_knows_is_told(mlops, git, trained):
+    mlops("register", cwd=trained, code=0)
+    mlops("promote", "storm@v1", "trial", cwd=trained, code=0)
+    assert mlops("promote", "storm@v2", "trial", "--json", cwd=trained).json["warnings"] == []
+    git("tag", "-d", "mlops/storm/@trial/2", cwd=trained)
+    for words in (("storm@v1", "trial"), ("storm@v2", "trial", "--dry-run")):
+        (note,) = mlops("promote", *words, "--json", cwd=trained, code=0).json["warnings"]
+        assert note.startswith("event-missing: the ledger knows event 2 of storm@trial")
+    mlops("verify", "storm@trial", cwd=trained, code=20)

@@ -61,14 +61,14 @@ def command(model: Model, alias: Alias, dry_run: DryRun = False, reason: Reason 
     )
     data = answer.to_plain() | {"dry_run": dry_run}
     if not answer.verdict.passed and not dry_run:
-        for note in answer.policy.notes:
+        for note in answer.notes:
             ctx.warn(note)
         raise _refused(answer, data)
     return ctx.show(
         data,
         "mlops.promote/1",
         lambda: screen(data),
-        warnings=answer.policy.notes,
+        warnings=answer.notes,
         code=0 if answer.verdict.passed else 1,
     )
 
