@@ -19,6 +19,7 @@ from mlops_cli import config
 from mlops_cli.config import Settings
 from mlops_cli.errors import MlopsError
 from mlops_cli.integrations.mlflow.book import Book
+from mlops_cli.integrations.mlflow.settling import settle
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.project import open_project
 
@@ -36,14 +37,14 @@ class Opened:
         self.root, self.book, self.settings = root, book, settings
         self.lock = threading.RLock()
         self.last, self.closing = 0.0, False
-        book.settle()  # what processes that are gone have left
+        settle(book)  # what processes that are gone have left
         atexit.register(self.close)
 
     def rest(self) -> None:
         """Make records now, if that was not done just before; else when the process ends."""
         if self.closing or time.monotonic() - self.last > EVERY:
             with self.lock:
-                self.book.settle()
+                settle(self.book)
                 self.last = time.monotonic()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import pytest
 from mlops_cli.integrations.mlflow import values
 from mlops_cli.integrations.mlflow.book import Book, put_file
 from mlops_cli.integrations.mlflow.entity import Point
+from mlops_cli.integrations.mlflow.settling import settle
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.index import open_index
 from mlops_cli.store.cache import open_cache
@@ -48,11 +49,11 @@ def test_a_run_becomes_a_record_when_it_ends(root: Path, tmp_path: Path) -> None
     (tmp_path / "plot.txt").write_text("plot")
     file = put_file(book, tmp_path / "plot.txt")
     book.change("run", "r1", files={"plots/plot.txt": file})
-    assert book.settle() == 0  # it is under way
+    assert settle(book) == 0  # it is under way
     assert not records(root)
 
     book.change("run", "r1", set={"status": "FINISHED", "end": 1_700_000_002_500})
-    assert book.settle() == 1
+    assert settle(book) == 1
 
     (record,) = records(root)
     assert (record["status"], record["seconds"], record["step"]) == ("done", 2.5, "Default")
@@ -68,9 +69,9 @@ def test_a_run_becomes_a_record_when_it_ends(root: Path, tmp_path: Path) -> None
 def test_what_is_logged_after_the_end_replaces_the_record(root: Path) -> None:
     book = book_of(root)
     book.create("run", "r1", set={**FACTS, "status": "FINISHED", "end": 1_700_000_001_000})
-    book.settle()
+    settle(book)
     book.change("run", "r1", points=[Point("accuracy", 0.9, 1, 0)])
-    book.settle()
+    settle(book)
 
     newer, older = records(root)
     assert newer["replaces"] == str(older.digest)
@@ -94,7 +95,7 @@ def test_a_run_whose_process_is_gone_counts_as_killed(root: Path) -> None:
     here = str(Path(__file__).parents[4])
     subprocess.run([sys.executable, "-c", code, here, str(root / ".mlops/spool")], check=False)
 
-    book_of(root).settle()
+    settle(book_of(root))
 
     (record,) = records(root)
     assert record["status"] == "killed"
@@ -107,10 +108,10 @@ def test_a_crash_between_records_and_journals_records_nothing_twice(
     book.create("run", "r1", set={**FACTS, "status": "FAILED", "end": 1_700_000_001_000})
     journal = next((root / ".mlops/spool").glob("*.mlflow"))
     kept = journal.read_bytes()
-    book.settle()
+    settle(book)
     journal.write_bytes(kept)  # as if the process had died before it was removed
 
-    book_of(root).settle()
+    settle(book_of(root))
 
     assert len(records(root)) == 1
 
