@@ -173,11 +173,24 @@ def test_every_rule_of_a_policy_is_shown_with_its_evidence(mlops, git, trained, 
     assert better["version"] == 1 and better["rows"].startswith("sha256:")
     low, high = better["interval"]
     assert low < better["difference"] < high and better["more"] is None
-    slices = found["slices of origin on roc_auc"]["evidence"]["slices"]
+    slices = found["slices of origin on roc_auc against production"]["evidence"]["slices"]
     assert [each["slice"] for each in slices] == ["EWR", "JFK", "LGA"]
     assert all(each["loss"] < 0 for each in slices), "v1 is useless everywhere"
-    uses = found["test rows used at most 2 times"]["evidence"]
+    uses = found["test rows used at most 2 times on roc_auc"]["evidence"]
     assert uses["uses"] == 1 and 0.1 < uses["tolerance"] < 0.2 and uses["effective"] < uses["n"]
+
+
+def test_a_rule_does_not_pass_on_the_evidence_of_its_neighbour(mlops, git, trained):
+    loss = "{slices: origin, on: roc_auc, worse_by: 0.01, than: trial}"
+    bound = "{slices: origin, on: roc_auc, at_least: 0.1}"
+    commit_policy(git, trained, f"aliases: {{trial: {{gates: [{loss}, {bound}]}}}}\n")
+    mlops("register", cwd=trained, code=0)
+    mlops("promote", "storm@v2", "trial", cwd=trained, code=0)
+    found = mlops("promote", "storm@v1", "trial", "--dry-run", "--json", cwd=trained, code=1).data
+    assert rules(found) == {
+        "slices of origin on roc_auc against trial": False,
+        "slices of origin on roc_auc": True,
+    }
 
 
 def test_the_budget_of_the_test_rows_is_spent_by_decisions_not_by_looks(mlops, git, trained):

@@ -33,7 +33,8 @@ class Rule(Protocol):
     """A rule: a frozen dataclass whose first field is the word it is written with.
 
     `judge` is pure. What it asks for beyond the common evidence stands under its name in
-    shown["answers"]; what is not there was not shown, and does not pass.
+    shown["answers"]; what is not there was not shown, and does not pass. So two rules that ask for
+    different evidence have different names.
     """
 
     @property

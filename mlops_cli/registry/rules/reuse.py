@@ -42,7 +42,8 @@ class Reuse:
     @property
     def name(self) -> str:
         """What is asked, in words."""
-        return f"test rows used at most {self.reuse} times"
+        metric = f" on {self.on}" if self.on else ""
+        return f"test rows used at most {self.reuse} times{metric}"
 
     def judge(self, shown: Shown) -> Finding:
         """Pass where this use is within the budget; the version itself counts as one."""

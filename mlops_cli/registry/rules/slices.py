@@ -24,7 +24,8 @@ class Slices:
     @property
     def name(self) -> str:
         """What is asked, in words."""
-        return f"slices of {self.slices} on {self.on}"
+        against = f" against {self.than}" if self.worse_by is not None else ""
+        return f"slices of {self.slices} on {self.on}{against}"
 
     def judge(self, shown: Shown) -> Finding:
         """Pass where every slice that can be measured is in bounds, and there is one."""
