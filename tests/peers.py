@@ -12,6 +12,10 @@ import pytest
 from shared import once
 
 
+# what pip was told of a mirror and of its certificate, uv is told, too
+TOLD = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "SSL_CERT_FILE": "PIP_CERT"}
+
+
 def peer(request: pytest.FixtureRequest, command: str, *wanted: str, given: str) -> Path:
     """Return the path of `command` in an environment that has the packages `wanted`.
 
@@ -24,7 +28,11 @@ def peer(request: pytest.FixtureRequest, command: str, *wanted: str, given: str)
 
     def install(folder: Path) -> None:
         uv = (sys.executable, "-m", "uv", "--quiet")
-        subprocess.run([*uv, "venv", "--python", sys.executable, folder], check=True)
-        subprocess.run([*uv, "pip", "install", "--python", folder, *wanted], check=True)
+        told = {ours: os.environ[theirs] for ours, theirs in TOLD.items() if theirs in os.environ}
+        for words in (
+            ("venv", "--python", sys.executable, folder),
+            ("pip", "install", "--python", folder, *wanted),
+        ):
+            subprocess.run([*uv, *words], env={**os.environ, **told}, check=True)
 
     return once(folder, install) / "bin" / command
