@@ -14,7 +14,7 @@ from mlops_cli.registry.rules.card import Card
 from mlops_cli.registry.rules.champion import BetterThan, NotWorseThan
 from mlops_cli.registry.rules.data import DataAge, DataValid, DriftQuiet
 from mlops_cli.registry.rules.export import Formats, Golden
-from mlops_cli.registry.rules.finding import Rule
+from mlops_cli.registry.rules.finding import Rule, number
 from mlops_cli.registry.rules.people import Approvals, Signed
 from mlops_cli.registry.rules.reuse import Reuse
 from mlops_cli.registry.rules.slices import Slices
@@ -171,7 +171,7 @@ class _Gathering:
 
 def _golden(case: Case) -> dict[str, Any]:
     """Try the golden rows again, on the model that the tag names and not on any the bundle has."""
-    allowed = float((case.version.payload.get("parity") or {}).get("allowed", 1e-5))
+    allowed = number((case.version.payload.get("parity") or {}).get("allowed"))
     try:
         rows = case.bundle.read("golden.arrow")
     except NotFound as exc:
@@ -179,7 +179,7 @@ def _golden(case: Case) -> dict[str, Any]:
             raise
         return {}
     model = case.parts.cache.read(case.version.digest)
-    return golden.check(model, rows, allowed=allowed).to_plain()
+    return golden.check(model, rows, allowed=1e-5 if allowed is None else allowed).to_plain()
 
 
 _ASKED: dict[type, Callable[[Case], dict[str, Any] | None]] = {

@@ -48,6 +48,8 @@ class Golden:
         found = shown.get("golden")
         if not found:
             return closed(self, "the golden rows were not tried")
+        if found.get("rows") == 0:
+            return closed(self, "there are no golden rows", found)
         passed = found.get("passed") is True
         answers = "the stored answers" if passed else "other answers"
         return Finding(self.name, passed, dict(found), f"the golden rows give {answers}")

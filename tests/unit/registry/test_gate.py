@@ -236,3 +236,9 @@ def test_a_verdict_is_plain_json_with_reasons() -> None:
     assert json.loads(json.dumps(plain)) == plain
     assert [rule["passed"] for rule in plain["rules"]] == [True, True, False]
     assert "0.72 against 0.7, p 0.01, asked 0.05, 900 rows" in plain["rules"][1]["why"]
+
+
+def test_golden_rows_that_are_none_show_nothing() -> None:
+    shown = {"golden": {"passed": True, "rows": 0, "max_abs": 0.0}}
+    verdict = judge({"gates": ["golden"]}, shown)
+    assert not verdict.passed and verdict.rules[0].why == "there are no golden rows"
