@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from shared import once
 
-
 # what pip was told of a mirror and of its certificate, uv is told, too
 TOLD = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "SSL_CERT_FILE": "PIP_CERT"}
 
