@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_cli.errors import IntegrityError, MlopsError, OutsideWorld
-from mlops_cli.vcs import exchange
+from mlops_cli.vcs import exchange, refs
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,6 +19,16 @@ def tell_git(ctx: Context, git: Git) -> bool:
     """Let a plain `git fetch` bring the records; return whether git was not told before."""
     remote = exchange.remote_of(git)
     return remote is not None and exchange.tell_git(git, remote, ctx.settings.get("ledger.branch"))
+
+
+def remind(ctx: Context, git: Git) -> None:
+    """Say so where a clone has no record because none was fetched: it answers as if nothing had
+    ever happened."""
+    if refs.tips(git, "refs/mlops/"):
+        return
+    remote = exchange.remote_of(git)
+    if remote is not None and not exchange.told(git, remote):
+        ctx.warn(f"no records were fetched from {remote} yet: mlops pull brings them")
 
 
 def send(ctx: Context, git: Git, *, alone: bool = False) -> dict[str, Any] | None:

@@ -88,6 +88,12 @@ def tell_git(git: Git, remote: str, branch: str | None = None) -> bool:
     return True
 
 
+def told(git: Git, remote: str) -> bool:
+    """Return whether a plain `git fetch` of `remote` brings the ledger."""
+    known = git.run("config", "--get-all", f"remote.{remote}.fetch", check=False).splitlines()
+    return any(one.partition(":")[2].startswith(refs.REMOTES) for one in known)
+
+
 def untell_git(git: Git) -> bool:
     """Take the line of `tell_git` out for every remote; return whether there was one."""
     told = False

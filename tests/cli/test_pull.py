@@ -153,6 +153,36 @@ def test_the_bundle_of_a_model_travels_with_its_alias(pushed: Path, mlops: Any, 
     assert mlops("pull", "delay@v9", "--json", cwd=clone).error["code"] == "unknown-version"
 
 
+def test_a_model_comes_with_the_records_that_stand_behind_it(
+    pushed: Path, mlops: Any, git: Any
+) -> None:
+    (pushed / "pipeline.yaml").write_text("version: 1\nproject: {name: delays}\n")
+    git("add", "-A")
+    git("commit", "-qm", "a pipeline")
+    payload = {
+        "schema": "mlops.version/1",
+        "model": "delay",
+        "version": 1,
+        "digest": "sha256:" + "0" * 64,
+    }
+    git("tag", "-a", "mlops/delay/v1", "-m", "delay v1", "-m", json.dumps(payload))
+    mlops("feedback", "the gauge is off", "--to", "data", code=0)
+    clone = clone_of(pushed, git)
+
+    before = mlops("events", "list", "--json", cwd=clone, code=0)
+    assert before.data["events"] == []
+    assert before.json["warnings"] == [
+        "no records were fetched from origin yet: mlops pull brings them"
+    ]
+    assert mlops("pull", "data", "--json", cwd=clone, code=0).data["history"] is None
+    came = mlops("pull", "delay@v1", "--json", cwd=clone, code=0).data["history"]
+    after = mlops("events", "list", "--json", cwd=clone, code=0)
+
+    assert came["refs"] == 1
+    assert [event["what"] for event in after.data["events"]] == ["the gauge is off"]
+    assert after.json["warnings"] == []
+
+
 def test_a_part_of_a_folder_comes_without_the_rest(repo: Path, mlops: Any, git: Any) -> None:
     mlops("remote", "add", "far", f"file://{repo.parent}/far", code=0)
     (repo / "data/deep").mkdir(parents=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops_cli import fsio
-from mlops_cli.cli import context, known, told
+from mlops_cli.cli import context, history, known, told
 from mlops_cli.cli.render import audit as pages
 from mlops_cli.ledger.index import open_index
 from mlops_cli.ledger.record import timestamp
@@ -36,6 +36,7 @@ def command(
     """
     ctx = context.current()
     git = ctx.project().git
+    history.remind(ctx, git)
     registry = Registry(git)
     version = registry.resolve(name) if "@" in name else None
     model, number = (version.model, version.number) if version else (name, None)

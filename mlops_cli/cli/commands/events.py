@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, history
 from mlops_cli.cli.render import text
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.code import code_now
@@ -53,7 +53,9 @@ def list_events(
     is important, until it is ok. What `mlops feedback` sent stays until somebody closes it.
     """
     ctx = context.current()
-    with opened(ctx.project()) as desk:
+    project = ctx.project()
+    history.remind(ctx, project.git)
+    with opened(project) as desk:
         found = desk.events(every=every)
         if who is not None:
             desks.known(desk, found, who)

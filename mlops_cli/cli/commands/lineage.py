@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlops_cli.cli import context, moments, tracing
+from mlops_cli.cli import context, history, moments, tracing
 from mlops_cli.cli.known import completed
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.record import timestamp
@@ -74,6 +74,7 @@ def command(
         )
     until = timestamp(moments.parse(at, ctx.now())) if at else None
     project = ctx.project()
+    history.remind(ctx, project.git)
     if diff is not None:
         from mlops_cli.cli import contrasting
         from mlops_cli.cli.render.lineage_diff import screen

@@ -59,10 +59,10 @@ def command(
     ctx = context.current()
     project = ctx.project()
     protecting.settle(ctx, project)
-    # first: the tags that come say which models are wanted
-    came = None if dry_run or paths else history.receive(ctx, project.git)
     kind = link_kind(link or str(project.settings.get("cache.link")))
     typed, models = bundles.split(paths or [], ctx.cwd)
+    # first: the tags that come say which models are wanted; a model is no use without its records
+    came = None if dry_run or (typed and not models) else history.receive(ctx, project.git)
     words = [relative(project.root, ctx.cwd, word) for word in typed]
     named = list[Target]()
     if words or not models:

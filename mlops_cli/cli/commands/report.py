@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_cli import fsio
-from mlops_cli.cli import context, told
+from mlops_cli.cli import context, history, told
 from mlops_cli.cli.render import report as pages
 from mlops_cli.errors import UsageError
 from mlops_cli.ledger.index import open_index
@@ -56,6 +56,7 @@ def command(
         )
     ctx = context.current()
     project = ctx.project()
+    history.remind(ctx, project.git)
     pipeline = load(project.root)
     holdings = Registry(project.git).holdings()
     models: list[dict[str, Any]] = []

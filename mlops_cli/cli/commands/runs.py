@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, history
 from mlops_cli.cli.commands import (
     runs_apply,
     runs_compact,
@@ -32,7 +32,9 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at mo
 def list_runs(limit: Limit = 20) -> int:
     """List the newest runs, each with its steps and metrics."""
     ctx = context.current()
-    with open_index(ctx.project().git) as index:
+    git = ctx.project().git
+    history.remind(ctx, git)
+    with open_index(git) as index:
         total = len(index.run_ids())
         found = [_summary(run) for run in query.runs(index, limit=limit)]
         warnings = _warnings(index)
@@ -52,6 +54,7 @@ def show(
     """Show one run with all its steps, or one record of the ledger."""
     ctx = context.current()
     project = ctx.project()
+    history.remind(ctx, project.git)
     with open_index(project.git) as index:
         run, record = _find(index, name)
         warnings = _warnings(index)
@@ -89,7 +92,9 @@ def search(
             hint=f"kinds: {', '.join(KINDS)}",
         )
     condition = parse(expression)
-    with open_index(ctx.project().git) as index:
+    git = ctx.project().git
+    history.remind(ctx, git)
+    with open_index(git) as index:
         found = [_whole(r) for r in query.search(index, condition, kind=kind, limit=limit)]
         warnings = [*_warnings(index), *(() if found else unseen(index, expression, kind))]
     data = {"expression": expression, "kind": kind, "records": found}
