@@ -67,8 +67,9 @@ def run(index: Index, name: str) -> Run:
     if not name or not found:
         raise NotFound(f"there is no run {name!r}", code="unknown-run", hint="mlops runs list")
     if len(found) > 1:
+        some = ", ".join(found[:3])
         raise UsageError(
-            f"{name!r} begins several runs", code="ambiguous-run", hint=f"among them {found[:3]}"
+            f"{name!r} begins several runs", code="ambiguous-run", hint=f"among them {some}"
         )
     return _run(index, found[0])
 

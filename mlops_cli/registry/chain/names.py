@@ -135,7 +135,7 @@ def _registered(index: Index, version: Version) -> Link:
         link = Link("record", label, None, "ledger")
         if version.run is None:
             return link.absent("no record says that it was registered")
-        why = "no ledger here has its record: git fetch origin 'refs/mlops/*:refs/mlops/*'"
+        why = "no ledger here has its record: mlops pull brings those of others"
         return link.found("missing", "unknown-record", why)
     link = Link("record", label, str(records[0].digest), "ledger")
     said = (version.digest, version.payload.get("bundle"))

@@ -116,7 +116,7 @@ def _run(
     """Return the link of a record, whose bytes are hashed here, and the record if it is sound."""
     link = Link("run", digest, digest, "ledger")
     if not bodies:
-        why = "no ledger here holds this record: git fetch origin 'refs/mlops/*:refs/mlops/*'"
+        why = "no ledger here holds this record: mlops pull brings those of others"
         return link.found("missing", "unknown-record", why), None
     wrong: IntegrityError | None = None
     for source, data in bodies:
