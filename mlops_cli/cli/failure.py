@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,10 @@ def _usage(problem: Any) -> UsageError:
     path = context.command_path if context is not None else "mlops"
     hint = f"{path} --help"
     if type(problem).__name__ == "NoArgsIsHelpError":
-        names = ", ".join(problem.ctx.command.list_commands(problem.ctx))
-        return UsageError(f"{path} needs a subcommand: {names}", code="missing-command", hint=hint)
+        names = problem.ctx.command.list_commands(problem.ctx)
+        needs = f"{path} needs a subcommand: {', '.join(names)}"
+        hint = f"{path} list, or {hint}" if "list" in names else hint
+        return UsageError(needs, code="missing-command", hint=hint)
     message, _, near = message.partition(". Did you mean ")
     if near:
         hint = f"did you mean: {path} {near.rstrip('?').replace(chr(39), '')}"
@@ -78,6 +81,13 @@ def _usage(problem: Any) -> UsageError:
         hint = f"did you mean: {' or '.join(sorted(possible))}"
     elif hasattr(problem, "option_name") and nearest(problem.option_name):
         hint = f"did you mean: {nearest(problem.option_name)}"
+    elif context is not None and "argument" in message:
+        # one too few, or one too many: what the command takes says more than that it has a help
+        takes = " ".join([path, *context.command.collect_usage_pieces(context)])
+        hint = f"{takes}; --help tells more"
+        message = re.sub(r"^Got unexpected .*? \((.*)\)", rf"{path} does not take \1", message)
+    elif message.startswith("Missing option"):
+        hint = f"add {problem.param.opts[0]} {problem.param.make_metavar(context)}; {hint}"
     code = _CODES.get(type(problem).__name__, "usage")
     message = message[:1].lower() + message[1:].rstrip(".")
     if message.startswith("no such command"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ from mlops_cli.errors import UsageError
 
 typer.core.HAS_RICH = False  # rich costs 50 to 100 ms; see test_help_imports_nothing_heavy
 
+LINE = 64  # beside the longest name of a subcommand
 EPILOG = "Every command also takes -C DIR, -q, -v, --json, --no-color and --no-progress."
 
 
@@ -69,7 +71,15 @@ def load(name: str) -> Any:
         command.help = COMMANDS[name].summary + "."
     for child in getattr(command, "commands", {}).values():
         child.epilog = EPILOG
+        child.short_help = child.short_help or summary(child.help or "")
     return command
+
+
+def summary(help_text: str) -> str:
+    """Return the first sentence of a help text; of a long one what comes before its particulars.
+    Typer's own breaks off with dots after 45 letters."""
+    first = re.split(r"\.(?= |$)", " ".join(help_text.split("\n\n", maxsplit=1)[0].split()))[0]
+    return first if len(first) <= LINE else re.split(r"[:;] ", first)[0]
 
 
 def group() -> Group:

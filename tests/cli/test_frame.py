@@ -74,6 +74,23 @@ def test_a_group_without_a_subcommand_names_them(mlops):
     assert "mlops config needs a subcommand: list, get, set, unset [missing-command]" in (
         result.stderr
     )
+    assert "hint: mlops config list, or mlops config --help" in result.stderr
+
+
+def test_a_group_lists_its_subcommands_in_whole_sentences(mlops):
+    for group in ("models", "runs", "export"):
+        listed = mlops(group, "--help", code=0).stdout.partition("Commands:")[2]
+        assert "..." not in listed and listed.count("\n") > 5
+
+
+def test_an_argument_too_many_or_too_few_is_answered_with_what_the_command_takes(mlops):
+    for words in (["delay", "production"], []):
+        told = mlops("models", "rollback", *words, "--reason", "bad", code=2).stderr
+        assert "hint: mlops models rollback [OPTIONS] MODEL@ALIAS; --help tells more" in told
+    told = mlops("models", "rollback", "delay", "production", "--reason", "bad", code=2).stderr
+    assert "error: mlops models rollback does not take production [usage]" in told
+    told = mlops("models", "rollback", "delay@production", code=2).stderr
+    assert "hint: add --reason TEXT; mlops models rollback --help" in told
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def list_settings(origin: Origin = False) -> int:
 
     def human() -> str:
         shown = [
-            (row["name"], "-" if row["value"] is None else row["value"])
+            (row["name"], "-" if row["value"] is None else _said(row["value"]))
             + ((row["place"] or row["origin"],) if origin else ())
             for row in rows
         ]
@@ -50,7 +50,7 @@ def get(name: Name, origin: Origin = False) -> int:
     """Print the value of one setting; nothing where it has none."""
     ctx = context.current()
     value = ctx.settings.origin(name)
-    words = "" if value.value is None else str(value.value)
+    words = "" if value.value is None else _said(value.value)
     if origin:
         words += f"  ({value.place or value.layer})"
     return ctx.show(_row(name, value), "mlops.config-get/1", words)
@@ -112,3 +112,7 @@ def _row(name: str, value: config.Value) -> dict[str, Any]:
 
 def _shown(path: Path, cwd: Path) -> str:
     return os.path.relpath(path, cwd) if path.is_relative_to(cwd) else str(path)
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)  # true, as it is set

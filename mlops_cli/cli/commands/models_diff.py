@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -106,4 +107,6 @@ def _value(value: Any) -> str:
         return text.shown(" ".join(str(part) for part in value.values()))
     if isinstance(value, str) and value.startswith("sha256:"):
         return text.short(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", value):
+        return value[:12]  # a commit
     return text.shown(str(value))[:40]

@@ -16,7 +16,7 @@ def page(data: Mapping[str, Any]) -> str:
     rows = []
     for link in found:
         state = link["state"]
-        who = f"signed by {link['signer']}" if link["signer"] else link["digest"] or ""
+        who = f"signed by {link['signer']}" if link["signer"] else _name(link["digest"])
         said = text.shown(link["label"]) if link["label"] != link["digest"] else ""
         look = _LOOKS.get(state, "red")
         rows.append((text.style(state, look), link["kind"], said, text.shown(who)))
@@ -30,3 +30,7 @@ def page(data: Mapping[str, Any]) -> str:
     if data["clean"]:
         told.append(f"Confirmed {text.count(whole, 'link')}: each is what its digest says.")
     return "\n".join(told)
+
+
+def _name(digest: str | None) -> str:
+    return digest.partition(":")[2][:12] if digest else ""  # whole under --json
