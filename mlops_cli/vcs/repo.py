@@ -25,8 +25,15 @@ _OF_ANOTHER_REPOSITORY = frozenset(
         "GIT_PREFIX",
     }
 )
-# The same words on every machine, no question to a person, a `*` in a path is a `*`.
-_ALWAYS = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
+# The same words on every machine, no question to a person, a `*` in a path is a `*`; objects and
+# parents as their names have them, whatever refs/replace and info/grafts put in their place.
+_ALWAYS = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null/none",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,21 @@ def own_signers(t: Tampered) -> None:
     t.move("eve", 1)
 
 
+def replaced_signers(t: Tampered) -> None:
+    """By whoever may write into the clone: git reads other bytes under the name of the list."""
+    listed = t.run("rev-parse", "main:.mlops/allowed_signers")
+    text = f"eve@example.org {(t.keys / 'eve.pub').read_text()}"
+    t.run("replace", listed, t.git.run("hash-object", "-w", "--stdin", input=text))
+    t.move("eve", 1)
+
+
+def grafted_policy(t: Tampered) -> None:
+    """By whoever may write into the clone: a commit of a candidate becomes a parent of main."""
+    policy(t)
+    main, mine = t.run("rev-parse", "main", "candidate").splitlines()
+    (t.root / ".git/info/grafts").write_text(f"{main} {mine}\n")
+
+
 def removed_signer(t: Tampered) -> None:
     t.allow("# nobody\n")
 
@@ -268,6 +283,7 @@ ATTACKS: tuple[Attack, ...] = (
     (unsigned_event, 30, "event", "unsigned"),
     (policy, 30, "policy", "policy-not-protected"),
     (own_signers, 30, "event", "unknown-signer"),
+    (replaced_signers, 30, "event", "unknown-signer"),
     (removed_signer, 30, "version", "unknown-signer"),
     (bundle, 40, "provenance", "statement-of-others"),
 )
@@ -276,6 +292,7 @@ MORE: tuple[Attack, ...] = (
     (no_ledger, 20, "run", "unknown-record"),
     (altered_tag, 40, "version", "damaged-tag"),
     (deleted_event, 20, "event", "event-missing"),
+    (grafted_policy, 30, "policy", "policy-not-protected"),
     (own_policy, 30, "policy", "policy-not-protected"),
     (expired_signer, 30, "attestation", "signer-expired"),
     (garbled_signers, 30, "event", "bad-allowed-signers"),
