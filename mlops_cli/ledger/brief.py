@@ -7,7 +7,7 @@ from typing import Any
 
 from mlops_cli.ledger.graph import Graph, Node
 
-_USE = ("input", "code", "output", "made", "registered", "promoted", "deployed")
+_USE = ("input", "code", "output", "made", "evaluated", "registered", "promoted", "deployed")
 
 
 def origin(made: Graph, graph: Graph) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def origin(made: Graph, graph: Graph) -> dict[str, Any]:
 
 
 def uses(graph: Graph, starts: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return every model, alias event and deployment that was made of `starts`, oldest first.
+    """Return every model, alias event and deployment that was made of `starts` or tested with
+    them, oldest first.
 
     Not what a decision about them led to: a retrained model need not have seen them.
     """

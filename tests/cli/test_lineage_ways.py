@@ -132,6 +132,7 @@ def test_in_reverse_from_everything_that_a_model_can_be_made_of(
     assert used("src/fit.py", "--down") == (["delay@v2"], [2], [2])
     assert used("features.carrier", "--down") == both
     assert used(d("onnx1")[:20], "--down") == first
+    assert used(d("folder1"), "--down") == first  # what only the evaluation reads
     assert used("data.flights", "--row", "1") == first
     assert used("data/flights", "--row", "2") == both
     assert used("features.carrier", "--row", "UA|EWR") == both

@@ -77,10 +77,15 @@ def _uses(uses: Mapping[str, Any]) -> list[str]:
             places.setdefault(f"{one['environment']}", []).append(f"v{one['version']}")
     rows = [
         ("models", ", ".join(one["name"] for one in uses["models"])),
-        ("aliases", "; ".join(f"{name} {', '.join(each)}" for name, each in aliases.items())),
-        ("deployments", "; ".join(f"{n} {', '.join(each)}" for n, each in places.items())),
+        ("aliases", _held(aliases)),
+        ("deployments", _held(places)),
     ]
     return [table([(what, shown(words) or "none") for what, words in rows])]
+
+
+def _held(versions: Mapping[str, Sequence[str]]) -> str:
+    """Return each name with its versions, each once: how often it came back is in the tree."""
+    return "; ".join(f"{name} {', '.join(dict.fromkeys(n))}" for name, n in versions.items())
 
 
 def chapters(graph: Graph) -> Iterator[tuple[Node | None, list[Node], set[str]]]:
