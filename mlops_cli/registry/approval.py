@@ -17,7 +17,7 @@ from mlops_cli.encode import canonical_json
 from mlops_cli.errors import IntegrityError, MlopsError
 from mlops_cli.ledger.record import plain, timestamp
 from mlops_cli.registry import sealed, signers
-from mlops_cli.registry.allowed import parse
+from mlops_cli.registry.allowed import fingerprint, parse
 from mlops_cli.registry.version import Version, check_name
 from mlops_cli.vcs import tagging, tags, tagsync
 from mlops_cli.vcs.tags import Tag, Unreadable
@@ -160,6 +160,8 @@ def _checked(
     names = {signer.principal.casefold() for signer in listed if signer.key == used.key}
     if used.fingerprint in own:
         return principal, f"this key signed {version.name}"
+    if names & {each.principal.casefold() for each in listed if fingerprint(each.key) in own}:
+        return principal, f"another key of {principal} signed {version.name}"
     if names & {name.casefold() for name in trainers}:
         return principal, f"{principal} trained {version.name}"
     return principal, None

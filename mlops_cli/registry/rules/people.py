@@ -45,7 +45,8 @@ class Approvals:
     def judge(self, shown: Shown) -> Finding:
         """Pass where enough people gave one that counts; tell why others do not."""
         given = [each for each in shown.get("approvals") or () if isinstance(each, Mapping)]
-        people = sorted({str(each["by"]) for each in given if each.get("counts") is True})
+        by = (str(each["by"]) for each in given if each.get("counts") is True)
+        people = sorted({who.casefold(): who for who in by}.values())  # an address has no case
         void = [each for each in given if each.get("counts") is not True]
         why = f"{len(people)} of {self.approvals} given"
         if people:

@@ -102,7 +102,7 @@ def test_a_second_name_for_the_key_of_the_trainer_does_not_help(
                                                " delay@v1"}  # fmt: skip
 
 
-def test_the_key_that_signed_the_version_does_not_approve_it(
+def test_no_key_of_whom_signed_the_version_approves_it(
     repo: Path, git: Git, keys: Path
 ) -> None:
     for name, value in (
@@ -116,6 +116,10 @@ def test_the_key_that_signed_the_version_does_not_approve_it(
     approve(repo, version, keys / "bob")
     allowed = listed(keys, bob="")
     assert counted(repo, version, allowed) == {"bob@example.org": "this key signed delay@v1"}
+    approve(repo, version, keys / "cyd", actor="Zed <zed@example.org>")
+    second = f"BOB@example.org {(keys / 'cyd.pub').read_text()}".encode()
+    found = counted(repo, version, allowed + second)
+    assert found["BOB@example.org"] == "another key of BOB@example.org signed delay@v1"
 
 
 def test_words_that_were_changed_after_they_were_signed_do_not_count(
