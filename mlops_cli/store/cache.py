@@ -97,8 +97,9 @@ class Cache:
             if not self.set_aside(digest, data, place.pack):
                 raise damaged(digest)
         try:
-            data = self.objects.path(digest).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+            with io.FileIO(self.objects.open(digest)) as whole:
+                data = whole.readall()
+        except FileNotFoundError:
             return b"".join(self.unfolded(digest))
         if hashlib.sha256(data).digest() != raw:
             self.set_aside(digest)
@@ -133,8 +134,8 @@ class Cache:
         if self.packs.find(digest.raw):
             return io.BytesIO(self.read(digest))
         try:
-            stream = io.FileIO(self.objects.path(digest))
-        except (FileNotFoundError, NotADirectoryError):
+            stream = io.FileIO(self.objects.open(digest))
+        except FileNotFoundError:
             return cast(BinaryIO, ToTheEnd(Pieces(self.unfolded(digest)), 1 << 20))
         return cast(BinaryIO, ToTheEnd(Verified(stream, digest, self.objects), 1 << 20))
 
@@ -145,8 +146,8 @@ class Cache:
         if self.packs.find(digest.raw):
             return io.BytesIO(self.read(digest))
         try:
-            return cast(BinaryIO, io.FileIO(self.objects.path(digest)))
-        except (FileNotFoundError, NotADirectoryError):
+            return cast(BinaryIO, io.FileIO(self.objects.open(digest)))
+        except FileNotFoundError:
             return cast(BinaryIO, Pieces(self.unfolded(digest)))
 
     def unfolded(self, digest: Digest) -> Iterator[bytes | memoryview]:
@@ -190,8 +191,8 @@ class Cache:
             tick(len(data))
             return len(data)
         try:
-            source = os.open(self.objects.path(digest), os.O_RDONLY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
+            source = self.objects.open(digest)
+        except FileNotFoundError:
             if path := self._in_tier(digest):
                 return _clone(self.objects, path, target, digest, tick)
             size = 0

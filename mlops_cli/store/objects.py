@@ -37,6 +37,20 @@ class ObjectStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def open(self, digest: Digest) -> int:
+        """Return a handle on the object. Raises FileNotFoundError also where a folder or a device
+        has its name: `size` says that it is not here, and a pipe would be waited for without end.
+        """
+        path = self.path(digest)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        except NotADirectoryError as exc:
+            raise FileNotFoundError(path) from exc
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise FileNotFoundError(path)
+        return handle
+
     def put(self, data: bytes, digest: Digest) -> None:
         """Store `data`, whose digest the caller has just taken."""
         if self.size(digest) == len(data):

@@ -102,9 +102,7 @@ def test_a_second_name_for_the_key_of_the_trainer_does_not_help(
                                                " delay@v1"}  # fmt: skip
 
 
-def test_no_key_of_whom_signed_the_version_approves_it(
-    repo: Path, git: Git, keys: Path
-) -> None:
+def test_no_key_of_whom_signed_the_version_approves_it(repo: Path, git: Git, keys: Path) -> None:
     for name, value in (
         ("gpg.format", "ssh"),
         ("tag.gpgsign", "true"),
