@@ -122,5 +122,6 @@ def _unknown(model: str, alias: str, known: Aliases) -> ConfigError:
     return ConfigError(
         f"neither pipeline.yaml nor {allowance.path(model)} has an alias {alias!r} of {model}",
         code="unknown-alias",
-        hint=f"aliases of {model}: {', '.join(sorted(known)) or 'none'}",
+        hint=f"aliases of {model}: {', '.join(sorted(known)) or 'none'}; "
+        f"one without gates: mlops models alias {model}@vN {alias}",
     )

@@ -38,6 +38,8 @@ def test_an_approval_of_somebody_else_opens_the_gate(mlops, git, trained, tmp_pa
     assert given.data["counts"] and given.data["by"] == "grace@example.org"
     assert given.data["tag"] in git("tag", cwd=trained).split()
     assert len(given.data["approvals"]) == 2
+    shown = mlops(*words[:-1], cwd=trained, code=0, env={"MLOPS_SIGNING_KEY": str(grace)}).stdout
+    assert "1 of 2 approvals counts. Next: mlops push" in shown
     data = mlops("promote", "storm@v1", "production", "--json", cwd=trained, code=0).data
     assert data["moved"]
 

@@ -97,5 +97,6 @@ def screen(data: dict[str, Any]) -> str:
         lines.append(f"  {text.shown(data['why'])}.")
     given = data["approvals"]
     good = sum(each["counts"] for each in given)
-    lines.append(f"{good} of {text.count(len(given), 'approval')} counts. Next: mlops push")
+    counts = "count" if good > 1 else "counts"
+    lines.append(f"{good} of {text.count(len(given), 'approval')} {counts}. Next: mlops push")
     return "\n".join(lines)
