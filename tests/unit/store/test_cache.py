@@ -240,6 +240,6 @@ def test_what_is_no_file_has_no_bytes_and_nobody_waits_for_it(tmp_path: Path, ki
         cache.stream,
         lambda one: cache.copy_to(one, tmp_path / "x"),
     ):
-        with pytest.raises(NotFound, match="is not here") as refused:
+        with pytest.raises(NotFound, match="is not in the cache") as refused:
             getattr(read(digest), "read", bytes)()
         assert refused.value.code == "missing-object"
