@@ -263,6 +263,24 @@ def attestation(t: Tampered) -> None:
     _retag(t, payload(t) | {"attestation": payload(t)["digest"]})
 
 
+def easy_rows(t: Tampered) -> None:
+    """By somebody who may sign: other rows to be judged on than those of the dataset."""
+    cache = open_cache(t.root / ".mlops/cache")
+    said = payload(t)
+    easy = cache.put(b"easy")
+    files = parse_tree(cache.read(Digest(said["judged_on"])))
+    made = [
+        each._replace(digest=easy, size=4) if each.name == "test.parquet" else each
+        for each in files
+    ]
+    _retag(t, said | {"judged_on": str(cache.put(write_tree(made)))})
+
+
+def other_dataset(t: Tampered) -> None:
+    """By somebody who may sign: another dataset than the run was given."""
+    _retag(t, payload(t) | {"dataset": payload(t)["judged_on"]})
+
+
 def _retag(t: Tampered, said: dict[str, Any]) -> None:
     t.run(
         *("-c", "gpg.format=ssh", "-c", f"user.signingkey={t.keys / 'ada'}", "tag", "-f", "-s"),
@@ -272,7 +290,7 @@ def _retag(t: Tampered, said: dict[str, Any]) -> None:
 
 
 # who has the key of ada can sign another version 2, but not make the event before name it
-INSIDE = (bundle, attestation)
+INSIDE = (bundle, attestation, easy_rows, other_dataset)
 Attack = tuple[Callable[[Tampered], None], int, str, str]
 ATTACKS: tuple[Attack, ...] = (
     (blob, 40, "model", "damaged-object"),
@@ -286,6 +304,7 @@ ATTACKS: tuple[Attack, ...] = (
     (replaced_signers, 30, "event", "unknown-signer"),
     (removed_signer, 30, "version", "unknown-signer"),
     (bundle, 40, "provenance", "statement-of-others"),
+    (easy_rows, 40, "rows", "other-rows"),
 )
 MORE: tuple[Attack, ...] = (
     (earlier_lock, 40, "lock", "other-lock"),
@@ -297,6 +316,7 @@ MORE: tuple[Attack, ...] = (
     (expired_signer, 30, "attestation", "signer-expired"),
     (garbled_signers, 30, "event", "bad-allowed-signers"),
     (attestation, 40, "attestation", "other-attestation"),
+    (other_dataset, 40, "rows", "other-rows"),
 )
 if os.environ.get("MLOPS_TAMPER"):  # each costs most of a second
     ATTACKS += MORE

@@ -22,7 +22,7 @@ CODES: dict[State, int] = {"ok": 0, "absent": 0, "missing": 20, "untrusted": 30,
 @dataclass(frozen=True, slots=True)
 class Link:
     """One thing that the one before names: `kind` event, policy, version, commit, record, bundle,
-    model, file, provenance, attestation, signature, lock, run, source, data, reproduced.
+    model, file, provenance, attestation, signature, rows, lock, run, source, data, reproduced.
 
     absent: nobody said that it is to be here, or this level does not ask for it. missing: it is
     named and is not here. mismatch: it is not what it is named as. untrusted: nobody who counts

@@ -13,6 +13,7 @@ from mlops_cli.ledger import layout
 from mlops_cli.ledger.index import Index
 from mlops_cli.ledger.record import Record, parse
 from mlops_cli.registry import behind, statement
+from mlops_cli.registry.chain import rows
 from mlops_cli.registry.chain.bundle import Brought
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, judged
@@ -43,6 +44,8 @@ def origin(ground: Ground, index: Index, version: Version, brought: Brought) -> 
         for digest in asked:
             link, record = _run(digest, held[digest], brought)
             yield link
+            if record and digest == version.run and (other := rows.given(version, record)):
+                yield other
             for path, used in digests(record["inputs"]).items() if record else ():
                 maker = behind.maker(index, used)
                 if maker is None:

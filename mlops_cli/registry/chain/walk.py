@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops_cli.ledger.index import open_index
-from mlops_cli.registry.chain import bundle, names, origin
+from mlops_cli.registry.chain import bundle, names, origin, rows
 from mlops_cli.registry.chain.bundle import Brought
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link
@@ -26,4 +26,5 @@ def _links(ground: Ground, name: str) -> Iterator[Link]:
         if found.version is not None:
             brought = Brought()
             yield from bundle.bundle(ground, found.version, brought)
+            yield from rows.rows(ground, found.version)
             yield from origin.origin(ground, index, found.version, brought)
