@@ -65,7 +65,8 @@ def run(index: Index, name: str) -> Run:
         found = index.run_ids(limit=5, prefix=name)
         found = [name] if name in found else found
     if not name or not found:
-        raise NotFound(f"there is no run {name!r}", code="unknown-run", hint="mlops runs list")
+        hint = "mlops runs list" + ("; of versions: mlops models diff" if "@" in name else "")
+        raise NotFound(f"there is no run {name!r}", code="unknown-run", hint=hint)
     if len(found) > 1:
         some = ", ".join(found[:3])
         raise UsageError(

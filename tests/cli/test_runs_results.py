@@ -142,7 +142,8 @@ def test_export_has_a_row_for_each_record(
     assert_valid(result.json)
     assert len(result.data["rows"]) == 1
     assert len(json.loads(mlops("runs", "export", "-f", "json", code=0).stdout)) == 2
-    mlops("runs", "export", "-f", "parquet", "-o", str(tmp_path / "runs.parquet"), code=0)
+    # the file says by its ending what it is
+    mlops("runs", "export", "-o", str(tmp_path / "runs.parquet"), code=0)
     table = pq.read_table(tmp_path / "runs.parquet")
     assert sorted(table["params.fit.scale"].to_pylist()) == [1.0, 3.0]
     assert mlops("runs", "export", "-f", "parquet", "--json", code=2).error["code"] == "bad-options"

@@ -118,7 +118,9 @@ def _find(index: Index, name: str) -> tuple[query.Run | None, Record | None]:
         record = query.record(index, name)
     except NotFound:
         raise NotFound(
-            f"there is no run and no record {name!r}", code="unknown-run", hint="mlops runs list"
+            f"there is no run and no record {name!r}",
+            code="unknown-run",
+            hint=f"mlops runs list; of a step: mlops runs search 'step = {name}'",
         ) from None
     if record.kind == "run":
         return query.Run(str(record["run"]), (record,)), record

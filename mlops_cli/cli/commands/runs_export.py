@@ -25,9 +25,12 @@ _PLAIN = ("run", "step", "step_kind", "status", "started", "seconds", "actor", "
 
 
 def command(
-    form: Annotated[str, typer.Option("--format", "-f", help="csv, parquet or json.")] = "csv",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", "-f", help="csv, parquet or json; as the file ends, or csv."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Into this file, not onto the screen.")
+        Path | None, typer.Option("--out", "-o", help="Into this file, not onto the screen.")
     ] = None,
     where: Annotated[
         str | None, typer.Option("--where", help="Only these, as in `runs search`.")
@@ -35,13 +38,16 @@ def command(
 ) -> int:
     """Write one row for each record of a step, newest first: what, when, params, metrics."""
     ctx = context.current()
+    if form is None:
+        ending = output.suffix[1:].lower() if output is not None else ""
+        form = ending if ending in FORMATS else "csv"
     if form not in FORMATS:
         raise UsageError(
             f"{form!r} is no format", code="bad-value", hint="one of: " + ", ".join(FORMATS)
         )
     if form == "parquet" and output is None:
         raise UsageError(
-            "parquet is nothing for a screen", code="bad-options", hint="-o runs.parquet"
+            "parquet is nothing for a screen", code="bad-options", hint="--out runs.parquet"
         )
     condition = parse(where) if where else lambda _facts: True
     with open_index(ctx.project().git) as index:
