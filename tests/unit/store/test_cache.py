@@ -221,17 +221,13 @@ def test_who_stops_in_the_middle_of_a_damaged_object_hears_of_it(
         cache.read(digest)
 
 
-@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
+@pytest.mark.parametrize("kind", ["a pipe", "a folder"])
 def test_what_is_no_file_has_no_bytes_and_nobody_waits_for_it(tmp_path: Path, kind: str) -> None:
     cache = open_cache(tmp_path / "cache")
     digest = cache.put(b"x" * PACK_BELOW)
     place = cache.objects.path(digest)
     place.unlink()
-    {
-        "a pipe": lambda: os.mkfifo(place),
-        "a folder": place.mkdir,
-        "a device": lambda: place.symlink_to(os.devnull),
-    }[kind]()
+    os.mkfifo(place) if kind == "a pipe" else place.mkdir()
     cache = open_cache(tmp_path / "cache")
     assert not cache.has(digest)
     for read in (
