@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 
 from mlops_cli import config
 from mlops_cli.config import Settings
-from mlops_cli.errors import StateRefused
+from mlops_cli.errors import ConfigError, StateRefused
 from mlops_cli.registry.allowed import FILE
 from mlops_cli.registry.keyless import identities
 from mlops_cli.registry.keyless.identities import Keyless
-from mlops_cli.vcs import branches, exchange
+from mlops_cli.vcs import branches, exchange, objects
 from mlops_cli.vcs.repo import Git
 
 _SETTING, _CONFIG = "trust.branches", ".mlops/config.yaml"
@@ -52,7 +52,8 @@ class Protected:
     def allowed(self) -> bytes | None:
         """Return the allowed signers, None where the project lists none.
 
-        Raises StateRefused ("no-protected-branch") where a list is at hand that nobody protects.
+        Raises StateRefused ("no-protected-branch") where a list is at hand that nobody protects,
+        ConfigError ("bad-allowed-signers") where a folder has its name.
         """
         return self._list(FILE)
 
@@ -63,7 +64,14 @@ class Protected:
         return None if found is None else Keyless(found, self.read(identities.ROOT))
 
     def _list(self, file: str) -> bytes | None:
-        found = self.read(file)
+        held = objects.read(self.git, [f"{self.ref}:{file}"])[0] if self.ref else None
+        if held is not None and held.kind != "blob":
+            raise ConfigError(
+                f"{file} on {self.name} is no file, so nobody can tell who may sign",
+                code="bad-allowed-signers",
+                hint=f"git ls-tree {self.name} {file}",
+            )
+        found = held.data if held is not None else None
         if found is None and self.ref is None and (self.git.root / file).is_file():
             raise StateRefused(
                 f"{file} cannot be trusted: no branch here is a protected one",

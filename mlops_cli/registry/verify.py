@@ -54,7 +54,7 @@ def confirm(index: Index, version: Version, event: AliasEvent | None) -> None:
     Raises IntegrityError ("tag-moved", "alias-chain-broken").
     """
     made = index.newest("register", model=version.model, number=version.number)
-    known = {each["tag_object"] for each in made} - {None}
+    known = {str(each["tag_object"]) for each in made if each["tag_object"]}
     if known and version.tag_id not in known:
         raise IntegrityError(
             f"the tag {version.tag} was moved: the ledger knew it as {min(known)}",

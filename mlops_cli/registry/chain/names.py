@@ -168,5 +168,5 @@ def _latest(index: Index, event: AliasEvent) -> int | None:
     last = max((record["event"] for record in told), default=0)
     if last > event.number:
         return int(last)
-    of_it = {record["tag_object"] for record in told if record["event"] == event.number}
-    return event.number if of_it - {None, event.tag_id} else None
+    of_it = [record["tag_object"] for record in told if record["event"] == event.number]
+    return event.number if any(oid not in (None, event.tag_id) for oid in of_it) else None

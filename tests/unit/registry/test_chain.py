@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from mlops_cli.errors import NotFound, StateRefused
+from mlops_cli.encode import canonical_json
+from mlops_cli.errors import IntegrityError, NotFound, StateRefused
 from mlops_cli.ledger.append import open_ledger
-from mlops_cli.registry import records, statement
+from mlops_cli.ledger.index import open_index
+from mlops_cli.ledger.record import Record
+from mlops_cli.registry import records, statement, verify
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, exit_code, refusal
 from mlops_cli.registry.chain.signature import made
@@ -147,6 +150,24 @@ def test_the_ledger_knows_of_events_that_are_gone_and_tags_that_were_moved(git: 
     git.run("tag", "-f", "-a", "-m", words.replace("\nx", "\n"), "mlops/delay/v1", "HEAD")
     found = links(git, "delay@v1")
     assert [link.code for link in found if link.bad] == ["tag-moved"]
+
+
+def test_a_record_that_names_no_tag_object_where_one_belongs_contradicts_the_tag(git: Git) -> None:
+    registry, ledger = Registry(git), open_ledger(git)
+    register(registry)
+    promote(registry, 1)
+    event = registry.alias("delay", "prod")
+    assert event is not None
+    for one in (registry.version("delay", 1), event):
+        lie = {**records.of(one).body, "tag_object": ["x"]}
+        ledger.append(Record(Digest.of(canonical_json(lie)), lie))
+    found = links(git, "delay@prod")
+    assert {(link.kind, link.code) for link in found if link.bad} == {
+        ("event", "tag-moved"),
+        ("record", "tag-moved"),
+    }
+    with open_index(git) as index, pytest.raises(IntegrityError, match="was moved"):
+        verify.confirm(index, registry.version("delay", 1), event)
 
 
 MODEL = b"a model"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli import config
-from mlops_cli.errors import OutsideWorld, StateRefused
+from mlops_cli.errors import ConfigError, OutsideWorld, StateRefused
 from mlops_cli.registry import protected
 from mlops_cli.registry.allowed import FILE
 from mlops_cli.vcs.repo import Git
@@ -19,7 +19,7 @@ def settings(git: Git) -> config.Settings:
 
 def commit(git: Git, path: str, text: str) -> None:
     place = git.root / path
-    place.parent.mkdir(exist_ok=True)
+    place.parent.mkdir(exist_ok=True, parents=True)
     place.write_text(text)
     git.run("add", "-f", path)
     git.run("commit", "-q", "-m", path)
@@ -111,3 +111,10 @@ def test_a_list_of_signers_that_nobody_protects_is_refused(git: Git) -> None:
     with pytest.raises(StateRefused) as caught:
         protected.branch(git, settings(git)).allowed()
     assert caught.value.code == "no-protected-branch"
+
+
+def test_a_folder_where_the_list_of_signers_should_be_is_not_the_absence_of_one(git: Git) -> None:
+    commit(git, f"{FILE}/ada", "ada ssh-ed25519 AAAA\n")
+    with pytest.raises(ConfigError, match="is no file") as caught:
+        protected.branch(git, settings(git)).allowed()
+    assert caught.value.code == "bad-allowed-signers"
