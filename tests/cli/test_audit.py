@@ -159,6 +159,7 @@ def test_every_event_stands_once_in_order_of_time(
     assert first["tag"] == "mlops/storm/v1" and first["record"]
     assert {"name": "golden", "value": "tried, 4 rows", "passed": True} in first["evidence"]
     screen = mlops("audit", "storm", code=0).stdout
+    assert "sha256:" not in screen  # short on a screen, whole on the page and in JSON
     assert "by Grace" in screen and "ok  parity" in screen and "\x1b" not in screen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ _STYLE = """\
 @media(min-width:48rem){.event td:first-child{width:13rem}.event td:last-child{width:6rem}}
 .event:target{background:var(--soft)}a{color:var(--mark)}
 """
+_DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}")
 _LOOK = {"registered": "version", "moved": "alias", "promote": "alias", "rollback": "alias"}
 _LOOK |= {"retired": "alias", "retire": "alias", "approved": "alias"}
 _ROLE = {True: ("good", "passed"), False: ("bad", "not passed"), None: ("", "")}
 
 
 def listing(events: Sequence[Mapping[str, Any]]) -> str:
-    """Return a few lines for each event."""
+    """Return a few lines for each event; digests are short here, whole on the page and in JSON."""
     lines = []
     for event in events:
         what = style(shown(event["what"]), "bold")
@@ -36,7 +38,8 @@ def listing(events: Sequence[Mapping[str, Any]]) -> str:
             lines.append(f"  {shown(event['reason'])}")
         for each in event["evidence"][:_MOST]:
             mark = {True: style("ok", "green"), False: style("no", "red"), None: "· "}
-            lines.append(f"  {mark[each['passed']]}  {shown(each['name'])}: {shown(each['value'])}")
+            value = _DIGEST.sub(r"\1", shown(each["value"]))
+            lines.append(f"  {mark[each['passed']]}  {shown(each['name'])}: {value}")
         if len(event["evidence"]) > _MOST:
             lines.append(f"      and {len(event['evidence']) - _MOST} more (--json, --out)")
     return "\n".join(lines)

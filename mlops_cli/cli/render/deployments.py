@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_cli.cli.render import text
+from mlops_cli.cli.render.runs import moment
 from mlops_cli.serving.deploy import Deployed
 from mlops_cli.serving.plan import Plan
 
@@ -41,7 +42,7 @@ def status(found: list[dict[str, Any]]) -> str:
         rows.append(
             (item["environment"], state, f"{item['model']} v{item['version']}",
              item["url"] if item["state"] == "running" else None,
-             item["since"], f"{item['requests']:,}")
+             moment(item["since"]), f"{item['requests']:,}")
         )  # fmt: skip
         rows += [
             ("", c["mode"], f"{c['model']} v{c['version']}", "", "", "")

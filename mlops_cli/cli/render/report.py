@@ -21,6 +21,7 @@ _STYLE = """\
 .model figure svg{width:100%;max-width:48rem}
 .goal{font-size:1.15rem;border-left:4px solid var(--mark);padding-left:.8em}
 """
+_DONE = {"deploy": "since", "switch": "since", "stop": "stopped", "rollback": "rolled back"}
 _VERDICT = {"quiet": "good", "warning": "warn", "alarm": "bad"}
 
 
@@ -143,10 +144,12 @@ def _facts(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if others:
         yield "also", ", ".join(others), ""
     for each in model["deployed"]:
-        words = (
-            f"{each['environment']}: v{each['version']}, {each['action']} {moment(each['time'])}"
+        done = _DONE.get(each["action"], each["action"])
+        yield (
+            "deployed",
+            f"{each['environment']}: v{each['version']}, {done} {moment(each['time'])}",
+            "",
         )
-        yield "deployed", words, ""
     if model["kpi"]:
         yield "KPI", *_state(model["kpi"])
     if model["checked"]:

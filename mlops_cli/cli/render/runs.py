@@ -52,6 +52,9 @@ def page(data: Mapping[str, Any]) -> str:
         lines.append(f"an experiment with {chosen}")
     if run["commit"]:
         lines.append(f"on commit {run['commit'][:12]}")
+    causes = sorted({short(one) for step in data["steps"] for one in step.get("parents") or ()})
+    if causes:
+        lines.append(f"because of {', '.join(causes)}: mlops runs show {causes[0]}")
     for step in data["steps"]:
         lines += ["", _step(step)]
     return "\n".join(lines)
@@ -119,9 +122,6 @@ def _step(step: Mapping[str, Any]) -> str:
     lines += [f"  {name}: {figures(step[name])}" for name in named]
     if step.get("error"):
         lines.append(style(f"  {step['error'].get('message')}", "red"))
-    if step.get("parents"):
-        parents = ", ".join(short(parent) for parent in step["parents"])
-        lines.append(f"  because of {parents}")
     return "\n".join(lines)
 
 
