@@ -58,6 +58,17 @@ def sections(incomplete: str) -> list[str]:
     return _begun(_declared(git), incomplete) if git else []
 
 
+def runs(incomplete: str) -> list[str]:
+    """Return the newest runs whose ids begin so."""
+    from mlops_cli.ledger.index import open_index
+
+    git = _here()
+    if git is None:
+        return []
+    with open_index(git) as index:
+        return list(index.run_ids(limit=20, prefix=incomplete))
+
+
 def _here() -> Git | None:
     root = find_root(Path.cwd())
     return Git(root) if root else None

@@ -98,3 +98,14 @@ def test_what_names_nobody_is_refused_and_says_who_there_is(mlops, git, repo):
     for words, (code, name) in cases.items():
         error = mlops(*words, "--json", cwd=root, code=code).error
         assert error["code"] == name and error["hint"]
+
+
+def test_the_shell_completes_events_and_runs(mlops, mlops_process, git, repo):
+    feed(git, repo)
+    mlops("run", code=0)
+    mlops("feedback", "the gauge is off", "--to", "data", code=0)
+    event = mlops("events", "list", "--json", code=0).data["events"][0]["id"][:12]
+    run = mlops("runs", "list", "--json", code=0).data["runs"][0]["id"]
+    for line, told in {"mlops events show ": event, "mlops runs show ": run}.items():
+        asked = {"_MLOPS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "3"}
+        assert told in mlops_process(env=asked).stdout

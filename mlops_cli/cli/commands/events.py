@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_cli.cli import context, history
+from mlops_cli.cli.options import Options
+from mlops_cli.cli.output import Sink
 from mlops_cli.cli.render import text
 from mlops_cli.ledger.append import open_ledger
 from mlops_cli.ledger.code import code_now
@@ -19,6 +21,7 @@ from mlops_cli.monitoring.event import Event
 from mlops_cli.monitoring.feedback import close
 from mlops_cli.pipeline.graph.reading import of_pipeline
 from mlops_cli.pipeline.reading.load import load
+from mlops_cli.progress import SILENT
 
 if TYPE_CHECKING:
     from mlops_cli.project import Project
@@ -29,7 +32,8 @@ LONG = 60  # letters of a sentence in the list
 
 
 def _ids(incomplete: str) -> list[str]:
-    with opened(context.current().project()) as desk:
+    sink = Sink(as_json=False, quiet=True, verbose=0)  # the shell asks, so main entered no context
+    with opened(context.Context(Options(), sink, SILENT).project()) as desk:
         return [one.id[:12] for one in desk.events() if one.id.startswith(incomplete)]
 
 

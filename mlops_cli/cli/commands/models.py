@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mlops_cli.cli import context, known
+from mlops_cli.cli import history as past
 from mlops_cli.cli.commands import models_alias, models_card, models_diff, models_inspect
 from mlops_cli.cli.render import models as pages
 from mlops_cli.ledger.index import open_index
@@ -31,7 +32,10 @@ Name = Annotated[
 def list_models() -> int:
     """List the models with their newest version and what each alias means."""
     ctx = context.current()
-    standing = Registry(ctx.project().git).standing().values()
+    git = ctx.project().git
+    if (git.common_dir / "shallow").is_file():  # it came without the tags of older commits
+        past.remind(ctx, git)
+    standing = Registry(git).standing().values()
     for _, held in standing:
         _warn(ctx, held.damaged)
     found = [_model(count, held) for count, held in standing]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context, history
+from mlops_cli.cli import context, history, known
 from mlops_cli.cli.commands import (
     runs_apply,
     runs_compact,
@@ -45,7 +45,11 @@ def list_runs(limit: Limit = 20) -> int:
 @app.command("show")
 def show(
     name: Annotated[
-        str, typer.Argument(help="A run, the beginning of one, 'latest', or a record's digest.")
+        str,
+        typer.Argument(
+            help="A run, the beginning of one, 'latest', or a record's digest.",
+            autocompletion=known.runs,
+        ),
     ] = "latest",
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Write what was logged into this HTML file.")

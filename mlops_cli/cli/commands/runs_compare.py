@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops_cli.cli import context
+from mlops_cli.cli import context, known
 from mlops_cli.cli.render import compare as pages
 from mlops_cli.errors import UsageError
 from mlops_cli.experiments.why import PARTS, why
@@ -17,7 +17,10 @@ from mlops_cli.vcs.repo import Git
 
 
 def command(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Two runs or more.", autocompletion=known.runs),
+    ],
     everything: Annotated[
         bool, typer.Option("-a", "--all", help="Also what is the same in all.")
     ] = False,
