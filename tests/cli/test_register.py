@@ -24,6 +24,15 @@ def test_the_same_model_again_is_the_same_version(mlops, git, trained):
     assert found.stdout.count('"kind": "version"') == 1
 
 
+def test_a_version_whose_run_no_ledger_here_tells_of_is_pointed_out(mlops, git, trained):
+    for ref in git("for-each-ref", "--format=%(refname)", "refs/mlops", cwd=trained).split():
+        git("update-ref", "-d", ref, cwd=trained)
+    result = mlops("register", "--json", cwd=trained, code=0)
+    assert result.data["run"] is None
+    (warning,) = result.json["warnings"]
+    assert warning.startswith("no-run: ")
+
+
 def test_the_bundle_holds_all_that_serving_needs_and_says_what_it_was_made_of(mlops, trained):
     from mlops_cli.store.cache import open_cache
     from mlops_cli.store.digest import Digest
