@@ -174,6 +174,11 @@ def test_a_model_comes_with_the_records_that_stand_behind_it(
     assert before.json["warnings"] == [
         "no records were fetched from origin yet: mlops pull brings them"
     ]
+    shallow = pushed.parent / "shallow"
+    git("clone", "-q", "--depth", "1", f"file://{pushed}", str(shallow))
+    # without the tags of older commits; a whole clone has them, and needs no warning
+    assert mlops("models", "list", "--json", cwd=shallow, code=0).json["warnings"]
+    assert not mlops("models", "list", "--json", cwd=clone, code=0).json["warnings"]
     assert mlops("pull", "data", "--json", cwd=clone, code=0).data["history"] is None
     came = mlops("pull", "delay@v1", "--json", cwd=clone, code=0).data["history"]
     after = mlops("events", "list", "--json", cwd=clone, code=0)
