@@ -77,14 +77,48 @@ def write_atomic(
 
     Raises OutsideWorld ("disk-full", "cannot-write") and leaves the former file as it was.
     """
-    with translated(target):
-        temporary = temporary_beside(target)
+    with (
+        translated(target),
+        replacing(target, mode=mode, durable=durable) as temporary,
+    ):
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[Path]:
+    """Give a path to write to; what is there at the end of the block becomes `target` at once.
+
+    A device or a pipe is written into: root would put a file in the place of /dev/null.
+    """
+    temporary = _elsewhere() if _is_stream(target) else temporary_beside(target)
     try:
-        with translated(target):
-            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        yield temporary
+        if _is_stream(target):
+            import shutil
+
+            with temporary.open("rb") as made, target.open("wb") as stream:
+                shutil.copyfileobj(made, stream)
+        else:
             publish(temporary, target, mode=mode, durable=durable)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_stream(target: Path) -> bool:
+    """Return whether `target` takes bytes and keeps none; /dev/stdout may lead to a file."""
+    if target.parent in (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")):
+        return True
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _elsewhere() -> Path:
+    import tempfile
+
+    return temporary_beside(Path(tempfile.gettempdir(), "stream"))
 
 
 @contextlib.contextmanager

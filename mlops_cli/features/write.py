@@ -26,23 +26,18 @@ def parquet(table: pa.Table, path: Path) -> None:
         if pa.types.is_int64(field.type) or pa.types.is_timestamp(field.type)
     ]
     coded = [field.name for field in table.schema if field.name not in steady]
-    temporary = fsio.temporary_beside(path)
-    try:
-        with fsio.translated(path):
-            pq.write_table(
-                table.replace_schema_metadata(None).combine_chunks(),
-                temporary,
-                compression="zstd",
-                compression_level=3,
-                use_dictionary=coded,
-                column_encoding=dict.fromkeys(steady, "DELTA_BINARY_PACKED"),
-                row_group_size=1 << 20,
-                write_page_index=False,
-                # pages end where the rows say so: rows put in between change few bytes, and
-                # those around them need not be stored or sent again. Where a group of rows ends
-                # they do not say, so groups are large (docs/formats/chunks.md)
-                use_content_defined_chunking=True,
-            )
-            fsio.publish(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with fsio.translated(path), fsio.replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata(None).combine_chunks(),
+            temporary,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=coded,
+            column_encoding=dict.fromkeys(steady, "DELTA_BINARY_PACKED"),
+            row_group_size=1 << 20,
+            write_page_index=False,
+            # pages end where the rows say so: rows put in between change few bytes, and
+            # those around them need not be stored or sent again. Where a group of rows ends
+            # they do not say, so groups are large (docs/formats/chunks.md)
+            use_content_defined_chunking=True,
+        )

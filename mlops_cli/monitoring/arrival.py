@@ -54,12 +54,8 @@ def arrive(
     """
     for relative, source in arrival.files.items():
         target = fsio.inside(root, relative)
-        temporary = fsio.temporary_beside(target)
-        try:
+        with fsio.replacing(target) as temporary:
             shutil.copyfile(source, temporary)
-            fsio.publish(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
     known = tracked(root, git)
     touched = [
         one.path

@@ -42,14 +42,20 @@ def predict_file(model: Model, source: Path, to: Path, *, progress: Progress = S
 
     The model stands in the metadata of the file `to`, which appears whole or not at all.
     """
+    names = tuple(column.name for column in model.schema.outputs)
+    with fsio.translated(to), fsio.replacing(to, mode=0o644) as temporary:
+        rows = _write(model, source, temporary, names, progress)
+    return Batch(to, rows, names)
+
+
+def _write(model: Model, source: Path, to: Path, names: tuple[str, ...], progress: Progress) -> int:
+    """Write the answers to all rows of `source`; return how many there are."""
     import pyarrow.parquet as pq
 
-    names = tuple(column.name for column in model.schema.outputs)
-    temporary = fsio.temporary_beside(to)
     writer: Any = None
     rows = 0
     try:
-        with fsio.translated(to), progress.task("predict", unit="rows") as task:
+        with progress.task("predict", unit="rows") as task:
             for table in _tables(source):
                 if writer is None:
                     _check_output(table, names, source)
@@ -58,25 +64,17 @@ def predict_file(model: Model, source: Path, to: Path, *, progress: Progress = S
                 for name in names:
                     answered = answered.append_column(name, _output(outputs[name]))
                 if writer is None:
-                    writer = pq.ParquetWriter(
-                        temporary,
-                        _labelled(answered.schema, model),
-                        use_content_defined_chunking=True,
-                    )
+                    schema = _labelled(answered.schema, model)
+                    writer = pq.ParquetWriter(to, schema, use_content_defined_chunking=True)
                 writer.write_table(answered.replace_schema_metadata(writer.schema.metadata))
                 rows += table.num_rows
                 task.advance(table.num_rows)
-            if writer is None:
-                raise StateRefused(
-                    f"{source} has no rows", code="no-rows", hint="nothing was written"
-                )
-            writer.close()
-            fsio.publish(temporary, to, mode=0o644)
     finally:
         if writer is not None:
             writer.close()
-        temporary.unlink(missing_ok=True)
-    return Batch(to, rows, names)
+    if writer is None:
+        raise StateRefused(f"{source} has no rows", code="no-rows", hint="nothing was written")
+    return rows
 
 
 def to_array(column: Column, table: Any) -> Array:

@@ -35,8 +35,8 @@ models list · models show delay@production
 models history delay · models card delay · models diff v1 production
 deploy plan · deploy status · deploy logs
 models inspect delay@v1 · export bom delay@v1 · audit delay@v1 · report · report -a audit
-deploy history · monitor report · events list --all · lineage delay@production · run --dry-run · tick --dry-run
-lineage delay --diff v1 · export openlineage --since 2013-03-01
+deploy history · monitor report · events list --all · lineage delay@production
+run --dry-run · tick --dry-run · lineage delay --diff v1 · export openlineage --since 2013-03-01
 export prov delay@v1 --up
 schedule show · schedule install --systemd --dry-run · schedule remove --dry-run · merge
 hooks list

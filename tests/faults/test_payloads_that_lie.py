@@ -30,8 +30,9 @@ SOUND: dict[str, Any] = {
     "digest": "sha256:" + "a" * 64,
     "created": "2013-02-01T00:00:00.000Z",
 }
-FIELDS = ("metrics", "inputs", "outputs", "file", "dataset", "judged_on", "run", "bundle", "parity", "golden",
-          "dirty", "actor", "format", "card_path", "rules", "created", "train")  # fmt: skip
+FIELDS = ("metrics", "inputs", "outputs", "file", "dataset", "judged_on", "run", "bundle",
+          "parity", "golden", "dirty", "actor", "format", "card_path", "rules",
+          "created", "train")  # fmt: skip
 
 
 def payloads() -> Iterator[dict[str, Any]]:
