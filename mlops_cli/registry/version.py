@@ -14,6 +14,7 @@ from mlops_cli.store.digest import Digest
 from mlops_cli.vcs.tags import Tag
 
 SCHEMA = "mlops.version/1"
+LISTING = "listing"
 TAG = re.compile(r"mlops/(?P<model>[^/@]+)/v(?P<number>[1-9][0-9]{0,8})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _NUMBER = re.compile(r"v[0-9]+")
@@ -52,7 +53,8 @@ class Version:
 
     @property
     def judged_on(self) -> Digest | None:
-        """The digest of the folder with the test rows, None where the version is older."""
+        """The digest of the folder with the test rows, and the listing of the dataset that they
+        are of under the name LISTING; None where the version is older."""
         said = self.payload.get("judged_on")
         return Digest.parse(said) if said else None
 

@@ -9,6 +9,7 @@ from typing import Any
 from mlops_cli import encode
 from mlops_cli.errors import IntegrityError, NotFound
 from mlops_cli.pipeline.traces.lock import Lock
+from mlops_cli.registry.version import LISTING
 from mlops_cli.store.cache import Cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree, totals, write_tree
@@ -91,12 +92,14 @@ def stored(bundle: Bundle, more: Mapping[str, bytes]) -> Digest:
 def judged_on(cache: Cache, dataset: Digest) -> Digest:
     """Store, as a folder of its own, what of `dataset` a model is judged on; return its digest.
 
-    Whoever is to judge it again elsewhere needs these rows, and not those it was trained on.
-    Raises NotFound ("missing-object").
+    Whoever is to judge it again elsewhere needs these rows, not those it was trained on, and the
+    listing of all, which shows that they are of that dataset. Raises NotFound ("missing-object").
     """
+    listing = cache.read(dataset)
     files = opened(cache, dataset).files
+    whole = Entry(LISTING, "file", dataset, len(listing))
     with cache.writer() as writer:
-        return writer.put(write_tree(files[name] for name in JUDGED))
+        return writer.put(write_tree([*(files[name] for name in JUDGED), whole]))
 
 
 def size(cache: Cache, tree: Digest) -> int:

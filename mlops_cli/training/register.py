@@ -40,9 +40,9 @@ def register(
 
     The same model.onnx again is the version it is already. Order of writes: objects, tree, tag,
     record; a crash in between is mended by calling again.
-    Raises StateRefused ("stale", "no-commit", and the codes of `inspection.admit`), IntegrityError
-    ("golden-mismatch", and those of `inspection.inspect`), NotFound ("unknown-model",
-    "incomplete-bundle", "missing-object").
+    Raises StateRefused ("stale", "no-run", "no-commit", and the codes of `inspection.admit`),
+    IntegrityError ("golden-mismatch", and those of `inspection.inspect`), NotFound
+    ("unknown-model", "incomplete-bundle", "missing-object").
     """
     model = declared(pipeline, name)
     train = model.source.removeprefix("train.")
@@ -57,6 +57,13 @@ def register(
     more = {"card.md": _card(parts, model.card)} if model.card else {}
     with open_index(parts.git) as index:
         trained_by = _run_record(index, locks, f"train.{train}", f"out/{train}/model")
+        if trained_by is None:
+            raise StateRefused(
+                f"no record here tells which run made {model.source}, so {name} would name none",
+                code="no-run",
+                hint="where another clone ran it: mlops pull;"
+                f" else: mlops run --force {model.source}",
+            )
         judged_by = _run_record(index, locks, f"evaluate.{train}", f"out/{train}/evaluation")
         more |= {statement.FILE: _provenance(parts.git, made, more, locks, train, trained_by)}
         more |= vouching.vouched(parts, index, made, more, name=name, runs=(trained_by, judged_by))

@@ -24,13 +24,13 @@ def test_the_same_model_again_is_the_same_version(mlops, git, trained):
     assert found.stdout.count('"kind": "version"') == 1
 
 
-def test_a_version_whose_run_no_ledger_here_tells_of_is_pointed_out(mlops, git, trained):
+def test_a_model_whose_run_no_ledger_here_tells_of_is_not_registered(mlops, git, trained):
+    tags = git("tag", cwd=trained)
     for ref in git("for-each-ref", "--format=%(refname)", "refs/mlops", cwd=trained).split():
         git("update-ref", "-d", ref, cwd=trained)
-    result = mlops("register", "--json", cwd=trained, code=0)
-    assert result.data["run"] is None
-    (warning,) = result.json["warnings"]
-    assert warning.startswith("no-run: ")
+    error = mlops("register", "--json", cwd=trained, code=30).error
+    assert error["code"] == "no-run" and "mlops pull" in error["hint"]
+    assert git("tag", cwd=trained) == tags
 
 
 def test_the_bundle_holds_all_that_serving_needs_and_says_what_it_was_made_of(mlops, trained):

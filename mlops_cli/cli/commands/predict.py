@@ -30,7 +30,7 @@ RowJson = Annotated[
     list[str] | None, typer.Option("--row-json", help='One row: {"distance": 1400, "wind": null}')
 ]
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="With batch: the Parquet file to write.")
+    Path | None, typer.Option("-o", "--out", help="With batch: the Parquet file to write.")
 ]
 ModelName = Annotated[
     str | None, typer.Option("--model", help="With batch: delay@production, delay@v3, delay.")

@@ -35,11 +35,6 @@ def command(
     model = name or _only(pipeline)
     run = RunParts.of(project, ctx.environment)
     version, created = register(work(project), run, pipeline, model, now=ctx.now())
-    if version.run is None:
-        ctx.warn(
-            f"no-run: no ledger here tells which run made {version.name}, so its tag names none;"
-            " where another clone ran it: mlops pull, before it is registered"
-        )
     data = as_json(version, created=created)
     return ctx.show(data, "mlops.register/1", lambda: screen(data))
 

@@ -9,7 +9,7 @@ from mlops_cli.ledger.record import Record
 from mlops_cli.registry.chain.ground import Ground
 from mlops_cli.registry.chain.link import Link, judged
 from mlops_cli.registry.statement import digests
-from mlops_cli.registry.version import Version
+from mlops_cli.registry.version import LISTING, Version
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import parse_tree
 
@@ -35,7 +35,7 @@ def rows(ground: Ground, version: Version) -> Iterator[Link]:
                 {(each.name, each.digest) for each in parse_tree(ground.cache.read(tree))}
                 for tree in (said, dataset)
             )
-            if not ours <= theirs:
+            if not ours - {(LISTING, dataset)} <= theirs:
                 raise IntegrityError(
                     "they are not those of the dataset that it names",
                     code="other-rows",
