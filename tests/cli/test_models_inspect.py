@@ -7,9 +7,13 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from mlops_cli.ledger.append import open_ledger
+from mlops_cli.ledger.index import open_index
+from mlops_cli.ledger.record import Record
 from mlops_cli.store.cache import open_cache
 from mlops_cli.store.digest import Digest
 from mlops_cli.store.tree import Entry, parse_tree, write_tree
+from mlops_cli.vcs.repo import Git
 
 
 class Bomb:
@@ -48,7 +52,7 @@ def test_a_version_and_its_file_say_the_same(mlops: Any, trained: Any, assert_va
 
 
 def _swap(trained: Path, data: bytes) -> None:
-    """Make `data` the model that training left, in workspace, cache and lock alike."""
+    """Make `data` the model that training left, in workspace, cache, locks and ledger alike."""
     cache = open_cache(trained / ".mlops/cache")
     lock = trained / ".mlops/lock/train.storm.json"
     told = json.loads(lock.read_text())
@@ -62,6 +66,11 @@ def _swap(trained: Path, data: bytes) -> None:
     lock.write_text(lock.read_text().replace(out["digest"], str(tree)))
     other = trained / ".mlops/lock/evaluate.storm.json"
     other.write_text(other.read_text().replace(out["digest"], str(tree)))
+    git = Git(trained)
+    with open_index(git) as index:
+        ran = next(index.newest("run", step="train.storm"))
+    body = json.loads(ran.data.decode().replace(out["digest"], str(tree)))
+    open_ledger(git).append(Record("run", body))
 
 
 def test_a_pickle_is_registered_only_where_its_policy_says_so_and_never_runs(
