@@ -68,7 +68,11 @@ def _swap(trained: Path, data: bytes) -> None:
     other.write_text(other.read_text().replace(out["digest"], str(tree)))
     git = Git(trained)
     with open_index(git) as index:
-        ran = next(index.newest("run", step="train.storm"))
+        made = {
+            str(one["outputs"]["out/storm/model"]): one
+            for one in index.newest("run", step="train.storm")
+        }
+    ran = made[out["digest"]]
     body = json.loads(ran.data.decode().replace(out["digest"], str(tree)))
     open_ledger(git).append(Record("run", body))
 
