@@ -80,7 +80,7 @@ class Desk:
         owner, or the usual one."""
         name, _, family = about.partition(":")
         if family:
-            return OF_FAMILY[family]
+            return OF_FAMILY.get(family, OTHERS)
         step = self.graph.steps.get(name)
         return (step and (step.owner or OF_KIND.get(step.kind))) or OTHERS
 

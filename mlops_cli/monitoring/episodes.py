@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from mlops_cli.ledger.record import Record
 from mlops_cli.monitoring.event import Closed, Event
+from mlops_cli.registry.evidence import fields
 from mlops_cli.store.digest import Digest
 
 Told = tuple[Record, str | None]  # and what went wrong: "" nothing, None where it does not tell
@@ -22,18 +23,20 @@ def tried(told: Record) -> Told:
         return told, None
     if told["status"] != "failed":
         return told, ""
-    return told, str((told["error"] or {}).get("message") or "it failed")
+    return told, str(fields(told["error"]).get("message") or "it failed")
 
 
 def checked(told: Record, family: str) -> Told:
     """Return a check and what is important in one family of it; a warning ends nothing."""
-    seen = (told["families"] or {}).get(family) or {}
+    seen = fields(fields(told["families"]).get(family))
     if told["verdict"] == "not-enough-data" or seen.get("severity") == "warning":
         return told, None
     if seen.get("severity") != "important":
         return told, ""
-    said = [one["sentence"] for one in seen["findings"] if one["severity"] == "important"]
-    return told, "; ".join(said[:3])
+    listed = seen.get("findings")
+    found = [fields(one) for one in listed] if isinstance(listed, list) else []
+    said = [str(one.get("sentence")) for one in found if one.get("severity") == "important"]
+    return told, "; ".join(said[:3]) or f"{family} is important"
 
 
 def open_one(newest: Iterable[Told], about: str, closings: Mapping[str, Record]) -> list[Event]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from mlops_cli.ledger.append import open_ledger
+from mlops_cli.ledger.record import Record
+from mlops_cli.vcs.repo import Git
+
 PIPELINE = """\
 version: 1
 project: {name: feeds, owners: {data: gauges desk}}
@@ -109,3 +113,15 @@ def test_the_shell_completes_events_and_runs(mlops, mlops_process, git, repo):
     for line, told in {"mlops events show ": event, "mlops runs show ": run}.items():
         asked = {"_MLOPS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "3"}
         assert told in mlops_process(env=asked).stdout
+
+
+def test_records_that_lie_are_events_or_nothing(mlops, git, repo):
+    root = feed(git, repo)
+    lies = (None, 7, "x", [1, {}], {"drift": 5}, {"drift": {"severity": "important"}})
+    bodies = [{"kind": "feedback", "about": "a:b", "text": "x"}]
+    bodies += [{"kind": "run", "step": "s", "status": "failed", "error": lie} for lie in lies]
+    bodies += [{"kind": "check", "monitor": "m", "families": lie} for lie in lies]
+    ledger = open_ledger(Git(root))
+    ledger.append(*(Record(str(body["kind"]), {**body, "time": "x"}) for body in bodies))
+    found = mlops("events", "list", "--all", "--json", cwd=root, code=0).data["events"]
+    assert {one["about"] for one in found} == {"a:b", "s", "monitor.m:drift"}
